@@ -1,0 +1,163 @@
+import type {
+  Execution,
+  InstrumentId,
+  LegRejection,
+  Level,
+  OrderOwner,
+  OrderStatus,
+  Price,
+  Quantity,
+  Side,
+  TimeInForce,
+  VenueId,
+} from '@stoa/schema';
+
+/** A new order for the venue's book. `orderId` is the client order id at the venue. */
+export interface VenueOrder {
+  readonly orderId: string;
+  readonly instrument: InstrumentId;
+  readonly side: Side;
+  readonly timeInForce: TimeInForce;
+  readonly quantity: Quantity;
+  readonly limitPrice: Price;
+  readonly owner: OrderOwner;
+  /** The venue whose node is home of the order. */
+  readonly homeVenue: VenueId;
+}
+
+/** What the venue can do; a request beyond it is refused before the wire. */
+export interface VenueCapabilities {
+  readonly timesInForce: readonly TimeInForce[];
+  readonly replace: boolean;
+  readonly massCancel: boolean;
+  readonly depthLevels: number;
+}
+
+/** Connection of the adapter to its venue. */
+export type LinkState =
+  | 'stopped'
+  | 'connecting'
+  | 'authenticating'
+  | 'recovering'
+  | 'ready'
+  | 'degraded'
+  | 'draining';
+
+/** What is asked of a venue about one order. Idempotent by order id. */
+export type VenueRequest =
+  | { readonly kind: 'new'; readonly order: VenueOrder }
+  | { readonly kind: 'cancel'; readonly orderId: string; readonly instrument: InstrumentId }
+  | {
+      readonly kind: 'replace';
+      readonly orderId: string;
+      readonly instrument: InstrumentId;
+      readonly quantity: Quantity;
+      readonly limitPrice: Price;
+    }
+  | { readonly kind: 'status'; readonly orderId: string; readonly instrument: InstrumentId };
+
+/**
+ * "The request was taken", which is not acceptance: acceptance, fills and rejections come as events.
+ * A refusal here was decided before the wire. `outcome-unknown` is resolved by `reconcile`, never by
+ * sending again under another id.
+ */
+export type Receipt =
+  | { readonly outcome: 'taken' }
+  | { readonly outcome: 'refused'; readonly rejection: LegRejection }
+  | { readonly outcome: 'outcome-unknown' };
+
+/** Both sides of a trade, for the venue's own record (Rule 302(c)); never published. */
+export interface TradeParties {
+  readonly buyOrderId: string | undefined;
+  readonly sellOrderId: string | undefined;
+}
+
+/** What a venue says. Delivered in order; redelivered after a crash, so consumers dedupe by id. */
+export type VenueEvent =
+  | { readonly kind: 'accepted'; readonly orderId: string }
+  | { readonly kind: 'rejected'; readonly orderId: string; readonly rejection: LegRejection }
+  | { readonly kind: 'cancel-rejected'; readonly orderId: string; readonly rejection: LegRejection }
+  | { readonly kind: 'replaced'; readonly orderId: string; readonly quantity: Quantity; readonly limitPrice: Price }
+  /** A trade in which at least one side is a member's order. Names both sides' orders where members' own. */
+  | { readonly kind: 'executed'; readonly execution: Execution; readonly parties: TradeParties }
+  /** The order takes no more fills. */
+  | {
+      readonly kind: 'done';
+      readonly orderId: string;
+      readonly state: 'filled' | 'canceled' | 'expired';
+      readonly filled: Quantity;
+      readonly reason: string;
+    }
+  | {
+      readonly kind: 'order-status';
+      readonly orderId: string;
+      readonly status: OrderStatus | 'unknown-order';
+      readonly filled: Quantity;
+    }
+  | VenueMarketEvent;
+
+/** Market data of a venue: carries no order, no member, no wallet. */
+export type VenueMarketEvent =
+  /** The instrument's whole depth, best first, at most `depthLevels` a side. The latest replaces all before. */
+  | {
+      readonly kind: 'book';
+      readonly instrument: InstrumentId;
+      readonly bids: readonly Level[];
+      readonly offers: readonly Level[];
+    }
+  | {
+      readonly kind: 'print';
+      readonly instrument: InstrumentId;
+      readonly executionId: string;
+      readonly price: Price;
+      readonly quantity: Quantity;
+      readonly executedAtMs: number;
+    }
+  | {
+      readonly kind: 'trading-status';
+      readonly instrument: InstrumentId;
+      readonly state: 'trading' | 'halted';
+      readonly reason: string;
+    }
+  | { readonly kind: 'link'; readonly state: LinkState };
+
+/** Takes events in; when the promise resolves they are durable and the adapter may acknowledge them. */
+export interface VenueSink {
+  deliver(events: readonly VenueEvent[]): Promise<void>;
+}
+
+/** An order that was open when the node stopped, to be entered again or reconciled. */
+export interface OpenOrder {
+  readonly order: VenueOrder;
+  /** Executed before the restart. */
+  readonly filled: Quantity;
+}
+
+/** What an adapter needs to start: where events go, and what was open. */
+export interface VenueStart {
+  readonly sink: VenueSink;
+  /** In the order they were accepted. */
+  readonly openOrders: readonly OpenOrder[];
+  /** The next trade number of this venue: one above the highest that was recorded. */
+  readonly nextTradeNumber: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The port through which a venue joins. Invariants: requests are journalled before they go out;
+ * inbound events are acknowledged only after `deliver` resolved; `submit` is idempotent by order id;
+ * a receipt is not an acceptance; a time-out is an unknown outcome; cumulative + leaves = quantity
+ * while an order lives; books are invalid while the link is down; `ready` only after reconciliation.
+ */
+export interface VenueAdapter {
+  readonly venue: VenueId;
+  readonly capabilities: VenueCapabilities;
+  readonly link: LinkState;
+  /** Connects, reconciles the open orders and becomes ready. */
+  start(start: VenueStart): Promise<void>;
+  submit(request: VenueRequest): Promise<Receipt>;
+  /** Asks the venue where every open order stands; answers come as `order-status` events. */
+  reconcile(): Promise<void>;
+  /** Stops taking orders and ends the link; open orders stay open at the venue unless it says otherwise. */
+  stop(): Promise<void>;
+}

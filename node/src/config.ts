@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs';
+import { isMemberId, type MemberId, type NodeKey, nodeKeyFromSeed } from '@stoa/schema';
+import { z } from 'zod';
+import { LOG_LEVELS } from './telemetry/logger.ts';
+
+const address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/, 'must be an address: 0x and 40 hexadecimal digits')
+  .transform((text) => text as `0x${string}`);
+
+const milliseconds = (fallback: number, least: number) =>
+  z.coerce.number().int().min(least).max(600_000).default(fallback);
+
+/** Comma separated, blanks and empty items dropped. */
+export const list = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').map((item) => item.trim()).filter((item) => item !== ''));
+
+/** A file that is read at once, so that a missing one is named with all other mistakes. */
+function file<T>(what: string, parse: (text: string) => T) {
+  return z.string().transform((path, context): T => {
+    try {
+      return parse(readFileSync(path, 'utf8').trim());
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      context.addIssue({ code: 'custom', message: `${what} cannot be read: ${reason}` });
+      return z.NEVER;
+    }
+  });
+}
+
+/** Node key file: the 32-byte Ed25519 seed as 64 hexadecimal digits. */
+export const nodeKeyFile = file('the node key', (text): NodeKey => {
+  if (!/^[0-9a-f]{64}$/i.test(text)) throw new Error('it must hold 64 hexadecimal digits');
+  return nodeKeyFromSeed(Buffer.from(text, 'hex'));
+});
+
+const settlementKeyFile = file('the settlement key', (text) => {
+  if (!/^0x[0-9a-f]{64}$/i.test(text)) throw new Error('it must hold 0x and 64 hexadecimal digits');
+  return text as `0x${string}`;
+});
+
+const accountsShape = z.record(
+  z.string().refine(isMemberId, 'must be a member id'),
+  z.array(address),
+);
+
+const accountsFile = file(
+  'the accounts',
+  (text): ReadonlyMap<MemberId, ReadonlySet<string>> =>
+    new Map(
+      Object.entries(accountsShape.parse(JSON.parse(text))).map(([member, wallets]) => [
+        member,
+        new Set(wallets.map((wallet) => wallet.toLowerCase())),
+      ]),
+    ),
+);
+
+const environment = z
+  .object({
+    STOA_VENUE: z.string().refine(isMemberId, 'must be a member id such as "alpha"'),
+    STOA_NODE_KEY_FILE: nodeKeyFile,
+    STOA_SETTLEMENT_KEY_FILE: settlementKeyFile,
+    STOA_RPC_URL: z.url(),
+    STOA_MEMBER_REGISTRY: address,
+    STOA_LISTING_REGISTRY: address,
+    STOA_SETTLEMENT: address,
+    STOA_FINALITY: z
+      .union([z.literal('finalized'), z.coerce.number().int().min(1).max(1_000)])
+      .default('finalized'),
+    STOA_P2P_LISTEN: z.string().default('/ip4/127.0.0.1/tcp/0'),
+    STOA_PEERS: list,
+    STOA_HTTP_HOST: z.string().default('127.0.0.1'),
+    STOA_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
+    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    STOA_DATA_DIR: z.string().optional(),
+    STOA_JWKS: z.string().min(1),
+    STOA_TOKEN_ISSUER: z.string().min(1),
+    STOA_TOKEN_AUDIENCE: z.string().min(1).default('stoa'),
+    STOA_ACCOUNTS_FILE: accountsFile,
+    STOA_FLOW_FILE: z.string().optional(),
+    STOA_FLOW_SPEED: z.union([z.literal('max'), z.coerce.number().positive()]).default(1),
+    STOA_FLOW_ACCOUNT: address.optional(),
+    STOA_HEARTBEAT_MS: milliseconds(1_000, 50),
+    STOA_STALE_AFTER_MS: milliseconds(3_000, 100),
+    LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  })
+  .refine((env) => env.DATABASE_URL !== undefined || env.STOA_DATA_DIR !== undefined, {
+    message: 'is needed where DATABASE_URL is absent: the node then runs its own PostgreSQL there',
+    path: ['STOA_DATA_DIR'],
+  })
+  .refine((env) => env.STOA_FLOW_FILE === undefined || env.STOA_FLOW_ACCOUNT !== undefined, {
+    message: 'is needed with STOA_FLOW_FILE: the wallet whose orders the recorded flow is',
+    path: ['STOA_FLOW_ACCOUNT'],
+  })
+  .refine((env) => env.STOA_STALE_AFTER_MS >= 2 * env.STOA_HEARTBEAT_MS, {
+    message: 'must be at least twice STOA_HEARTBEAT_MS, or one late heartbeat withdraws a venue',
+    path: ['STOA_STALE_AFTER_MS'],
+  });
+
+/** The configuration of a node, parsed. */
+export type NodeConfig = z.output<typeof environment>;
+
+/** All mistakes of an environment at once, one sentence each. */
+export interface ConfigMistakes {
+  readonly mistakes: readonly string[];
+}
+
+/** Reads an environment by a schema: the configuration, or every mistake in it. */
+export function readEnvironment<T>(
+  schema: z.ZodType<T>,
+  env: Record<string, string | undefined>,
+): T | ConfigMistakes {
+  // An empty variable is one that was not set: units and shells leave such behind.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  return {
+    mistakes: parsed.error.issues.map((issue) => {
+      const name = issue.path.join('.');
+      return given[name] === undefined && issue.code === 'invalid_type'
+        ? `${name} is not set`
+        : `${name}: ${issue.message}`;
+    }),
+  };
+}
+
+/** Reads a node's environment. */
+export function readNodeConfig(
+  env: Record<string, string | undefined>,
+): NodeConfig | ConfigMistakes {
+  return readEnvironment(environment, env);
+}

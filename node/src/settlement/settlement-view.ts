@@ -1,0 +1,33 @@
+import type { VenueId } from '@stoa/schema';
+
+/** State of a batch or a leg on its way to finality. */
+export type SettlementState =
+  | 'instructed'
+  | 'affirmed'
+  | 'submitted'
+  | 'settled'
+  | 'failed';
+
+/** One leg: one trade. Amounts in on-chain units. */
+export interface SettlementLegView {
+  readonly venue: VenueId;
+  readonly executionId: string;
+  readonly tradeNumber: number;
+  readonly token: `0x${string}`;
+  readonly seller: `0x${string}`;
+  readonly buyer: `0x${string}`;
+  readonly quantity: bigint;
+  readonly amount: bigint;
+  readonly state: SettlementState;
+}
+
+/** A batch: the legs of one order that settle all or none. */
+export interface SettlementView {
+  readonly batchId: string;
+  readonly orderId: string;
+  readonly state: SettlementState;
+  readonly transactionHash: string | undefined;
+  readonly blockNumber: number | undefined;
+  readonly reason: string | undefined;
+  readonly legs: readonly SettlementLegView[];
+}

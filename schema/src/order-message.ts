@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { isInstrumentId, isMemberId } from './ids.ts';
+
+const member = z.string().refine(isMemberId, 'not a member id');
+const instrument = z.string().refine(isInstrumentId, 'not an instrument id');
+const address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/)
+  .transform((text) => text as `0x${string}`);
+const hex = z
+  .string()
+  .max(20_000)
+  .regex(/^0x[0-9a-fA-F]*$/)
+  .transform((text) => text as `0x${string}`);
+const positive = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
+const legId = z.string().min(1).max(64);
+const text = z.string().max(512);
+/** Amounts on chain go beyond 2^53, and JSON has no integers that large: decimal digits. */
+const amount = z.string().regex(/^\d{1,78}$/);
+
+/** A leg as the home node sends it to the executing venue. `legId` is its client order id there. */
+export const legOrder = z.strictObject({
+  legId,
+  instrument,
+  side: z.enum(['buy', 'sell']),
+  timeInForce: z.enum(['day', 'gtc', 'ioc', 'fok']),
+  quantity: positive,
+  limitPrice: positive,
+  /** The broker whose order it is, and the investor's wallet that will settle. */
+  member,
+  account: address,
+});
+
+const execution = z.strictObject({
+  venue: member,
+  executionId: z.string().min(1).max(64),
+  tradeNumber: positive,
+  instrument,
+  price: positive,
+  quantity: positive,
+  buyer: address,
+  seller: address,
+  homeVenue: member,
+  executedAtMs: positive,
+});
+
+/** One leg of a settlement batch: the EIP-712 `Leg` of the Settlement contract. */
+export const settlementLeg = z.strictObject({
+  executingVenue: member,
+  homeVenue: member,
+  tradeNumber: positive,
+  token: address,
+  cashToken: address,
+  seller: address,
+  buyer: address,
+  /** Token units, on chain decimals. */
+  quantity: amount,
+  /** Cash units, on chain decimals. */
+  amount,
+  /** Unix seconds. */
+  deadline: positive,
+});
+
+/** Where a leg stands at its venue; `unknown-order` says the venue never saw it, and never will. */
+const legState = z.enum([
+  'new',
+  'partially-filled',
+  'filled',
+  'canceled',
+  'rejected',
+  'expired',
+  'unknown-order',
+]);
+
+/**
+ * What order sessions carry. JSON, unlike frames: these messages are few, they are stored and read by
+ * people, and their schema is this one.
+ */
+export const orderMessageBody = z.discriminatedUnion('kind', [
+  /** First on every new stream, both ways: "I am here, and have yours up to `acknowledged`". */
+  z.strictObject({ kind: z.literal('hello') }),
+  z.strictObject({ kind: z.literal('acknowledge') }),
+  z.strictObject({ kind: z.literal('leg-new'), leg: legOrder }),
+  z.strictObject({ kind: z.literal('leg-cancel'), legId }),
+  z.strictObject({ kind: z.literal('leg-status-request'), legId }),
+  z.strictObject({ kind: z.literal('leg-accepted'), legId }),
+  z.strictObject({ kind: z.literal('leg-rejected'), legId, code: z.string().max(64), message: text }),
+  z.strictObject({ kind: z.literal('leg-executed'), legId, execution }),
+  /** The leg takes no more fills; `filled` is its cumulative quantity. */
+  z.strictObject({
+    kind: z.literal('leg-done'),
+    legId,
+    state: z.enum(['filled', 'canceled', 'expired']),
+    filled: z.number().int().nonnegative(),
+    reason: text,
+  }),
+  z.strictObject({
+    kind: z.literal('leg-status'),
+    legId,
+    state: legState,
+    filled: z.number().int().nonnegative(),
+  }),
+  /** Home asks the executing venue to sign its legs of a batch. */
+  z.strictObject({
+    kind: z.literal('settlement-request'),
+    batchId: hex,
+    legs: z.array(settlementLeg).min(1).max(50),
+  }),
+  z.strictObject({
+    kind: z.literal('settlement-affirmed'),
+    batchId: hex,
+    signer: address,
+    signature: hex,
+  }),
+  z.strictObject({
+    kind: z.literal('settlement-refused'),
+    batchId: hex,
+    code: z.string().max(64),
+    message: text,
+  }),
+]);
+
+/** The body of an order message. */
+export type OrderMessageBody = z.output<typeof orderMessageBody>;
+/** A leg as sent to its executing venue. */
+export type LegOrder = z.output<typeof legOrder>;
+/** One leg of a settlement batch, amounts as digits. */
+export type SettlementLegMessage = z.output<typeof settlementLeg>;

@@ -1,0 +1,16 @@
+import { readFileSync } from 'node:fs';
+
+/** The parts of the API; `scalars` belongs to each of the others. */
+export type SdlPart = 'market' | 'listings' | 'orders' | 'settlement' | 'operations';
+
+/** What anybody who verifies the gossip can serve. */
+export const MARKET_PARTS: readonly SdlPart[] = ['market', 'listings'];
+/** What only a node can serve: its brokers' orders, its settlements, itself. */
+export const NODE_PARTS: readonly SdlPart[] = ['orders', 'settlement', 'operations'];
+
+/** Reads the SDL of some parts, scalars included; types stand once per part and are to be merged. */
+export function readSdl(parts: readonly SdlPart[]): string[] {
+  return ['scalars', ...parts].map((part) =>
+    readFileSync(new URL(`./graphql/${part}.graphql`, import.meta.url), 'utf8'),
+  );
+}

@@ -1,0 +1,81 @@
+/**
+ * Writes Protocol Buffers wire format (proto3). Only what stoa.proto needs: varints up to 2^53,
+ * length-delimited fields, packed repeated varints. Fields with the default value are left out.
+ */
+export class ProtoWriter {
+  #bytes: Uint8Array;
+  #length = 0;
+
+  constructor(capacity = 512) {
+    this.#bytes = new Uint8Array(capacity);
+  }
+
+  /** A uint32, uint64 or bool field; zero is not written, as proto3 has it. */
+  uint(field: number, value: number): this {
+    if (value === 0) return this;
+    this.#varint(field * 8);
+    this.#varint(value);
+    return this;
+  }
+
+  /** A string or bytes field; empty is not written. */
+  bytes(field: number, value: Uint8Array): this {
+    if (value.length === 0) return this;
+    return this.#delimited(field, value);
+  }
+
+  string(field: number, value: string): this {
+    return this.bytes(field, Buffer.from(value, 'utf8'));
+  }
+
+  /** An element of a repeated string field: written even when empty. */
+  element(field: number, value: string): this {
+    return this.#delimited(field, Buffer.from(value, 'utf8'));
+  }
+
+  /** A sub-message, written even when empty: its presence says something. */
+  message(field: number, write: (writer: ProtoWriter) => void): this {
+    const inner = new ProtoWriter(256);
+    write(inner);
+    return this.#delimited(field, inner.finish());
+  }
+
+  /** A packed repeated uint64 field. */
+  packed(field: number, values: readonly number[]): this {
+    if (values.length === 0) return this;
+    const inner = new ProtoWriter(values.length * 5);
+    for (const value of values) inner.#varint(value);
+    return this.#delimited(field, inner.finish());
+  }
+
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #delimited(field: number, value: Uint8Array): this {
+    this.#varint(field * 8 + 2);
+    this.#varint(value.length);
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
+    return this;
+  }
+
+  #varint(value: number): void {
+    this.#reserve(8);
+    let rest = value;
+    // Division, not shifts: values go beyond 32 bits.
+    while (rest >= 128) {
+      this.#bytes[this.#length++] = (rest % 128) + 128;
+      rest = Math.floor(rest / 128);
+    }
+    this.#bytes[this.#length++] = rest;
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+  }
+}
