@@ -77,7 +77,12 @@ export type VenueEvent =
   | { readonly kind: 'accepted'; readonly orderId: string }
   | { readonly kind: 'rejected'; readonly orderId: string; readonly rejection: LegRejection }
   | { readonly kind: 'cancel-rejected'; readonly orderId: string; readonly rejection: LegRejection }
-  | { readonly kind: 'replaced'; readonly orderId: string; readonly quantity: Quantity; readonly limitPrice: Price }
+  | {
+      readonly kind: 'replaced';
+      readonly orderId: string;
+      readonly quantity: Quantity;
+      readonly limitPrice: Price;
+    }
   /** A trade in which at least one side is a member's order. Names both sides' orders where members' own. */
   | { readonly kind: 'executed'; readonly execution: Execution; readonly parties: TradeParties }
   /** The order takes no more fills. */

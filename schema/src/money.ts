@@ -18,12 +18,20 @@ export function parseDecimal(
 ): bigint | Refusal<'DECIMAL_INVALID' | 'TOO_MANY_DECIMALS'> {
   const match = DECIMAL.exec(text);
   if (!match) {
-    return refuse('DECIMAL_INVALID', `"${text.slice(0, 64)}" is not a decimal number.`, 'Send digits with at most one point, such as "100.25".');
+    return refuse(
+      'DECIMAL_INVALID',
+      `"${text.slice(0, 64)}" is not a decimal number.`,
+      'Send digits with at most one point, such as "100.25".',
+    );
   }
   const [, sign = '', whole = '', fraction = ''] = match;
   const significant = fraction.replace(/0+$/, '');
   if (significant.length > decimals) {
-    return refuse('TOO_MANY_DECIMALS', `"${text.slice(0, 64)}" has more than ${decimals} decimals.`, `Send at most ${decimals} decimals.`);
+    return refuse(
+      'TOO_MANY_DECIMALS',
+      `"${text.slice(0, 64)}" has more than ${decimals} decimals.`,
+      `Send at most ${decimals} decimals.`,
+    );
   }
   const value = BigInt(whole + significant.padEnd(decimals, '0'));
   return sign === '-' ? -value : value;
@@ -46,7 +54,11 @@ export function parseSafeDecimal(
   const value = parseDecimal(text, decimals);
   if (typeof value !== 'bigint') return value;
   if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) {
-    return refuse('OUT_OF_RANGE', `"${text.slice(0, 64)}" is out of range.`, 'Send a number between zero and 2^53 in the instrument\'s smallest unit.');
+    return refuse(
+      'OUT_OF_RANGE',
+      `"${text.slice(0, 64)}" is out of range.`,
+      "Send a number between zero and 2^53 in the instrument's smallest unit.",
+    );
   }
   return Number(value);
 }

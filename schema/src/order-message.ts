@@ -84,7 +84,12 @@ export const orderMessageBody = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('leg-cancel'), legId }),
   z.strictObject({ kind: z.literal('leg-status-request'), legId }),
   z.strictObject({ kind: z.literal('leg-accepted'), legId }),
-  z.strictObject({ kind: z.literal('leg-rejected'), legId, code: z.string().max(64), message: text }),
+  z.strictObject({
+    kind: z.literal('leg-rejected'),
+    legId,
+    code: z.string().max(64),
+    message: text,
+  }),
   z.strictObject({ kind: z.literal('leg-executed'), legId, execution }),
   /** The leg takes no more fills; `filled` is its cumulative quantity. */
   z.strictObject({
@@ -104,6 +109,8 @@ export const orderMessageBody = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('settlement-request'),
     batchId: hex,
+    /** Commits to the batch's grouping without showing it: part of what every venue signs. */
+    groupsHash: hex,
     legs: z.array(settlementLeg).min(1).max(50),
   }),
   z.strictObject({

@@ -20,5 +20,7 @@ export function refuse<Code extends string>(
 
 /** Tells a refusal from the value a function gives when it does not refuse. */
 export function isRefusal(value: unknown): value is Refusal {
-  return typeof value === 'object' && value !== null && 'refused' in value && value.refused === true;
+  return (
+    typeof value === 'object' && value !== null && 'refused' in value && value.refused === true
+  );
 }

@@ -61,10 +61,22 @@ function encodeEntry(writer: ProtoWriter, entry: Entry, place: number): void {
           .uint(1, place)
           .uint(2, entry.firm ? 1 : 0)
           .uint(3, entry.validUntilMs)
-          .packed(4, entry.bids.map((level) => level.price))
-          .packed(5, entry.bids.map((level) => level.quantity))
-          .packed(6, entry.offers.map((level) => level.price))
-          .packed(7, entry.offers.map((level) => level.quantity)),
+          .packed(
+            4,
+            entry.bids.map((level) => level.price),
+          )
+          .packed(
+            5,
+            entry.bids.map((level) => level.quantity),
+          )
+          .packed(
+            6,
+            entry.offers.map((level) => level.price),
+          )
+          .packed(
+            7,
+            entry.offers.map((level) => level.quantity),
+          ),
       );
       return;
     case 'trade':
@@ -93,10 +105,16 @@ function encodeEntry(writer: ProtoWriter, entry: Entry, place: number): void {
  * Reads a frame's payload. Structure only: lengths, ranges, level counts. Whether it is true, timely
  * and allowed is the judge's business. A version other than ours is `FRAME_VERSION_UNKNOWN`.
  */
-export function decodeFrame(payload: Uint8Array): DecodedFrame | Refusal<'FRAME_MALFORMED' | 'FRAME_VERSION_UNKNOWN'> {
+export function decodeFrame(
+  payload: Uint8Array,
+): DecodedFrame | Refusal<'FRAME_MALFORMED' | 'FRAME_VERSION_UNKNOWN'> {
   const decoded = guarded('FRAME_MALFORMED', () => readFrame(new ProtoReader(payload)));
   if ('refused' in decoded || decoded.frame.version === WIRE_VERSION) return decoded;
-  return refuse('FRAME_VERSION_UNKNOWN', `The frame is of version ${decoded.frame.version}.`, `Send version ${WIRE_VERSION}.`);
+  return refuse(
+    'FRAME_VERSION_UNKNOWN',
+    `The frame is of version ${decoded.frame.version}.`,
+    `Send version ${WIRE_VERSION}.`,
+  );
 }
 
 function readFrame(reader: ProtoReader): DecodedFrame {
@@ -113,7 +131,8 @@ function readFrame(reader: ProtoReader): DecodedFrame {
     else if (field === 5) head.sentAtMs = reader.uint();
     else if (field === 6) previousHash = reader.bytes(32);
     else if (field === 7) {
-      if (instruments.push(reader.string(MAX_TEXT_BYTES)) > MAX_ENTRIES) throw new WireError('too many instruments');
+      if (instruments.push(reader.string(MAX_TEXT_BYTES)) > MAX_ENTRIES)
+        throw new WireError('too many instruments');
     } else if (field === 8) {
       // Entries name instruments by place, and the list stands before them in what we write; a
       // writer that orders fields otherwise is refused rather than read twice.
@@ -161,7 +180,8 @@ function readBook(reader: ProtoReader, instruments: readonly string[]): BookEntr
     if (field === 1) place = reader.uint();
     else if (field === 2) firm = reader.uint() === 1;
     else if (field === 3) validUntilMs = reader.uint();
-    else if (field >= 4 && field <= 7) reader.packedInto(columns[field - 4] as number[], MAX_LEVELS);
+    else if (field >= 4 && field <= 7)
+      reader.packedInto(columns[field - 4] as number[], MAX_LEVELS);
     else reader.skip();
   }
   const [bidPrices, bidQuantities, offerPrices, offerQuantities] = columns;
@@ -171,7 +191,8 @@ function readBook(reader: ProtoReader, instruments: readonly string[]): BookEntr
 }
 
 function levels(prices: readonly number[], quantities: readonly number[]): Level[] {
-  if (prices.length !== quantities.length) throw new WireError('prices and quantities differ in number');
+  if (prices.length !== quantities.length)
+    throw new WireError('prices and quantities differ in number');
   return prices.map((price, index) => ({ price, quantity: quantities[index] as number }));
 }
 

@@ -26,11 +26,7 @@ export function encodeHeads(heads: Heads): Uint8Array {
     .uint(3, heads.sentAtMs);
   for (const head of heads.heads) {
     writer.message(4, (inner) =>
-      inner
-        .string(1, head.venue)
-        .uint(2, head.epoch)
-        .uint(3, head.sequence)
-        .bytes(4, head.hash),
+      inner.string(1, head.venue).uint(2, head.epoch).uint(3, head.sequence).bytes(4, head.hash),
     );
   }
   return writer.finish();
@@ -47,7 +43,8 @@ export function decodeHeads(payload: Uint8Array): Heads | Refusal<'HEADS_MALFORM
       else if (field === 2) found.member = reader.string(64);
       else if (field === 3) found.sentAtMs = reader.uint();
       else if (field === 4) {
-        if (heads.push(readHead(reader.message())) > MAX_HEADS) throw new WireError('too many heads');
+        if (heads.push(readHead(reader.message())) > MAX_HEADS)
+          throw new WireError('too many heads');
       } else reader.skip();
     }
     if (!isMemberId(found.member)) throw new WireError('member is no member id');
@@ -80,7 +77,9 @@ export function encodeFramesRequest(request: FramesRequest): Uint8Array {
 }
 
 /** Reads a request for frames. */
-export function decodeFramesRequest(bytes: Uint8Array): FramesRequest | Refusal<'REQUEST_MALFORMED'> {
+export function decodeFramesRequest(
+  bytes: Uint8Array,
+): FramesRequest | Refusal<'REQUEST_MALFORMED'> {
   return guarded('REQUEST_MALFORMED', () => {
     const reader = new ProtoReader(bytes);
     const found = { venue: '', epoch: 0, from: 0, to: 0 };

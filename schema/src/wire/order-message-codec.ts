@@ -36,7 +36,9 @@ export function encodeOrderMessage(message: OrderMessage): Uint8Array {
 }
 
 /** Reads an order message; its body is checked against the body's schema. */
-export function decodeOrderMessage(payload: Uint8Array): OrderMessage | Refusal<'ORDER_MESSAGE_MALFORMED'> {
+export function decodeOrderMessage(
+  payload: Uint8Array,
+): OrderMessage | Refusal<'ORDER_MESSAGE_MALFORMED'> {
   return guarded('ORDER_MESSAGE_MALFORMED', () => {
     const reader = new ProtoReader(payload);
     const found = { version: 0, from: '', to: '', number: 0, acknowledged: 0, sentAtMs: 0 };
@@ -66,7 +68,9 @@ function readBody(text: string): OrderMessageBody {
   const parsed = orderMessageBody.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new WireError(`the body is wrong at ${issue?.path.join('.') ?? '?'}: ${issue?.message ?? '?'}`);
+    throw new WireError(
+      `the body is wrong at ${issue?.path.join('.') ?? '?'}: ${issue?.message ?? '?'}`,
+    );
   }
   return parsed.data;
 }

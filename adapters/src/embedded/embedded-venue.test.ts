@@ -1,0 +1,229 @@
+import type { Instrument } from '@stoa/schema';
+import { afterEach, describe, expect, it } from 'vitest';
+import { RecordingSink } from '../conformance/recording-sink.ts';
+import { venueAdapterSuite } from '../conformance/venue-adapter-suite.ts';
+import type { OpenOrder, VenueEvent, VenueOrder } from '../venue-adapter.ts';
+import { EmbeddedVenue } from './embedded-venue.ts';
+
+const INSTRUMENT: Instrument = {
+  id: 'eip155:31337/erc20:0x0000000000000000000000000000000000000001',
+  token: '0x0000000000000000000000000000000000000001',
+  standard: 'ERC-3643',
+  symbol: 'ACME',
+  name: 'Acme Class A',
+  isin: '',
+  issuer: 'acme',
+  tokenDecimals: 18,
+  cashToken: '0x0000000000000000000000000000000000000002',
+  cashSymbol: 'USDX',
+  cashDecimals: 6,
+  priceDecimals: 2,
+  quantityDecimals: 0,
+  tickSize: 5,
+  lotSize: 10,
+};
+
+const FLOW_ACCOUNT = '0x000000000000000000000000000000000000f10e';
+const ANNA = '0x000000000000000000000000000000000000a11a';
+
+let clockMs = 1_800_000_000_000;
+
+function newVenue(instrument: Instrument = INSTRUMENT): EmbeddedVenue {
+  return new EmbeddedVenue({
+    venue: 'alpha',
+    instruments: [instrument],
+    flowOwner: { member: 'alpha', account: FLOW_ACCOUNT },
+    nowMs: () => (clockMs += 1),
+  });
+}
+
+venueAdapterSuite('the embedded venue', async () => {
+  let venue = newVenue();
+  return {
+    instrument: INSTRUMENT,
+    newAdapter: () => {
+      venue = newVenue();
+      return venue;
+    },
+    halt: () => venue.halt(INSTRUMENT.id, 'news'),
+    resume: () => venue.resume(INSTRUMENT.id, 'news is out'),
+    teardown: () => undefined,
+  };
+});
+
+const FINE: Instrument = { ...INSTRUMENT, tickSize: 1, lotSize: 1 };
+
+function order(orderId: string, side: 'buy' | 'sell', quantity: number, price: number): VenueOrder {
+  return {
+    orderId,
+    instrument: FINE.id,
+    side,
+    timeInForce: 'day',
+    quantity,
+    limitPrice: price,
+    owner: { member: 'broker', account: ANNA },
+    homeVenue: 'home',
+  };
+}
+
+describe('the embedded venue', () => {
+  const ended = new AbortController();
+  const venues: EmbeddedVenue[] = [];
+  afterEach(async () => {
+    for (const venue of venues.splice(0)) await venue.stop();
+  });
+
+  async function started(
+    sink: RecordingSink,
+    openOrders: readonly OpenOrder[] = [],
+    instrument: Instrument = FINE,
+  ): Promise<EmbeddedVenue> {
+    const venue = newVenue(instrument);
+    venues.push(venue);
+    await venue.start({ sink, openOrders, nextTradeNumber: 1, signal: ended.signal });
+    return venue;
+  }
+
+  it('lets recorded flow trade with members, in one queue, under the flow owner’s wallet', async () => {
+    const sink = new RecordingSink();
+    const venue = await started(sink);
+    const flow = venue.flowTarget(FINE.id);
+    await venue.submit({ kind: 'new', order: order('anna', 'buy', 100, 10_000) });
+    expect(flow.submit({ orderId: 7, side: 'buy', price: 1_000_000, size: 50 })).toBe(true);
+    expect(flow.execute({ side: 'sell', price: 1_000_000, size: 120 })).toBe(true);
+    expect(await sink.done('anna')).toMatchObject({ state: 'filled', filled: 100 });
+    expect(sink.of('executed')).toHaveLength(1);
+    expect(sink.of('executed')[0]).toMatchObject({
+      execution: { tradeNumber: 1, buyer: ANNA, seller: FLOW_ACCOUNT, homeVenue: 'alpha' },
+      parties: { buyOrderId: 'anna', sellOrderId: undefined },
+    });
+    expect(sink.of('print').map(({ quantity }) => quantity)).toEqual([100, 20]);
+    expect(sink.of('book').at(-1)?.bids).toEqual([{ price: 10_000, quantity: 30 }]);
+    expect(flow.reduce(7, 10)).toBe(true);
+    expect(flow.cancel(7)).toBe(true);
+    expect(flow.cancel(7)).toBe(false);
+  });
+
+  it('refuses recorded prices and sizes that the instrument cannot express', async () => {
+    const sink = new RecordingSink();
+    const venue = await started(sink);
+    const flow = venue.flowTarget(FINE.id);
+    expect(flow.submit({ orderId: 7, side: 'buy', price: 1_000_050, size: 50 })).toBe(false);
+    expect(flow.print({ price: 1_000_050, size: 50 })).toBe(false);
+    expect(flow.print({ price: 1_000_000, size: 50 })).toBe(true);
+    await sink.until((event) => event.kind === 'print', 'the print');
+    expect(sink.of('print')).toMatchObject([{ price: 10_000, quantity: 50 }]);
+  });
+
+  it('holds recorded orders to the tick and lot size of the instrument', async () => {
+    const venue = await started(new RecordingSink(), [], INSTRUMENT);
+    const flow = venue.flowTarget(INSTRUMENT.id);
+    expect(flow.submit({ orderId: 7, side: 'buy', price: 1_000_100, size: 50 })).toBe(false);
+    expect(flow.submit({ orderId: 7, side: 'buy', price: 1_000_500, size: 55 })).toBe(false);
+    expect(flow.submit({ orderId: 7, side: 'buy', price: 1_000_500, size: 50 })).toBe(true);
+  });
+
+  it('tells a book once for all that happened to it in one turn', async () => {
+    const sink = new RecordingSink();
+    const venue = await started(sink);
+    const flow = venue.flowTarget(FINE.id);
+    const before = sink.of('book').length;
+    for (let orderId = 1; orderId <= 100; orderId += 1) {
+      flow.submit({ orderId, side: 'buy', price: 1_000_000, size: 1 });
+      await Promise.resolve();
+    }
+    await venue.stop();
+    expect(sink.of('book').slice(before)).toMatchObject([
+      { bids: [{ price: 10_000, quantity: 100 }], offers: [] },
+    ]);
+  });
+
+  it('goes on only when both the venue and the recording have resumed', async () => {
+    const sink = new RecordingSink();
+    const venue = await started(sink);
+    const flow = venue.flowTarget(FINE.id);
+    flow.halt();
+    venue.halt(FINE.id, 'news');
+    flow.resume();
+    expect(flow.submit({ orderId: 7, side: 'buy', price: 1_000_000, size: 50 })).toBe(false);
+    venue.resume(FINE.id, 'done');
+    expect(flow.submit({ orderId: 7, side: 'buy', price: 1_000_000, size: 50 })).toBe(true);
+    await venue.stop();
+    const states = sink.of('trading-status').map(({ state }) => state);
+    expect(states).toEqual(['trading', 'halted', 'trading']);
+  });
+
+  it('makes the flow wait, and members last of all, while the sink is slow', async () => {
+    const sink = new RecordingSink();
+    const venue = await started(sink);
+    const flow = venue.flowTarget(FINE.id);
+    sink.hold();
+    let printed = 0;
+    while (flow.ready() === undefined) {
+      flow.print({ price: 1_000_000, size: 1 });
+      printed += 1;
+    }
+    expect(printed).toBe(2_000);
+    const waiting = flow.ready();
+    expect(await venue.submit({ kind: 'new', order: order('a', 'buy', 1, 1) })).toEqual({
+      outcome: 'taken',
+    });
+    let receipt: Awaited<ReturnType<EmbeddedVenue['submit']>> = { outcome: 'taken' };
+    let sent = 0;
+    for (; receipt.outcome === 'taken' && sent < 20_000; sent += 1) {
+      receipt = await venue.submit({ kind: 'status', orderId: 'a', instrument: FINE.id });
+    }
+    expect(receipt).toMatchObject({ outcome: 'refused', rejection: { code: 'VENUE_BUSY' } });
+    expect(sent).toBe(8_000);
+    sink.release();
+    await waiting;
+    await venue.stop();
+    expect(sink.of('print')).toHaveLength(2_000);
+    expect(sink.of('order-status')).toHaveLength(7_999);
+  });
+
+  it('says the same in public whoever trades', async () => {
+    const said: VenueEvent[][] = [];
+    for (const member of ['one', 'two']) {
+      clockMs = 1_900_000_000_000;
+      const sink = new RecordingSink();
+      const venue = await started(sink);
+      const flow = venue.flowTarget(FINE.id);
+      const first = { ...order(`${member}-1`, 'sell', 10, 10_000), homeVenue: member };
+      await venue.submit({ kind: 'new', order: first });
+      if (member === 'one') flow.submit({ orderId: 1, side: 'buy', price: 1_000_000, size: 4 });
+      else await venue.submit({ kind: 'new', order: order('other', 'buy', 4, 10_000) });
+      await venue.stop();
+      said.push(
+        sink.events.filter(({ kind }) => ['book', 'print', 'trading-status'].includes(kind)),
+      );
+    }
+    expect(said[0]).toEqual(said[1]);
+    expect(said[0]?.some(({ kind }) => kind === 'print')).toBe(true);
+  });
+
+  it('trades restored orders whose trade a crash had left unrecorded', async () => {
+    const sink = new RecordingSink();
+    await started(sink, [
+      { order: order('bid', 'buy', 5, 10_001), filled: 1 },
+      { order: order('offer', 'sell', 3, 10_000), filled: 0 },
+    ]);
+    expect(sink.of('executed')).toMatchObject([
+      { execution: { price: 10_001, quantity: 3, tradeNumber: 1 } },
+    ]);
+    expect(await sink.done('offer')).toMatchObject({ state: 'filled', filled: 3 });
+    expect(sink.of('accepted')).toEqual([]);
+  });
+
+  it('ends at once when its signal aborts, whatever the sink does', async () => {
+    const sink = new RecordingSink();
+    const venue = newVenue(FINE);
+    const stop = new AbortController();
+    await venue.start({ sink, openOrders: [], nextTradeNumber: 1, signal: stop.signal });
+    sink.hold();
+    await venue.submit({ kind: 'new', order: order('a', 'buy', 1, 1) });
+    stop.abort();
+    expect(venue.link).toBe('stopped');
+    sink.release();
+  });
+});

@@ -1,0 +1,55 @@
+import type { LegRejection } from '@stoa/schema';
+import type { EngineRejectReason } from './engine-types.ts';
+
+type RejectReason =
+  | EngineRejectReason
+  | 'too-late'
+  | 'off-tick'
+  | 'off-lot'
+  | 'unknown-instrument'
+  | 'not-ready'
+  | 'busy';
+
+/** Comments name FIX OrdRejReason(103) or CxlRejReason(102). */
+const REJECTIONS: Readonly<Record<RejectReason, LegRejection>> = {
+  // 103=1
+  'unknown-instrument': {
+    code: 'UNKNOWN_INSTRUMENT',
+    message: 'The venue does not trade this instrument.',
+  },
+  // 103=2
+  halted: { code: 'HALTED', message: 'Trading in this instrument is halted.' },
+  // 103=5, 102=1
+  'unknown-order': { code: 'UNKNOWN_ORDER', message: 'The venue has no order of this id.' },
+  // 103=6
+  'duplicate-order': {
+    code: 'DUPLICATE_ORDER_ID',
+    message: 'This order id was used for an order of other content.',
+  },
+  // 103=13
+  'invalid-quantity': {
+    code: 'QUANTITY_INVALID',
+    message: 'The quantity is not a whole number above zero.',
+  },
+  'below-executed': {
+    code: 'QUANTITY_BELOW_EXECUTED',
+    message: 'The quantity is not above what was executed already.',
+  },
+  // 103=18
+  'off-tick': { code: 'OFF_TICK', message: 'The price is not a multiple of the tick size.' },
+  'off-lot': { code: 'OFF_LOT', message: 'The quantity is not a multiple of the lot size.' },
+  // 103=99
+  'invalid-price': {
+    code: 'PRICE_INVALID',
+    message: 'The price is not a whole number above zero.',
+  },
+  // 102=0
+  'too-late': { code: 'TOO_LATE', message: 'The order is done.' },
+  'not-ready': { code: 'VENUE_NOT_READY', message: 'The venue is not ready; send it again later.' },
+  busy: { code: 'VENUE_BUSY', message: 'Too much waits to be recorded; send it again later.' },
+};
+
+/** The venue's stable code and sentence for a reason. */
+export function rejectionOf(reason: RejectReason): LegRejection {
+  return REJECTIONS[reason];
+}

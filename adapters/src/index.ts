@@ -1,0 +1,11 @@
+export { EmbeddedVenue, type EmbeddedVenueOptions } from './embedded/embedded-venue.ts';
+export {
+  type FlowClock,
+  type FlowProgress,
+  type FlowReplayOptions,
+  type FlowTarget,
+  replayFlow,
+} from './flow/flow-replay.ts';
+export type { LobsterMessage, MalformedLine, MalformedReason } from './flow/lobster-message.ts';
+export { type LobsterBatch, type LobsterFile, openLobsterFile } from './flow/lobster-reader.ts';
+export type * from './venue-adapter.ts';
