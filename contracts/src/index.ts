@@ -1,0 +1,13 @@
+export * from './directory-watcher.ts';
+export { cashTokenAbi, cashTokenBytecode } from './generated/cash-token.ts';
+export { listingRegistryAbi, listingRegistryBytecode } from './generated/listing-registry.ts';
+export { memberRegistryAbi, memberRegistryBytecode } from './generated/member-registry.ts';
+export { settlementAbi, settlementBytecode } from './generated/settlement.ts';
+export * from './member-slug.ts';
+export * from './onchain-amount.ts';
+export * from './registry-reader.ts';
+export * from './revert-reason.ts';
+export * from './settlement-batch.ts';
+export * from './settlement-log.ts';
+export { createErc3643Token, type Erc3643Options } from './token/erc3643.ts';
+export * from './token/permissioned-token.ts';

@@ -1,0 +1,6 @@
+export {
+  type Anvil,
+  type AnvilOptions,
+  localChainId,
+  startAnvil,
+} from '@stoa/contracts/testing/anvil';
