@@ -35,6 +35,8 @@ export interface NetworkFixture {
   readonly network: DeployedNetwork;
   readonly client: ReturnType<typeof connectLocalChain>;
   readonly progress: readonly string[];
+  /** The venues' settlement signers. */
+  readonly signers: Readonly<Record<VenueId, LocalAccount>>;
   /** A purchase by alice from the executing venue's flow wallet, at 585.33. */
   leg(
     overrides: Partial<SettlementLeg> & { executingVenue: VenueId; tradeNumber: bigint },
@@ -75,6 +77,7 @@ export async function startNetworkFixture(): Promise<NetworkFixture> {
     network,
     client,
     progress,
+    signers,
     settle: (groups) => {
       batchNumber += 1;
       return settle({ client, network, signer }, groups, keccak256(toHex(batchNumber)));

@@ -16,6 +16,8 @@ export interface DemoArguments {
   /** Multiplies recorded time, or flat out. */
   readonly speed: number | 'max';
   readonly flows: ReadonlyMap<string, string>;
+  /** A PostgreSQL server to use in place of one of our own. */
+  readonly databaseUrl?: string;
 }
 
 export const DEMO_HELP = `Runs the whole network on this machine: a chain, a database server, three venues and a gateway.
@@ -43,6 +45,7 @@ and drops them at the end. Otherwise it starts a PostgreSQL of its own.
 /** Reads the command line; every flow file is looked at before anything starts. */
 export function readDemoArguments(
   argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
 ): DemoArguments | Refusal<'ARGUMENT_INVALID' | 'FLOW_UNREADABLE'> {
   let values: ReturnType<typeof parse>['values'];
   try {
@@ -59,7 +62,7 @@ export function readDemoArguments(
     return badArgument(`--port ${values.port} is not a port.`);
   }
   if (values.json && !values.once) return badArgument('--json needs --once.');
-  const flows = readFlows(values.flow);
+  const flows = readFlows(values.flow, env.INIT_CWD ?? '.');
   if ('refused' in flows) return flows;
   return {
     help: values.help,
@@ -69,6 +72,7 @@ export function readDemoArguments(
     port,
     speed: speed === 'max' ? 'max' : Number(speed),
     flows,
+    ...(env.DATABASE_URL && { databaseUrl: env.DATABASE_URL }),
   };
 }
 
@@ -93,22 +97,29 @@ function badArgument(message: string): Refusal<'ARGUMENT_INVALID'> {
 
 function readFlows(
   given: readonly string[],
+  folder: string,
 ): Map<string, string> | Refusal<'ARGUMENT_INVALID' | 'FLOW_UNREADABLE'> {
   const flows = new Map<string, string>(DEMO_VENUES.map((venue) => [venue, shippedFlow(venue)]));
   const seen = new Set<string>();
   for (const item of given) {
     const [venue = '', ...rest] = item.split('=');
     if (!flows.has(venue) || rest.length === 0 || seen.has(venue)) {
-      return badArgument(`--flow ${item}: expected VENUE=FILE, once per venue, of ${DEMO_VENUES.join(', ')}.`);
+      return badArgument(
+        `--flow ${item}: expected VENUE=FILE, once per venue, of ${DEMO_VENUES.join(', ')}.`,
+      );
     }
     seen.add(venue);
     // npm runs scripts in the project's folder; INIT_CWD is where the user stood when typing.
-    flows.set(venue, resolve(process.env.INIT_CWD ?? '.', rest.join('=')));
+    flows.set(venue, resolve(folder, rest.join('=')));
   }
   for (const [venue, file] of flows) {
     const problem = unreadable(file);
     if (problem) {
-      return refuse('FLOW_UNREADABLE', `The order flow of ${venue} cannot be read: ${problem}.`, 'Name a readable file in LOBSTER\'s message format.');
+      return refuse(
+        'FLOW_UNREADABLE',
+        `The order flow of ${venue} cannot be read: ${problem}.`,
+        "Name a readable file in LOBSTER's message format.",
+      );
     }
   }
   return flows;

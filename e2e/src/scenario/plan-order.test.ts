@@ -16,16 +16,28 @@ describe('a buy larger than the best venue can fill', () => {
   });
 
   it('takes all of the better levels first', () => {
-    const offers = [level(100n, { beta: 50n }), level(101n, { beta: 10n }), level(102n, { alpha: 9n, beta: 1n })];
-    expect(planSplitBuy(offers, 1n)).toEqual({ quantity: 65n, limitPrice: 102n, bestVenue: 'beta' });
+    const offers = [
+      level(100n, { beta: 50n }),
+      level(101n, { beta: 10n }),
+      level(102n, { alpha: 9n, beta: 1n }),
+    ];
+    expect(planSplitBuy(offers, 1n)).toEqual({
+      quantity: 65n,
+      limitPrice: 102n,
+      bestVenue: 'beta',
+    });
   });
 
   it('takes at least a lot of the second venue', () => {
-    expect(planSplitBuy([level(1n, { alpha: 10n, beta: 10n })], 10n)).toMatchObject({ quantity: 20n });
+    expect(planSplitBuy([level(1n, { alpha: 10n, beta: 10n })], 10n)).toMatchObject({
+      quantity: 20n,
+    });
   });
 
   it('says so where one venue stands alone', () => {
-    expect(planSplitBuy([level(100n, { alpha: 300n })], 1n)).toMatchObject({ code: 'ONE_VENUE_ONLY' });
+    expect(planSplitBuy([level(100n, { alpha: 300n })], 1n)).toMatchObject({
+      code: 'ONE_VENUE_ONLY',
+    });
     expect(planSplitBuy([], 1n)).toMatchObject({ code: 'ONE_VENUE_ONLY' });
   });
 });

@@ -1,0 +1,5 @@
+import type { CycleA } from './cycle-a.ts';
+
+export interface CycleB {
+  other: CycleA;
+}

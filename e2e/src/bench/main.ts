@@ -1,0 +1,79 @@
+import { parseArgs } from 'node:util';
+import type { Bench } from './bench.ts';
+import { benchList } from './bench-list.ts';
+import { loadPeer } from './bench-peers.ts';
+import { machineFacts } from './machine.ts';
+
+const names = benchList.map((bench) => `  ${bench.name.padEnd(10)}${bench.about}`).join('\n');
+
+const help = `npm run bench -- NAME [--json]
+
+The one door to the benchmarks:
+${names}
+
+  --json   one JSON object on standard output, nothing else: {bench, at, ok, ms, machine, result}
+  --help   this text
+
+Examples
+  npm run bench -- engine
+  npm run --silent bench -- engine --json > engine.json
+
+Peers that a bench compares with are installed from e2e/bench-peers when it first needs them.
+Exit code 0 if the bench ran, 1 if it failed, 2 for a wrong argument.
+`;
+
+function refuse(reason: string): number {
+  process.stderr.write(`${reason}\n\n${help}`);
+  return 2;
+}
+
+async function runBench(bench: Bench, json: boolean): Promise<number> {
+  const say = (text: string) => process.stderr.write(`${text}\n`);
+  const at = new Date().toISOString();
+  // Taken before the bench, whose own load is no news.
+  const machine = machineFacts();
+  const begun = performance.now();
+  try {
+    const result = await bench.run({ say, peer: (name) => loadPeer(name, say) });
+    const ms = Math.round(performance.now() - begun);
+    const report = { bench: bench.name, at, ok: true, ms, machine, result };
+    process.stdout.write(`${JSON.stringify(report, undefined, json ? undefined : 2)}\n`);
+    return 0;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    say(`bench ${bench.name} failed: ${reason}`);
+    if (json) {
+      const ms = Math.round(performance.now() - begun);
+      const report = { bench: bench.name, at, ok: false, ms, machine, error: reason };
+      process.stdout.write(`${JSON.stringify(report)}\n`);
+    }
+    return 1;
+  }
+}
+
+async function main(): Promise<number> {
+  let parsed: { values: { json: boolean; help: boolean }; positionals: string[] };
+  try {
+    parsed = parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+  if (parsed.values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const [name, ...more] = parsed.positionals;
+  if (name === undefined) return refuse('Which bench?');
+  if (more.length > 0) return refuse(`One bench at a time, not also: ${more.join(', ')}`);
+  const bench = benchList.find((one) => one.name === name);
+  if (bench === undefined) return refuse(`There is no bench named ${name}.`);
+  return runBench(bench, parsed.values.json);
+}
+
+process.exitCode = await main();

@@ -1,0 +1,57 @@
+import { once } from 'node:events';
+import { DEMO_VENUES } from '../harness/demo-venues.ts';
+import {
+  brokerToken,
+  type Network,
+  type NetworkOptions,
+  startNetwork,
+} from '../harness/network.ts';
+import { DEMO_STALE_AFTER_MS } from '../harness/network-processes.ts';
+
+/** Runs the network until the signal aborts. */
+export async function runLive(options: NetworkOptions, signal: AbortSignal): Promise<number> {
+  const network = await startNetwork(options);
+  try {
+    process.stderr.write(await welcome(network));
+    if (!signal.aborted) await once(signal, 'abort');
+  } finally {
+    options.onProgress?.('stopping the network');
+    await network.stop();
+  }
+  return 0;
+}
+
+async function welcome(network: Network): Promise<string> {
+  const { chain, gateway } = network;
+  const [home] = DEMO_VENUES;
+  return `
+The network is up.
+
+  GraphiQL   ${gateway.graphql}
+             (the broker's token is filled in; README.md has three queries to paste)
+
+An order that no venue can fill alone, to paste as the second of them:
+
+  mutation {
+    placeOrder(input: {
+      clientOrderId: "my-first"
+      instrument: "${chain.instrument}"
+      account: "${chain.alice.address}"
+      side: BUY, type: LIMIT, timeInForce: IOC, quantity: "1000", limitPrice: "101"
+    }) {
+      ... on OrderPlaced { order { id status } }
+      ... on Refusal { code message action }
+    }
+  }
+
+From a shell, with the broker's token (home node: ${home}):
+
+  TOKEN=${await brokerToken(network)}
+
+Kill a venue and watch its quotes go stale within ${DEMO_STALE_AFTER_MS / 1_000} s while orders route on:
+
+${[...network.venues].map(([venue, node]) => `  ${venue.padEnd(7)} kill -9 ${node.process.pid}`).join('\n')}
+
+Logs: ${network.folder}        Ctrl-C stops everything.
+`;
+}

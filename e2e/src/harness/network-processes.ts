@@ -1,0 +1,131 @@
+import { fileURLToPath } from 'node:url';
+import { CodedError, type MemberId, type VenueId } from '@stoa/schema';
+import type { DeployedNetwork } from '../chain/deploy-network.ts';
+import { type ManagedProcess, startChildProcess } from './child-process.ts';
+import { DEMO_VENUES } from './demo-venues.ts';
+import type { Guardian } from './guardian.ts';
+import type { MemberIdentity } from './member-identity.ts';
+import type { RunFolder } from './run-folder.ts';
+import type { TokenIssuer } from './token-issuer.ts';
+
+/** A process of ours that serves HTTP. */
+export interface RunningProcess {
+  readonly process: ManagedProcess;
+  /** `http://127.0.0.1:PORT` */
+  readonly http: string;
+  /** Where it answers GraphQL. */
+  readonly graphql: string;
+}
+
+/** What all processes of one network share. */
+export interface SharedSetup {
+  readonly folder: RunFolder;
+  readonly guardian: Guardian;
+  readonly chain: DeployedNetwork;
+  readonly rpcUrl: string;
+  readonly identities: ReadonlyMap<MemberId, MemberIdentity>;
+  readonly tokens: TokenIssuer;
+  readonly accountsFile: string;
+}
+
+const NODE_MAIN = fileURLToPath(new URL('../../../node/src/main.ts', import.meta.url));
+const GATEWAY_MAIN = fileURLToPath(new URL('../../../gateway/src/main.ts', import.meta.url));
+
+/** A venue is withdrawn from the book when it was not heard for this long. */
+export const DEMO_STALE_AFTER_MS = 1_500;
+const HEARTBEAT_MS = 500;
+/** Members whose address everybody knows; the probe is not among them. */
+const listening: ReadonlySet<MemberId> = new Set([...DEMO_VENUES, 'gateway']);
+
+/** Starts the node of a venue and waits until it is ready. */
+export async function startVenueNode(
+  venue: VenueId,
+  setup: SharedSetup & {
+    readonly databaseUrl: string;
+    readonly flow?: { readonly file: string; readonly speed: number | 'max' };
+    readonly logLevel: string;
+  },
+): Promise<RunningProcess> {
+  const identity = identityOf(setup, venue);
+  const { flow } = setup;
+  return startProcess(venue, NODE_MAIN, setup, {
+    ...common(setup, identity),
+    STOA_VENUE: venue,
+    STOA_SETTLEMENT_KEY_FILE: identity.signerKeyFile,
+    STOA_SETTLEMENT: setup.chain.settlement,
+    STOA_FINALITY: '1',
+    STOA_HTTP_PORT: String(identity.httpPort),
+    DATABASE_URL: setup.databaseUrl,
+    STOA_ACCOUNTS_FILE: setup.accountsFile,
+    STOA_HEARTBEAT_MS: String(HEARTBEAT_MS),
+    ...(flow && {
+      STOA_FLOW_FILE: flow.file,
+      STOA_FLOW_SPEED: String(flow.speed),
+      STOA_FLOW_ACCOUNT: setup.chain.flowWallets[venue]?.address ?? '',
+    }),
+    LOG_LEVEL: setup.logLevel,
+  });
+}
+
+/** Starts the gateway and waits until it is ready. */
+export async function startGateway(
+  setup: SharedSetup & {
+    readonly port: number;
+    readonly graphiqlToken: string;
+    readonly logLevel: string;
+  },
+): Promise<RunningProcess> {
+  return startProcess('gateway', GATEWAY_MAIN, setup, {
+    ...common(setup, identityOf(setup, 'gateway')),
+    STOA_MEMBER: 'gateway',
+    STOA_NODES: DEMO_VENUES.map(
+      (venue) => `${venue}=http://127.0.0.1:${identityOf(setup, venue).httpPort}/graphql`,
+    ).join(','),
+    STOA_HTTP_PORT: String(setup.port),
+    STOA_GRAPHIQL_TOKEN: setup.graphiqlToken,
+    LOG_LEVEL: setup.logLevel,
+  });
+}
+
+function common(setup: SharedSetup, identity: MemberIdentity): Record<string, string> {
+  const { chain, tokens } = setup;
+  return {
+    STOA_NODE_KEY_FILE: identity.nodeKeyFile,
+    STOA_RPC_URL: setup.rpcUrl,
+    STOA_MEMBER_REGISTRY: chain.memberRegistry,
+    STOA_LISTING_REGISTRY: chain.listingRegistry,
+    STOA_P2P_LISTEN: identity.multiaddr.replace(/\/p2p\/.*$/, ''),
+    STOA_PEERS: [...setup.identities.values()]
+      .filter((other) => other.id !== identity.id && listening.has(other.id))
+      .map((other) => other.multiaddr)
+      .join(','),
+    STOA_STALE_AFTER_MS: String(DEMO_STALE_AFTER_MS),
+    STOA_JWKS: tokens.jwksFile,
+    STOA_TOKEN_ISSUER: tokens.issuer,
+    STOA_TOKEN_AUDIENCE: tokens.audience,
+  };
+}
+
+function identityOf(setup: SharedSetup, id: MemberId): MemberIdentity {
+  const identity = setup.identities.get(id);
+  if (!identity) throw new CodedError('MEMBER_UNKNOWN', `The network has no keys of ${id}.`);
+  return identity;
+}
+
+async function startProcess(
+  name: string,
+  main: string,
+  setup: SharedSetup,
+  env: Record<string, string>,
+): Promise<RunningProcess> {
+  const child = await startChildProcess({
+    name,
+    args: [main],
+    env,
+    logFile: setup.folder.file(`${name}.log`),
+    ready: { kind: 'json-line', with: { ready: true } },
+    guardian: setup.guardian,
+  });
+  const http = String(child.announced.http);
+  return { process: child, http, graphql: `${http}/graphql` };
+}

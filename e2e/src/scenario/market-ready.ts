@@ -1,0 +1,41 @@
+import type { Network } from '../harness/network.ts';
+import type { BookAnswer, BrokerDesk } from './broker-desk.ts';
+import { readMetric } from './node-metrics.ts';
+import { eventually, scenarioFailure } from './scenario-failure.ts';
+
+/**
+ * Waits until each venue's recorded flow was replayed to its end, however long that takes, and the
+ * gateway's book stands still with every venue live in it.
+ */
+export async function awaitReplayedMarket(
+  network: Network,
+  desk: BrokerDesk,
+  onProgress: (message: string) => void,
+): Promise<BookAnswer> {
+  await Promise.all(
+    [...network.venues].map(async ([venue, node]) => {
+      for (let lastTold = performance.now(); !(await readMetric(node, 'stoa_flow_done')); ) {
+        if (!network.venues.has(venue)) throw scenarioFailure(`The node of ${venue} ended.`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        if (performance.now() - lastTold < 2_000) continue;
+        lastTold = performance.now();
+        const messages = await readMetric(node, 'stoa_flow_messages', { outcome: 'messages' });
+        onProgress(`  ${venue}: ${messages.toLocaleString('en-US')} messages replayed`);
+      }
+    }),
+  );
+  let seen = '';
+  let sinceMs = 0;
+  return eventually('A book that stands still, with every venue live in it', async () => {
+    const book = await desk.book();
+    // Heartbeats raise the version; what counts is what the book says.
+    const { version: _version, ...content } = book;
+    const text = JSON.stringify(content);
+    if (text !== seen || book.venues.some(({ state }) => state !== 'LIVE')) {
+      seen = text;
+      sinceMs = performance.now();
+      return undefined;
+    }
+    return performance.now() - sinceMs >= 500 ? book : undefined;
+  });
+}
