@@ -1,12 +1,7 @@
 import type { VenueId } from '@stoa/schema';
 
 /** State of a batch or a leg on its way to finality. */
-export type SettlementState =
-  | 'instructed'
-  | 'affirmed'
-  | 'submitted'
-  | 'settled'
-  | 'failed';
+export type SettlementState = 'instructed' | 'affirmed' | 'submitted' | 'settled' | 'failed';
 
 /** One leg: one trade. Amounts in on-chain units. */
 export interface SettlementLegView {
@@ -23,11 +18,14 @@ export interface SettlementLegView {
 
 /** A batch: the legs of one order that settle all or none. */
 export interface SettlementView {
+  /** 0x and 64 hexadecimal digits; empty while the trades are in no batch that this node knows. */
   readonly batchId: string;
   readonly orderId: string;
   readonly state: SettlementState;
   readonly transactionHash: string | undefined;
   readonly blockNumber: number | undefined;
   readonly reason: string | undefined;
+  /** Stable code of the reason. */
+  readonly code: string | undefined;
   readonly legs: readonly SettlementLegView[];
 }

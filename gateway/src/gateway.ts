@@ -1,0 +1,169 @@
+import {
+  createGatewayRuntime,
+  type GatewayRuntime,
+  Logger as HiveLogger,
+} from '@graphql-hive/gateway-runtime';
+import { unifiedGraphHandler } from '@graphql-hive/router-runtime';
+import {
+  createApiMetrics,
+  createErrorMask,
+  createSubscriptionStreams,
+  createTokenVerifier,
+  type HttpServer,
+  type ListenOptions,
+  requestGuards,
+  startHttpServer,
+  type TokenOptions,
+  type Verification,
+} from '@stoa/node/market-api';
+import type { Logger, MarketView } from '@stoa/node/observer';
+import { CodedError, type DirectorySource } from '@stoa/schema';
+import type { Registry } from 'prom-client';
+import { callerContext } from './caller-context.ts';
+import { exampleTabs } from './graphiql.ts';
+import { createMarketSubgraph, type MarketSubgraph } from './market-subgraph.ts';
+import { createPool, POOL_TIMEOUTS, type Pool, type PoolOptions } from './pool-transport.ts';
+import { composeSupergraph, SUBGRAPHS } from './supergraph.ts';
+
+/** How the gateway is served, and which nodes stand behind it. */
+export interface GatewayOptions extends ListenOptions {
+  readonly nodes: PoolOptions['nodes'];
+  readonly tokens: TokenOptions;
+  readonly timeouts?: Partial<Omit<PoolOptions, 'nodes'>>;
+  /** Preset in GraphiQL as the caller's token: for a demo network only. */
+  readonly graphiqlToken?: string;
+  /** Default 1,000. */
+  readonly maxSubscriptions?: number;
+}
+
+/** What the gateway is served from: an observer's own view of the network. */
+export interface GatewayNeeds {
+  readonly market: MarketView;
+  readonly directory: DirectorySource;
+  /** What the gateway still waits for, one sentence each; empty when it is ready. */
+  readonly readiness: () => readonly string[] | Promise<readonly string[]>;
+  readonly metrics: Registry;
+  readonly logger: Logger;
+}
+
+const MAX_SUBSCRIPTIONS = 1_000;
+
+/**
+ * Serves the whole network as one GraphQL endpoint: the market from the gateway's own book, orders
+ * and settlements from the caller's home node, a node's own status from that node.
+ *
+ * @throws CodedError JWKS_UNREADABLE, SUPERGRAPH_INVALID, HTTP_LISTEN_FAILED
+ */
+export async function createGateway(
+  options: GatewayOptions,
+  needs: GatewayNeeds,
+): Promise<HttpServer> {
+  const { logger } = needs;
+  const verifier = await createTokenVerifier(options.tokens, { logger });
+  const streams = createSubscriptionStreams(options.maxSubscriptions ?? MAX_SUBSCRIPTIONS);
+  const metrics = createApiMetrics(needs.metrics, () => streams.count());
+  const maskError = createErrorMask(logger, metrics.onError);
+  const pool = createPool({ ...POOL_TIMEOUTS, ...options.timeouts, nodes: options.nodes }, needs);
+  const runtime = createRuntime(options, needs, {
+    pool,
+    maskError,
+    market: createMarketSubgraph({ ...needs, streams }, createErrorMask(logger)),
+    verify: (authorization) => verifier.verify(authorization),
+    metricsPlugin: metrics.plugin,
+  });
+  // Composed and planned for now, not at the first caller's expense.
+  await runtime.getSchema();
+  const http = await startHttpServer(options, {
+    graphql: (request, response) => runtime(request, response),
+    metrics: needs.metrics,
+    readiness: needs.readiness,
+    logger,
+  });
+  return {
+    url: http.url,
+    async stop() {
+      streams.endAll();
+      await http.stop();
+      pool.close();
+      await runtime.dispose();
+    },
+  };
+}
+
+interface RuntimeParts {
+  readonly pool: Pool;
+  readonly market: MarketSubgraph;
+  readonly maskError: (error: unknown) => Error;
+  readonly verify: (authorization: string | null) => Promise<Verification>;
+  readonly metricsPlugin: object;
+}
+
+function createRuntime(
+  options: GatewayOptions,
+  { directory, logger }: GatewayNeeds,
+  parts: RuntimeParts,
+): GatewayRuntime {
+  return createGatewayRuntime({
+    supergraph: composeSupergraph(),
+    unifiedGraphHandler,
+    transports: () => ({
+      // The engine's executor type promises whatever type its caller hopes for; ours answers JSON.
+      getSubgraphExecutor: ({ subgraphName }) => executorOf(subgraphName, parts) as never,
+    }),
+    // Before execution, in this order: who calls; then size, cheapest check first.
+    plugins: () => [callerContext(parts.verify), requestGuards(), parts.metricsPlugin],
+    maskedErrors: { maskError: parts.maskError },
+    // The engine would put a code on every error and so unmask it.
+    subgraphErrors: false,
+    // Merging requests, of one caller or of several, is not for orders.
+    __experimental__batchExecution: false,
+    inboundInflightRequestDeduplication: false,
+    batching: { limit: 0 },
+    multipart: false,
+    // Tokens travel in a header and never in a cookie, so any site may ask on its user's behalf.
+    cors: {
+      origin: '*',
+      credentials: false,
+      methods: ['GET', 'POST'],
+      allowedHeaders: ['authorization', 'content-type'],
+    },
+    landingPage: false,
+    graphiql: () => ({
+      title: 'Stoa',
+      defaultTabs: exampleTabs(directory.current(), options.graphiqlToken),
+      subscriptionsProtocol: 'SSE',
+      shouldPersistHeaders: false,
+    }),
+    // From our own packages: the page works offline, and no third party's script sees a token.
+    renderGraphiQL: async (opts) => {
+      const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
+      return renderGraphiQL(opts);
+    },
+    logging: engineLogger(logger),
+  });
+}
+
+function executorOf(name: string, { market, pool }: RuntimeParts) {
+  const executors: Record<keyof typeof SUBGRAPHS, MarketSubgraph> = {
+    market,
+    home: (request) => pool.home(request),
+    venue: (request) => pool.venue(request),
+  };
+  if (name in executors) return executors[name as keyof typeof SUBGRAPHS];
+  throw new CodedError('SUBGRAPH_UNKNOWN', `The supergraph names a subgraph ${name}.`);
+}
+
+/** The engine's own log, as ours: a fixed message plus fields. */
+function engineLogger(logger: Logger): HiveLogger {
+  return new HiveLogger({
+    level: 'warn',
+    writers: [
+      {
+        write(level, attributes, message) {
+          const write = level === 'error' ? logger.error : logger.warn;
+          write.call(logger, { engine: attributes ?? {}, detail: message ?? '' }, 'engine');
+        },
+      },
+    ],
+  });
+}

@@ -1,0 +1,82 @@
+import type { Directory } from '@stoa/schema';
+
+/** A tab of GraphiQL. */
+interface ExampleTab {
+  readonly query: string;
+  readonly variables?: string;
+  readonly headers?: string;
+}
+
+const MARKET = `# Every venue's quotes as one book, verified by this gateway itself.
+query Market {
+  venues { id membership quotes lastSequence node { version peers openOrders } }
+  instruments {
+    id symbol name currency
+    book(depth: 5) {
+      version
+      cbbo { bid { price quantity } offer { price quantity } locked crossed }
+      bids { price quantity venues { venue quantity } }
+      offers { price quantity venues { venue quantity } }
+    }
+    listings { venue { id } status exemption }
+  }
+}
+`;
+
+const WATCH = `# The book, whole, at every change.
+subscription WatchBook($instrument: InstrumentId!) {
+  book(instrument: $instrument, depth: 5) {
+    version asOf
+    cbbo { bid { price quantity } offer { price quantity } }
+    venues { venue { id } state bid { price } offer { price } }
+  }
+}
+`;
+
+const ORDERS = `# Needs a token; it goes to the home node that the token names.
+query MyOrders {
+  orders(first: 10) {
+    edges { node {
+      id clientOrderId instrument { symbol } side quantity limitPrice status filled averagePrice
+      legs { venue { id } quantity limitPrice status filled }
+      executions { venue { id } price quantity executedAt }
+      settlements { state transactionHash blockNumber }
+    } }
+    pageInfo { endCursor hasNextPage }
+  }
+}
+
+mutation PlaceOrder($input: PlaceOrderInput!) {
+  placeOrder(input: $input) {
+    ... on OrderPlaced { existed order { id status filled leaves } }
+    ... on Refusal { code message action }
+  }
+}
+`;
+
+/** Three operations to begin with, about the first instrument of the registry. */
+export function exampleTabs(directory: Directory, token: string | undefined): ExampleTab[] {
+  const instrument = directory.instruments.keys().next().value ?? 'eip155:1/erc20:0x…';
+  const headers = token ? JSON.stringify({ Authorization: `Bearer ${token}` }) : undefined;
+  const tab = (query: string, variables?: object): ExampleTab => ({
+    query,
+    ...(variables ? { variables: JSON.stringify(variables, undefined, 2) } : {}),
+    ...(headers ? { headers } : {}),
+  });
+  return [
+    tab(MARKET),
+    tab(WATCH, { instrument }),
+    tab(ORDERS, {
+      input: {
+        clientOrderId: 'my-first-order',
+        instrument,
+        account: '0x…',
+        side: 'BUY',
+        type: 'LIMIT',
+        timeInForce: 'DAY',
+        quantity: '10',
+        limitPrice: '100',
+      },
+    }),
+  ];
+}

@@ -1,0 +1,220 @@
+import type { Logger } from '@stoa/node/observer';
+import { apiError } from '@stoa/node/market-api';
+import type { VenueId } from '@stoa/schema';
+import { type DocumentNode, GraphQLError, print } from 'graphql';
+import { Counter, type Registry } from 'prom-client';
+import { callerOf } from './caller-context.ts';
+import {
+  entityFields,
+  entityParts,
+  mergeEntities,
+  type Representation,
+} from './entity-partition.ts';
+import {
+  createNodeClient,
+  type NodeAnswer,
+  type NodeError,
+  type NodeQuestion,
+} from './node-client.ts';
+import { rootResponseKeys } from './selection.ts';
+
+/** One operation of the query plan, as the federation engine hands it to a transport. */
+export interface SubgraphRequest {
+  readonly document: DocumentNode;
+  readonly variables?: Record<string, unknown> | undefined;
+  readonly operationType?: string | undefined;
+  readonly context?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A subgraph's answer. */
+export interface SubgraphResult {
+  readonly data?: Record<string, unknown> | null;
+  readonly errors?: readonly GraphQLError[];
+}
+
+/** The nodes behind the logical subgraphs, and how long they may take. */
+export interface PoolOptions {
+  /** Venue to the URL of its node's GraphQL endpoint. */
+  readonly nodes: ReadonlyMap<VenueId, string>;
+  /** A query to the home node. */
+  readonly queryTimeoutMs: number;
+  /** A mutation: placing an order waits for checks and the store. */
+  readonly mutationTimeoutMs: number;
+  /** What a venue's node says of itself; all venues are asked side by side. */
+  readonly venueTimeoutMs: number;
+}
+
+/** Timeouts that suit nodes on a wide-area network. */
+export const POOL_TIMEOUTS = {
+  queryTimeoutMs: 5_000,
+  mutationTimeoutMs: 15_000,
+  venueTimeoutMs: 2_000,
+};
+
+/** Many nodes as two logical subgraphs. Neither method ever rejects. */
+export interface Pool {
+  /** Asks the caller's home node, as the caller. */
+  home(request: SubgraphRequest): Promise<SubgraphResult>;
+  /** Asks each venue's node about that venue, anonymously and in parallel. */
+  venue(request: SubgraphRequest): Promise<SubgraphResult>;
+  close(): void;
+}
+
+/**
+ * Creates the transport that stands between the federation engine and the nodes. A node that is down
+ * or late costs its own fields and an error that names it, and nothing else.
+ *
+ * A caller's orders are at one node only, so nothing fails over to another; a mutation is sent once.
+ */
+export function createPool(
+  options: PoolOptions,
+  needs: { readonly logger: Logger; readonly metrics: Registry },
+): Pool {
+  const client = createNodeClient();
+  const outcomes = new Counter({
+    name: 'stoa_gateway_node_requests_total',
+    help: 'Operations sent to nodes, by venue and outcome.',
+    labelNames: ['venue', 'outcome'] as const,
+    registers: [needs.metrics],
+  });
+
+  async function ask(venue: VenueId, question: Omit<NodeQuestion, 'url'>): Promise<NodeAnswer> {
+    const url = options.nodes.get(venue);
+    if (url === undefined) {
+      const reason = 'this gateway knows no address of it';
+      return { answered: false, reason, mayHaveBeenHeard: false };
+    }
+    const answer = await client.ask({ ...question, url });
+    outcomes.inc({ venue, outcome: answer.answered ? 'answered' : 'failed' });
+    if (!answer.answered) needs.logger.warn({ venue, reason: answer.reason }, 'node unavailable');
+    return answer;
+  }
+
+  return {
+    home: (request) => askHome(request, options, ask),
+    venue: (request) => askVenues(request, options, ask),
+    close: () => client.close(),
+  };
+}
+
+type Ask = (venue: VenueId, question: Omit<NodeQuestion, 'url'>) => Promise<NodeAnswer>;
+
+async function askHome(
+  request: SubgraphRequest,
+  options: PoolOptions,
+  ask: Ask,
+): Promise<SubgraphResult> {
+  const { auth, authorization } = callerOf(request.context);
+  if (auth.kind === 'anonymous') {
+    const message = 'This needs a token: send "Authorization: Bearer …".';
+    return failed(request.document, () => apiError('UNAUTHENTICATED', message));
+  }
+  if (auth.kind === 'refused') {
+    return failed(request.document, () => apiError(auth.code, auth.reason));
+  }
+  const { home } = auth.caller;
+  const isMutation = request.operationType === 'mutation';
+  const answer = await ask(home, {
+    body: bodyOf(request.document, request.variables),
+    timeoutMs: isMutation ? options.mutationTimeoutMs : options.queryTimeoutMs,
+    repeatable: !isMutation,
+    ...(authorization === null ? {} : { authorization }),
+    // A mutation that was begun is seen through, even when the caller hangs up.
+    ...(request.signal && !isMutation ? { signal: request.signal } : {}),
+  });
+  if (!answer.answered) {
+    return failed(request.document, () => unavailable(home, answer, isMutation));
+  }
+  return { data: answer.result.data ?? null, ...errorsOf(answer.result.errors) };
+}
+
+async function askVenues(
+  request: SubgraphRequest,
+  options: PoolOptions,
+  ask: Ask,
+): Promise<SubgraphResult> {
+  const fields = entityFields(request.document);
+  const parts = entityParts(fields, request.variables ?? {}, ownerOf);
+  const answers = await Promise.all(
+    parts.map(async (part) => ({
+      part,
+      answer: await ask(part.owner, {
+        body: bodyOf(request.document, { ...request.variables, ...part.variables }),
+        timeoutMs: options.venueTimeoutMs,
+        repeatable: true,
+        ...(request.signal ? { signal: request.signal } : {}),
+      }),
+    })),
+  );
+  const merged = mergeEntities(
+    fields,
+    request.variables ?? {},
+    answers.map(({ part, answer }) =>
+      answer.answered ? { part, result: answer.result } : { part, failure: answer },
+    ),
+    (owner, failure) => {
+      const { message, extensions } = unavailable(owner, failure, false);
+      return { message, extensions };
+    },
+  );
+  return { data: merged.data, ...errorsOf(merged.errors) };
+}
+
+/** Whose node an entity is asked of: a venue's own. */
+function ownerOf(representation: Representation): VenueId {
+  return String(representation.id);
+}
+
+const printed = new WeakMap<DocumentNode, string>();
+
+function bodyOf(document: DocumentNode, variables: Record<string, unknown> | undefined): string {
+  // Plans are cached by the engine, so the same document comes again and again.
+  const query = printed.get(document) ?? print(document);
+  printed.set(document, query);
+  return JSON.stringify({ query, ...(variables ? { variables } : {}) });
+}
+
+/** Null for every root field, each with its error: other subgraphs' fields stay as they are. */
+function failed(document: DocumentNode, error: () => GraphQLError): SubgraphResult {
+  const keys = rootResponseKeys(document);
+  return {
+    data: Object.fromEntries(keys.map((key) => [key, null])),
+    errors: keys.map((key) => at(error(), [key])),
+  };
+}
+
+function unavailable(
+  venue: VenueId,
+  failure: { readonly reason: string; readonly mayHaveBeenHeard: boolean },
+  isMutation: boolean,
+): GraphQLError {
+  const consequence = failure.mayHaveBeenHeard
+    ? ' Whether it took the request is not known: send it again with the same clientOrderId, or ask for that order.'
+    : ' Nothing reached it.';
+  return apiError(
+    'NODE_UNAVAILABLE',
+    `The node of ${venue} cannot be reached: ${failure.reason}.${isMutation ? consequence : ''}`,
+    {
+      extensions: {
+        venue,
+        ...(isMutation ? { outcome: failure.mayHaveBeenHeard ? 'UNKNOWN' : 'NOT_SENT' } : {}),
+      },
+    },
+  );
+}
+
+function errorsOf(errors: readonly NodeError[] | undefined): { errors?: GraphQLError[] } {
+  if (!errors || errors.length === 0) return {};
+  // A node masks its own errors; one without a code is about the caller's text.
+  return {
+    errors: errors.map(({ message, path, extensions }) =>
+      at(new GraphQLError(message, { extensions: { code: 'BAD_REQUEST', ...extensions } }), path),
+    ),
+  };
+}
+
+function at(error: GraphQLError, path: readonly (string | number)[] | undefined): GraphQLError {
+  if (path === undefined) return error;
+  return new GraphQLError(error.message, { path, extensions: error.extensions });
+}

@@ -1,0 +1,40 @@
+import { CodedError, MARKET_PARTS, type SdlPart } from '@stoa/schema';
+import { subgraphTypeDefs } from '@stoa/node/market-api';
+import { composeServices } from '@theguild/federation-composition';
+
+/**
+ * The logical subgraphs, by who answers them. Nodes come and go without any of this changing: all of
+ * them stand behind `home` and `venue`, and a transport picks the node.
+ */
+export const SUBGRAPHS = {
+  /** The gateway itself, in process, from its own verified book. */
+  market: MARKET_PARTS,
+  /** The caller's home node. */
+  home: ['orders', 'settlement'],
+  /**
+   * Each venue's own node. It is apart from `home` so that a venue's own word is always fetched by
+   * its key: within one subgraph the planner would ask the home node about every venue.
+   */
+  venue: ['operations'],
+} as const satisfies Record<string, readonly SdlPart[]>;
+
+/** Name of a logical subgraph. */
+export type SubgraphName = keyof typeof SUBGRAPHS;
+
+/**
+ * Composes the supergraph from the network's SDL.
+ *
+ * @throws CodedError SUPERGRAPH_INVALID with the composition's errors
+ */
+export function composeSupergraph(
+  subgraphs: Readonly<Record<string, readonly SdlPart[]>> = SUBGRAPHS,
+): string {
+  const composed = composeServices(
+    Object.entries(subgraphs).map(([name, parts]) => ({ name, typeDefs: subgraphTypeDefs(parts) })),
+  );
+  if (composed.supergraphSdl !== undefined) return composed.supergraphSdl;
+  const errors = composed.errors.map(({ message }) => message);
+  throw new CodedError('SUPERGRAPH_INVALID', `The supergraph does not compose: ${errors[0]}`, {
+    data: { errors },
+  });
+}

@@ -1,0 +1,104 @@
+import { type DirectorySource, MARKET_PARTS, NODE_PARTS, type VenueId } from '@stoa/schema';
+import { createYoga } from 'graphql-yoga';
+import type { Registry } from 'prom-client';
+import type { MarketView } from '../market/market-view.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { ApiContext } from './api-context.ts';
+import { createErrorMask } from './api-error.ts';
+import { createApiMetrics } from './api-metrics.ts';
+import type { ApiNode, ApiOrders, ApiSettlements } from './api-services.ts';
+import { type HttpServer, type ListenOptions, startHttpServer } from './http-server.ts';
+import { createMarketResolvers } from './market-resolvers.ts';
+import { createOperationsResolvers } from './operations-resolvers.ts';
+import { createOrderResolvers } from './order-resolvers.ts';
+import { REQUEST_LIMITS, type RequestLimits, requestGuards } from './request-guards.ts';
+import { createSettlementResolvers } from './settlement-resolvers.ts';
+import { buildStoaSchema } from './subgraph-schema.ts';
+import { createSubscriptionStreams, type SubscriptionStreams } from './subscription-streams.ts';
+import { createTokenVerifier, type TokenOptions } from './token-verifier.ts';
+
+/** How a node's API is served. */
+export interface ApiServerOptions extends ListenOptions {
+  /** The venue whose node this is: home of the callers whose tokens say so. */
+  readonly venue: VenueId;
+  readonly tokens: TokenOptions;
+  /** Default 1,000. */
+  readonly maxSubscriptions?: number;
+  readonly limits?: RequestLimits;
+}
+
+/** What a node's API is served from. */
+export interface ApiServerNeeds {
+  readonly market: MarketView;
+  readonly directory: DirectorySource;
+  readonly orders: ApiOrders;
+  readonly settlements: ApiSettlements;
+  readonly node: ApiNode;
+  /** What the node still waits for, one sentence each; empty when it is ready. */
+  readonly readiness: () => readonly string[] | Promise<readonly string[]>;
+  readonly metrics: Registry;
+  readonly logger: Logger;
+}
+
+const MAX_SUBSCRIPTIONS = 1_000;
+
+/** The schema of a node: every part of the SDL, as one Federation v2 subgraph. */
+export function buildNodeSchema(
+  venue: VenueId,
+  needs: Pick<ApiServerNeeds, 'market' | 'directory' | 'orders' | 'settlements' | 'node'>,
+  streams: SubscriptionStreams,
+) {
+  return buildStoaSchema(
+    [...MARKET_PARTS, ...NODE_PARTS],
+    [
+      createMarketResolvers({ ...needs, streams }),
+      createOrderResolvers({ ...needs, venue }),
+      createSettlementResolvers({ ...needs, venue }),
+      createOperationsResolvers({ ...needs, venue }),
+    ],
+  );
+}
+
+/**
+ * Serves a node's GraphQL API, and its /livez, /readyz and /metrics, on one port.
+ *
+ * @throws CodedError JWKS_UNREADABLE, HTTP_LISTEN_FAILED
+ */
+export async function createApiServer(
+  options: ApiServerOptions,
+  needs: ApiServerNeeds,
+): Promise<HttpServer> {
+  const { logger } = needs;
+  const verifier = await createTokenVerifier(options.tokens, { logger });
+  const streams = createSubscriptionStreams(options.maxSubscriptions ?? MAX_SUBSCRIPTIONS);
+  const metrics = createApiMetrics(needs.metrics, () => streams.count());
+  const yoga = createYoga<object, ApiContext>({
+    schema: buildNodeSchema(options.venue, needs, streams),
+    context: async ({ request }) => ({
+      auth: await verifier.verify(request.headers.get('authorization')),
+    }),
+    plugins: [requestGuards(options.limits ?? REQUEST_LIMITS), metrics.plugin],
+    maskedErrors: { maskError: createErrorMask(logger, metrics.onError) },
+    batching: false,
+    multipart: false,
+    // A browser reaches the network through a gateway, never through a node.
+    cors: false,
+    graphiql: false,
+    landingPage: false,
+    logging: false,
+  });
+  const http = await startHttpServer(options, {
+    graphql: (request, response) => yoga(request, response),
+    metrics: needs.metrics,
+    readiness: needs.readiness,
+    logger,
+  });
+  return {
+    url: http.url,
+    async stop() {
+      streams.endAll();
+      await http.stop();
+      await yoga.dispose();
+    },
+  };
+}

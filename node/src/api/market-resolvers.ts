@@ -1,0 +1,166 @@
+import {
+  type DirectorySource,
+  formatDecimal,
+  type Instrument,
+  type InstrumentId,
+  type Listing,
+  MAX_LEVELS,
+  type VenueId,
+} from '@stoa/schema';
+import type { ConsolidatedBook, MarketView } from '../market/market-view.ts';
+import { apiError } from './api-error.ts';
+import { bookOutput, tradeOutput, type VenueParent, venueOf } from './market-output.ts';
+import { boundedCount, sdlDateTime, sdlEnum } from './sdl-value.ts';
+import type { SubscriptionStreams } from './subscription-streams.ts';
+
+/** What the market's part of the API is served from: verified gossip and the registries. */
+export interface MarketNeeds {
+  readonly market: MarketView;
+  readonly directory: DirectorySource;
+  readonly streams: SubscriptionStreams;
+}
+
+interface BookArguments {
+  readonly instrument: InstrumentId;
+  readonly depth: number | null;
+}
+
+/**
+ * Resolvers of the SDL's market and listings parts. They hold no caller and no secret: what they
+ * answer is public, and a node and a gateway answer alike.
+ */
+export function createMarketResolvers(needs: MarketNeeds) {
+  return {
+    Query: marketQueries(needs),
+    Subscription: { book: bookSubscription(needs) },
+    Instrument: instrumentResolvers(needs),
+    Venue: venueResolvers(needs),
+    VenueQuote: { state: (quote: { readonly state: string }) => sdlEnum(quote.state) },
+    Listing: {
+      instrument: (listing: Listing) =>
+        needs.directory.current().instruments.get(listing.instrument),
+      venue: (listing: Listing) => venueOf(needs.directory.current(), listing.venue),
+      status: (listing: Listing) => sdlEnum(listing.status),
+      exemption: (listing: Listing) => sdlEnum(listing.exemption),
+    },
+  };
+}
+
+function sortedById<T extends { readonly id: string }>(items: Iterable<T>): T[] {
+  return [...items].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function sortedListings(listings: readonly Listing[]): Listing[] {
+  return [...listings].sort((a, b) =>
+    a.instrument === b.instrument
+      ? Number(a.venue > b.venue) - Number(a.venue < b.venue)
+      : Number(a.instrument > b.instrument) - Number(a.instrument < b.instrument),
+  );
+}
+
+function marketQueries({ market, directory }: MarketNeeds) {
+  return {
+    instruments: () => sortedById(directory.current().instruments.values()),
+    instrument(_root: unknown, by: { readonly id?: InstrumentId; readonly symbol?: string }) {
+      const { instruments } = directory.current();
+      if ((by.id == null) === (by.symbol == null)) {
+        throw apiError('BAD_USER_INPUT', 'Give either `id` or `symbol`, and not both.');
+      }
+      if (by.id != null) return instruments.get(by.id) ?? null;
+      const found = [...instruments.values()].filter(({ symbol }) => symbol === by.symbol);
+      return found.length === 1 ? found[0] : null;
+    },
+    venues() {
+      const current = directory.current();
+      const venues = [...current.members.values()].filter(({ kind }) => kind === 'venue');
+      return sortedById(venues).map(({ id }) => venueOf(current, id));
+    },
+    venue(_root: unknown, { id }: { readonly id: VenueId }) {
+      const current = directory.current();
+      return current.members.get(id)?.kind === 'venue' ? venueOf(current, id) : null;
+    },
+    book(_root: unknown, { instrument: id, depth }: BookArguments) {
+      const levels = boundedCount('depth', depth, MAX_LEVELS);
+      const current = directory.current();
+      const instrument = current.instruments.get(id);
+      return instrument ? bookOutput(current, instrument, market.book(id), levels) : null;
+    },
+    listings(_root: unknown, by: { readonly venue?: VenueId; readonly status?: string }) {
+      return sortedListings(
+        directory
+          .current()
+          .listings.filter(
+            (listing) =>
+              (by.venue == null || listing.venue === by.venue) &&
+              (by.status == null || sdlEnum(listing.status) === by.status),
+          ),
+      );
+    },
+  };
+}
+
+function bookSubscription({ market, directory, streams }: MarketNeeds) {
+  return {
+    subscribe(_root: unknown, { instrument, depth }: BookArguments) {
+      boundedCount('depth', depth, MAX_LEVELS);
+      if (!directory.current().instruments.has(instrument)) {
+        throw apiError('BAD_USER_INPUT', `There is no instrument ${instrument}.`);
+      }
+      return streams.open((signal) => market.watch(instrument, signal));
+    },
+    resolve(book: ConsolidatedBook, { depth }: BookArguments) {
+      const current = directory.current();
+      const instrument = current.instruments.get(book.instrument);
+      if (!instrument) {
+        throw apiError('BAD_USER_INPUT', `There is no instrument ${book.instrument} any more.`);
+      }
+      return bookOutput(current, instrument, book, boundedCount('depth', depth, MAX_LEVELS));
+    },
+  };
+}
+
+function instrumentResolvers({ market, directory }: MarketNeeds) {
+  return {
+    // A copy: the subgraph library writes __typename into what it is given.
+    __resolveReference({ id }: { readonly id: InstrumentId }) {
+      const instrument = directory.current().instruments.get(id);
+      return instrument ? { ...instrument } : null;
+    },
+    isin: (instrument: Instrument) => (instrument.isin === '' ? null : instrument.isin),
+    tokenStandard: (instrument: Instrument) => instrument.standard,
+    currency: (instrument: Instrument) => instrument.cashSymbol,
+    tickSize: (instrument: Instrument) =>
+      formatDecimal(instrument.tickSize, instrument.priceDecimals),
+    lotSize: (instrument: Instrument) =>
+      formatDecimal(instrument.lotSize, instrument.quantityDecimals),
+    book(instrument: Instrument, { depth }: { readonly depth: number | null }) {
+      const levels = boundedCount('depth', depth, MAX_LEVELS);
+      return bookOutput(directory.current(), instrument, market.book(instrument.id), levels);
+    },
+    lastTrade(instrument: Instrument) {
+      const trade = market.lastTrade(instrument.id);
+      return trade ? tradeOutput(instrument, trade) : null;
+    },
+    listings: ({ id }: Instrument) =>
+      sortedListings(directory.current().listings.filter(({ instrument }) => instrument === id)),
+  };
+}
+
+function venueResolvers({ market, directory }: MarketNeeds) {
+  const feedOf = ({ id }: VenueParent) => market.feeds().find(({ venue }) => venue === id);
+  return {
+    __resolveReference({ id }: { readonly id: VenueId }) {
+      const current = directory.current();
+      return current.members.get(id)?.kind === 'venue' ? { ...venueOf(current, id) } : null;
+    },
+    membership: (venue: VenueParent) => sdlEnum(venue.membership),
+    quotes: (venue: VenueParent) => sdlEnum(feedOf(venue)?.state ?? 'silent'),
+    quotesSince(venue: VenueParent) {
+      const sinceMs = feedOf(venue)?.sinceMs;
+      return sinceMs === undefined ? null : sdlDateTime(sinceMs);
+    },
+    lastSequence: (venue: VenueParent) => feedOf(venue)?.lastSequence ?? null,
+    listings: ({ id }: VenueParent) =>
+      sortedListings(directory.current().listings.filter(({ venue }) => venue === id)),
+  };
+}

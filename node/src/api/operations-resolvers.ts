@@ -1,0 +1,38 @@
+import type { DirectorySource, VenueId } from '@stoa/schema';
+import { apiError } from './api-error.ts';
+import type { ApiNode, ApiOrders } from './api-services.ts';
+import type { VenueParent } from './market-output.ts';
+import { sdlDateTime } from './sdl-value.ts';
+
+/** What the operations' part of the API is served from. */
+export interface OperationsNeeds {
+  readonly venue: VenueId;
+  readonly node: ApiNode;
+  readonly orders: Pick<ApiOrders, 'openOrderCount'>;
+  readonly directory: DirectorySource;
+}
+
+/** Resolvers of the SDL's operations part: a node speaks for itself, and for no other venue's. */
+export function createOperationsResolvers({ venue, node, orders, directory }: OperationsNeeds) {
+  return {
+    Venue: {
+      async node({ id }: VenueParent) {
+        if (id !== venue) {
+          throw apiError(
+            'NODE_ELSEWHERE',
+            `This is the node of ${venue}: ask the node of ${id}, or a gateway.`,
+            { extensions: { venue: id } },
+          );
+        }
+        return {
+          version: node.version,
+          startedAt: sdlDateTime(node.startedAtMs),
+          peers: [...node.peers()].sort(),
+          registryBlock: directory.current().blockNumber,
+          framesPublished: node.framesPublished(),
+          openOrders: await orders.openOrderCount(),
+        };
+      },
+    },
+  };
+}

@@ -1,0 +1,145 @@
+import {
+  defaultFieldResolver,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  graphql,
+  isObjectType,
+  isUnionType,
+  parse,
+  subscribe,
+} from 'graphql';
+import { getNamedType, type GraphQLNamedType } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import type { ApiContext } from './api-context.ts';
+import { buildNodeSchema } from './api-server.ts';
+import { createSubscriptionStreams } from './subscription-streams.ts';
+import { ACME, createSampleMarket, sampleDirectory } from './testing/sample-market.ts';
+import { createSampleOrders, sampleNode, sampleSettlements } from './testing/sample-services.ts';
+
+/** Arguments that the generated operations give, by field. */
+const ARGUMENTS: Record<string, string> = {
+  'Query.instrument': `(id: "${ACME.id}")`,
+  'Query.venue': '(id: "alpha")',
+  'Query.book': `(instrument: "${ACME.id}")`,
+  'Query.order': '(clientOrderId: "one")',
+  'Mutation.placeOrder': `(input: { clientOrderId: "one", instrument: "${ACME.id}", account: "0x${'11'.repeat(20)}", side: BUY, quantity: "2", limitPrice: "100.10" })`,
+  'Mutation.cancelOrder': '(id: "alpha-1")',
+  'Subscription.book': `(instrument: "${ACME.id}")`,
+};
+
+/** Fields whose name says all there is to say. */
+const SELF_EVIDENT = new Set([
+  ...['id', 'symbol', 'name', 'venue', 'venues', 'node', 'edges', 'cursor', 'pageInfo', 'order'],
+  ...['price', 'quantity', 'bid', 'offer', 'side', 'type', 'account', 'status', 'state', 'reason'],
+  ...['instrument', 'listings', 'listing', 'legs', 'executions', 'seller', 'buyer', 'version'],
+  ...['executionId', 'executedAt', 'placedAt', 'startedAt', 'clientOrderId', 'limitPrice'],
+  ...['timeInForce', 'tradeNumber', 'blockNumber', 'haltReason', 'endCursor', 'hasNextPage'],
+  ...['code', 'message', 'action', 'cbbo', 'priceDecimals', 'quantityDecimals', 'exemption'],
+]);
+
+function objectTypes(schema: GraphQLSchema): GraphQLObjectType[] {
+  return Object.values(schema.getTypeMap())
+    .filter(isObjectType)
+    .filter(({ name }) => !name.startsWith('_'));
+}
+
+function ownFields(type: GraphQLObjectType) {
+  return Object.values(type.getFields()).filter(({ name }) => !name.startsWith('_'));
+}
+
+/** Selects everything below a type, entering no type twice on one way down. */
+function selectAll(type: GraphQLNamedType, above: readonly string[]): string {
+  if (isUnionType(type)) {
+    return `{ ${type
+      .getTypes()
+      .map((one) => `... on ${one.name} ${selectAll(one, above)}`)
+      .join(' ')} }`;
+  }
+  if (!isObjectType(type)) return '';
+  const fields = ownFields(type).flatMap((field) => {
+    const inner = getNamedType(field.type);
+    if (above.includes(inner.name)) return [];
+    return [
+      `${type.name.toLowerCase()}_${field.name}: ${field.name}${ARGUMENTS[`${type.name}.${field.name}`] ?? ''} ${selectAll(inner, [...above, type.name])}`,
+    ];
+  });
+  return `{ ${fields.join(' ')} }`;
+}
+
+/** Notes every field that gave a value (null is one; undefined is a field nobody resolves). */
+function watchResolvers(schema: GraphQLSchema): Set<string> {
+  const resolved = new Set<string>();
+  for (const type of objectTypes(schema)) {
+    for (const field of ownFields(type)) {
+      const resolve = field.resolve ?? defaultFieldResolver;
+      field.resolve = async (...args) => {
+        const value: unknown = await resolve(...args);
+        if (value !== undefined) resolved.add(`${type.name}.${field.name}`);
+        return value;
+      };
+    }
+  }
+  return resolved;
+}
+
+describe('the SDL of a node', () => {
+  const market = createSampleMarket();
+  const streams = createSubscriptionStreams(10);
+  const schema = buildNodeSchema(
+    'alpha',
+    {
+      market,
+      directory: sampleDirectory,
+      orders: createSampleOrders('alpha'),
+      settlements: sampleSettlements,
+      node: sampleNode,
+    },
+    streams,
+  );
+  const contextValue: ApiContext = {
+    auth: {
+      kind: 'caller',
+      caller: {
+        member: 'broker',
+        home: 'alpha',
+        scopes: new Set(['orders:read', 'orders:write']),
+      },
+    },
+  };
+
+  it('has a resolver or a matching property for every field', async () => {
+    const resolved = watchResolvers(schema);
+    const operation = (name: string) => {
+      const type = schema.getType(name);
+      if (!type) throw new Error(`no ${name}`);
+      return `${name.toLowerCase()} ${selectAll(type, [])}`;
+    };
+    await graphql({ schema, source: operation('Mutation'), contextValue });
+    const refused = operation('Mutation').replace('quantity: "2"', 'quantity: "13"');
+    await graphql({ schema, source: refused, contextValue });
+    await graphql({ schema, source: operation('Query'), contextValue });
+    const stream = await subscribe({
+      schema,
+      document: parse(operation('Subscription')),
+      contextValue,
+    });
+    if (!(Symbol.asyncIterator in stream)) throw new Error(JSON.stringify(stream));
+    await stream.next();
+    await stream.return();
+
+    const fields = objectTypes(schema).flatMap((type) =>
+      ownFields(type).map((field) => `${type.name}.${field.name}`),
+    );
+    expect(fields.length).toBeGreaterThan(80);
+    expect(fields.filter((field) => !resolved.has(field))).toEqual([]);
+  });
+
+  it('documents every field whose name does not say it all', () => {
+    const silent = objectTypes(schema).flatMap((type) =>
+      ownFields(type)
+        .filter((field) => !field.description && !SELF_EVIDENT.has(field.name))
+        .map((field) => `${type.name}.${field.name}`),
+    );
+    expect(silent).toEqual([]);
+  });
+});

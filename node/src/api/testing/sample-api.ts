@@ -1,0 +1,46 @@
+import { Registry } from 'prom-client';
+import { createLogger, type Logger } from '../../telemetry/logger.ts';
+import { type ApiServerNeeds, type ApiServerOptions, createApiServer } from '../api-server.ts';
+import type { TokenOptions } from '../token-verifier.ts';
+import { createSampleMarket, type SampleMarket, sampleDirectory } from './sample-market.ts';
+import {
+  createSampleOrders,
+  type SampleOrders,
+  sampleNode,
+  sampleSettlements,
+} from './sample-services.ts';
+
+/** A node's real API over services in memory. */
+export interface SampleApi {
+  readonly url: string;
+  readonly market: SampleMarket;
+  readonly orders: SampleOrders;
+  stop(): Promise<void>;
+}
+
+/** Starts a {@link SampleApi} on a free port. */
+export async function startSampleApi(
+  venue: string,
+  tokens: TokenOptions,
+  options: Partial<ApiServerOptions> = {},
+  needs: Partial<ApiServerNeeds> = {},
+): Promise<SampleApi> {
+  const market = createSampleMarket();
+  const orders = createSampleOrders(venue);
+  const logger: Logger = createLogger(venue, 'silent');
+  const server = await createApiServer(
+    { venue, tokens, host: '127.0.0.1', port: 0, ...options },
+    {
+      market,
+      orders,
+      directory: sampleDirectory,
+      settlements: sampleSettlements,
+      node: sampleNode,
+      readiness: () => [],
+      metrics: new Registry(),
+      logger,
+      ...needs,
+    },
+  );
+  return { url: server.url, market, orders, stop: () => server.stop() };
+}

@@ -1,0 +1,175 @@
+import type { Directory, DirectorySource, Instrument, Member, MemberId } from '@stoa/schema';
+import type { ConsolidatedBook, MarketView } from '../../market/market-view.ts';
+
+const evidenceHash = `0x${'ee'.repeat(32)}`;
+
+/** An instrument with unlike decimals everywhere, so that mixing them up shows. */
+export const ACME: Instrument = {
+  id: `eip155:31337/erc20:0x${'a1'.repeat(20)}`,
+  token: `0x${'a1'.repeat(20)}`,
+  standard: 'ERC-3643',
+  symbol: 'ACME',
+  name: 'Acme Class A',
+  isin: 'US0378331005',
+  issuer: 'acme',
+  tokenDecimals: 18,
+  cashToken: `0x${'c0'.repeat(20)}`,
+  cashSymbol: 'USDX',
+  cashDecimals: 6,
+  priceDecimals: 2,
+  quantityDecimals: 3,
+  tickSize: 5,
+  lotSize: 500,
+};
+
+/** Without an ISIN. */
+export const BOND: Instrument = {
+  ...ACME,
+  id: `eip155:31337/erc20:0x${'b2'.repeat(20)}`,
+  token: `0x${'b2'.repeat(20)}`,
+  symbol: 'BOND',
+  name: 'Bond 2030',
+  isin: '',
+};
+
+function member(id: MemberId, kind: Member['kind'], status: Member['status'] = 'active'): Member {
+  return { id, kind, status, nodeKeys: [], signers: [] };
+}
+
+/** Three venues, two brokers, an issuer; one broker is suspended. */
+export const SAMPLE_DIRECTORY: Directory = {
+  blockNumber: 42n,
+  members: new Map(
+    [
+      member('gamma', 'venue', 'ceasing'),
+      member('alpha', 'venue'),
+      member('beta', 'venue'),
+      member('broker', 'broker'),
+      member('other', 'broker'),
+      member('barred', 'broker', 'suspended'),
+      member('acme', 'issuer'),
+    ].map((one) => [one.id, one]),
+  ),
+  instruments: new Map([ACME, BOND].map((one) => [one.id, one])),
+  listings: [
+    { instrument: ACME.id, venue: 'beta', status: 'listed', exemption: 'reg-d-506c', evidenceHash },
+    { instrument: ACME.id, venue: 'alpha', status: 'listed', exemption: 'reg-s', evidenceHash },
+    { instrument: BOND.id, venue: 'alpha', status: 'halted', exemption: 'registered', evidenceHash },
+  ],
+};
+
+/** A directory that never changes. */
+export const sampleDirectory: DirectorySource = {
+  current: () => SAMPLE_DIRECTORY,
+  onChange: () => () => {},
+};
+
+/** A book of two venues, locked at 100.10, with a halted third. */
+export function sampleBook(version: number): ConsolidatedBook {
+  const asOfMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+  const venueBook = { validUntilMs: asOfMs + 5_000, firm: true, halted: false };
+  return {
+    instrument: ACME.id,
+    version,
+    asOfMs,
+    bids: [
+      { price: 10_010, quantity: 1_500, venues: [{ venue: 'alpha', quantity: 1_500 }] },
+      { price: 10_005, quantity: 500, venues: [{ venue: 'beta', quantity: 500 }] },
+    ],
+    offers: [
+      {
+        price: 10_010,
+        quantity: 3_000,
+        venues: [
+          { venue: 'alpha', quantity: 1_000 },
+          { venue: 'beta', quantity: 2_000 },
+        ],
+      },
+    ],
+    locked: true,
+    crossed: false,
+    venues: [
+      {
+        ...venueBook,
+        venue: 'alpha',
+        state: 'live',
+        haltReason: undefined,
+        bids: [{ price: 10_010, quantity: 1_500 }],
+        offers: [{ price: 10_010, quantity: 1_000 }],
+      },
+      {
+        ...venueBook,
+        venue: 'beta',
+        state: 'degraded',
+        halted: true,
+        haltReason: 'news pending',
+        bids: [],
+        offers: [],
+      },
+    ],
+  };
+}
+
+/** A market in memory whose book can be moved; it counts what its watchers were given. */
+export interface SampleMarket extends MarketView {
+  /** Moves the book on by one version. */
+  move(): void;
+  readonly delivered: () => number;
+  readonly watchers: () => number;
+}
+
+/** Creates a {@link SampleMarket} at version 1. */
+export function createSampleMarket(): SampleMarket {
+  let book = sampleBook(1);
+  let delivered = 0;
+  const wakers = new Set<() => void>();
+
+  // One slot: a watcher that comes back late finds the latest version, and only that.
+  async function* watch(_instrument: string, signal: AbortSignal) {
+    let seen = 0;
+    let wake = () => {};
+    const waker = () => wake();
+    wakers.add(waker);
+    signal.addEventListener('abort', waker);
+    try {
+      while (!signal.aborted) {
+        if (book.version > seen) {
+          seen = book.version;
+          delivered += 1;
+          yield book;
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+    } finally {
+      wakers.delete(waker);
+    }
+  }
+
+  return {
+    book: (instrument) => ({ ...book, instrument }),
+    feeds: () => [
+      { venue: 'alpha', state: 'live', sinceMs: 1_700_000_000_000, epoch: 1, lastSequence: 2 ** 33 },
+      { venue: 'beta', state: 'degraded', sinceMs: 1_700_000_000_000, epoch: 1, lastSequence: 7 },
+    ],
+    lastTrade: (instrument) =>
+      instrument === ACME.id
+        ? {
+            venue: 'beta',
+            executionId: 'beta-9',
+            price: 10_010,
+            quantity: 500,
+            executedAtMs: 1_700_000_000_123,
+          }
+        : undefined,
+    watch,
+    move() {
+      book = sampleBook(book.version + 1);
+      for (const waker of wakers) waker();
+    },
+    delivered: () => delivered,
+    watchers: () => wakers.size,
+  };
+}

@@ -1,0 +1,18 @@
+/**
+ * What a process takes from the node to serve the market without being a venue (a gateway): the
+ * market's resolvers, and the guards that stand before any API of the network.
+ */
+export { apiError, createErrorMask } from './api/api-error.ts';
+export { createApiMetrics } from './api/api-metrics.ts';
+export { type HttpServer, type ListenOptions, startHttpServer } from './api/http-server.ts';
+export { createMarketResolvers, type MarketNeeds } from './api/market-resolvers.ts';
+export { requestGuards } from './api/request-guards.ts';
+export { buildStoaSchema, subgraphTypeDefs } from './api/subgraph-schema.ts';
+export { createSubscriptionStreams } from './api/subscription-streams.ts';
+export {
+  createTokenVerifier,
+  type TokenOptions,
+  type Verification,
+} from './api/token-verifier.ts';
+export { type ConfigMistakes, list, nodeKeyFile, readEnvironment } from './config.ts';
+export { createMetrics } from './telemetry/metrics.ts';

@@ -1,0 +1,213 @@
+import type {
+  BookEntry,
+  InstrumentId,
+  Level,
+  Listing,
+  Price,
+  Quantity,
+  StatusEntry,
+  VenueId,
+} from '@stoa/schema';
+import type { BookLevel, ConsolidatedBook, QuoteState, VenueBook } from './market-view.ts';
+
+/** What a venue last said of the instrument, and at which sequence: the latest one wins. */
+interface VenueQuotes {
+  book: BookEntry | undefined;
+  bookSequence: number;
+  status: StatusEntry | undefined;
+  statusSequence: number;
+  state: QuoteState;
+  /** The registry's own word: a listing that is not in force does not trade. */
+  listing: Listing['status'];
+}
+
+/**
+ * One instrument's book over all venues that list it. Without clock, network or randomness: the same
+ * calls give the same book on every node.
+ *
+ * Changes are taken in as they come, in constant time; levels are merged when somebody looks, because
+ * at a thousand changes a second most states are seen by no one.
+ */
+export class InstrumentBook {
+  readonly instrument: InstrumentId;
+  readonly #venues = new Map<VenueId, VenueQuotes>();
+  #version = 0;
+  #asOfMs = 0;
+  #view: ConsolidatedBook | undefined;
+  /** The view holds as long as no quote that stands in it expires. */
+  #viewUntilMs = Number.POSITIVE_INFINITY;
+
+  constructor(instrument: InstrumentId) {
+    this.instrument = instrument;
+  }
+
+  /** Sets which venues list the instrument and what state each feed is in; others leave the book. */
+  list(listings: readonly Listing[], stateOf: (venue: VenueId) => QuoteState, nowMs: number): void {
+    const listed = new Set(listings.map((listing) => listing.venue));
+    for (const venue of this.#venues.keys()) {
+      if (!listed.has(venue)) this.#venues.delete(venue);
+    }
+    for (const { venue, status } of listings) {
+      const known = this.#venues.get(venue);
+      if (known) known.listing = status;
+      else this.#venues.set(venue, silentQuotes(stateOf(venue), status));
+    }
+    this.#touch(nowMs);
+  }
+
+  /** Takes in a venue's whole depth; false when a later one is known or the venue does not list it. */
+  applyBook(venue: VenueId, book: BookEntry, sequence: number, nowMs: number): boolean {
+    const quotes = this.#venues.get(venue);
+    if (!quotes || sequence < quotes.bookSequence) return false;
+    quotes.book = book;
+    quotes.bookSequence = sequence;
+    this.#touch(nowMs);
+    return true;
+  }
+
+  /** Takes in a halt or its end; false when a later one is known or the venue does not list it. */
+  applyStatus(venue: VenueId, status: StatusEntry, sequence: number, nowMs: number): boolean {
+    const quotes = this.#venues.get(venue);
+    if (!quotes || sequence < quotes.statusSequence) return false;
+    quotes.status = status;
+    quotes.statusSequence = sequence;
+    this.#touch(nowMs);
+    return true;
+  }
+
+  /** Sets the state of a venue's feed. */
+  setState(venue: VenueId, state: QuoteState, nowMs: number): boolean {
+    const quotes = this.#venues.get(venue);
+    if (!quotes || quotes.state === state) return false;
+    quotes.state = state;
+    this.#touch(nowMs);
+    return true;
+  }
+
+  /**
+   * Takes a venue's depth out when it may be outdated: what it said before `sequence` no longer
+   * holds, and what holds is not known. A halt stays: what was not heard ends no halt.
+   */
+  withdraw(venue: VenueId, sequence: number, nowMs: number): boolean {
+    const quotes = this.#venues.get(venue);
+    if (!quotes || quotes.bookSequence >= sequence) return false;
+    quotes.book = undefined;
+    quotes.bookSequence = sequence;
+    this.#touch(nowMs);
+    return true;
+  }
+
+  /** Forgets all a venue said: its node started again, and numbers begin anew. */
+  restart(venue: VenueId, nowMs: number): void {
+    const quotes = this.#venues.get(venue);
+    if (!quotes) return;
+    this.#venues.set(venue, silentQuotes(quotes.state, quotes.listing));
+    this.#touch(nowMs);
+  }
+
+  /** Whether a quote in the book expired; the book is then another one. */
+  expire(nowMs: number): boolean {
+    if (nowMs <= this.#viewUntilMs) return false;
+    this.#touch(nowMs);
+    return true;
+  }
+
+  /** The book at a moment; the same object until something changes. */
+  view(nowMs: number): ConsolidatedBook {
+    this.expire(nowMs);
+    this.#view ??= this.#merge(nowMs);
+    return this.#view;
+  }
+
+  #touch(nowMs: number): void {
+    this.#version += 1;
+    this.#asOfMs = nowMs;
+    this.#view = undefined;
+    this.#viewUntilMs = Number.POSITIVE_INFINITY;
+  }
+
+  #merge(nowMs: number): ConsolidatedBook {
+    const venues = [...this.#venues]
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([venue, quotes]) => venueBook(venue, quotes));
+    const counted = venues.filter((book) => counts(book, nowMs));
+    const bids = mergeSide(counted, 'bids');
+    const offers = mergeSide(counted, 'offers');
+    const bestBid = bids[0]?.price;
+    const bestOffer = offers[0]?.price;
+    const hasBoth = bestBid !== undefined && bestOffer !== undefined;
+    this.#viewUntilMs = Math.min(...counted.map((book) => book.validUntilMs));
+    return {
+      instrument: this.instrument,
+      version: this.#version,
+      asOfMs: this.#asOfMs,
+      bids,
+      offers,
+      // Nothing protects one venue's quotes from another's here, so both happen; they are shown.
+      locked: hasBoth && bestBid === bestOffer,
+      crossed: hasBoth && bestBid > bestOffer,
+      venues,
+    };
+  }
+}
+
+function silentQuotes(state: QuoteState, listing: Listing['status']): VenueQuotes {
+  return {
+    book: undefined,
+    bookSequence: 0,
+    status: undefined,
+    statusSequence: 0,
+    state,
+    listing,
+  };
+}
+
+/** Whether a venue's levels stand in the consolidated levels: executable there and now, for all we know. */
+function counts(book: VenueBook, nowMs: number): boolean {
+  // The end of the validity is inclusive.
+  return book.state === 'live' && !book.halted && book.firm && nowMs <= book.validUntilMs;
+}
+
+function venueBook(venue: VenueId, quotes: VenueQuotes): VenueBook {
+  const haltedByVenue = quotes.status?.state === 'halted' ? quotes.status.reason : undefined;
+  const haltedByRegistry =
+    quotes.listing === 'listed' ? undefined : `The listing is ${quotes.listing}.`;
+  return {
+    venue,
+    state: quotes.state,
+    halted: haltedByVenue !== undefined || haltedByRegistry !== undefined,
+    haltReason: haltedByVenue ?? haltedByRegistry,
+    firm: quotes.book?.firm ?? false,
+    validUntilMs: quotes.book?.validUntilMs ?? 0,
+    bids: quotes.book?.bids ?? [],
+    offers: quotes.book?.offers ?? [],
+  };
+}
+
+function mergeSide(books: readonly VenueBook[], side: 'bids' | 'offers'): BookLevel[] {
+  const prices = new Map<Price, { venue: VenueId; quantity: Quantity }[]>();
+  // Books stand in the order of venue ids, so the venues of a price do too.
+  for (const book of books) {
+    for (const level of book[side]) addLevel(prices, book.venue, level);
+  }
+  const sign = side === 'bids' ? -1 : 1;
+  return [...prices]
+    .sort(([one], [other]) => sign * (one - other))
+    .map(([price, venues]) => ({ price, quantity: sum(venues), venues }));
+}
+
+function addLevel(
+  prices: Map<Price, { venue: VenueId; quantity: Quantity }[]>,
+  venue: VenueId,
+  { price, quantity }: Level,
+): void {
+  const shares = prices.get(price);
+  if (shares) shares.push({ venue, quantity });
+  else prices.set(price, [{ venue, quantity }]);
+}
+
+function sum(shares: readonly { quantity: Quantity }[]): Quantity {
+  const total = shares.reduce((all, share) => all + BigInt(share.quantity), 0n);
+  // A venue may show any size; a sum beyond 2^53 is shown as that, and routing reads the shares.
+  return Number(total > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : total);
+}

@@ -1,0 +1,105 @@
+import {
+  decodeFramesRequest,
+  encodeFramesRequest,
+  type FramesRequest,
+  isRefusal,
+  MAX_FRAME_BYTES,
+} from '@stoa/schema';
+import type { Logger } from '../telemetry/logger.ts';
+import { type FramedStream, frameStream } from './framed-stream.ts';
+import type { ConnectedPeer, Host } from './host.ts';
+
+/** Request and answer: the frames of one venue and epoch that were missed. */
+export const FRAMES_PROTOCOL = '/stoa/frames/1';
+/** At most this many frames stand in one answer; who wants more asks again. */
+export const MAX_ANSWER_FRAMES = 512;
+/** At most this many bytes of frames stand in one answer. */
+export const MAX_ANSWER_BYTES = 1_048_576;
+const MAX_REQUEST_BYTES = 256;
+const MAX_STREAMS_PER_PEER = 4;
+const DEADLINE_MS = 2_000;
+
+/** Asks peers for frames, and answers them. */
+export interface FramesProtocol {
+  /**
+   * Asks a peer, and gives what it sent, in its order, unjudged. Rejects when the peer is gone or the
+   * answer is not complete after two seconds.
+   */
+  request(peer: ConnectedPeer, range: FramesRequest, signal: AbortSignal): Promise<Uint8Array[]>;
+}
+
+interface FramesProtocolNeeds {
+  readonly host: Host;
+  readonly logger: Logger;
+  /** SignedFrames of the range that this node holds, in order of their sequence. */
+  frames(range: FramesRequest): Iterable<Uint8Array>;
+}
+
+const STREAM_BOUNDS = { maxMessageBytes: MAX_FRAME_BYTES, maxBufferedBytes: MAX_ANSWER_BYTES * 2 };
+
+/** One stream a request: misses are rare, and a stream of its own needs no correlation. */
+export function createFramesProtocol(needs: FramesProtocolNeeds): FramesProtocol {
+  needs.host.answer(FRAMES_PROTOCOL, MAX_STREAMS_PER_PEER, (peer, stream) => {
+    const deadline = setTimeout(
+      () => framed.abort(new Error('the request took too long')),
+      DEADLINE_MS,
+    );
+    let answered = false;
+    const framed: FramedStream = frameStream(stream, STREAM_BOUNDS, {
+      onMessage: (message) => {
+        if (answered) return;
+        answered = true;
+        if (message.length > MAX_REQUEST_BYTES || !answer(framed, message)) {
+          needs.logger.debug({ member: peer.member }, 'request for frames refused');
+          framed.abort(new Error('not a request for frames'));
+        }
+      },
+      onEnd: () => undefined,
+      onClose: () => clearTimeout(deadline),
+    });
+  });
+
+  const answer = (framed: FramedStream, message: Uint8Array): boolean => {
+    const range = decodeFramesRequest(message);
+    if (isRefusal(range)) return false;
+    let frames = 0;
+    let bytes = 0;
+    for (const frame of needs.frames(range)) {
+      frames += 1;
+      bytes += frame.length;
+      if (frames > MAX_ANSWER_FRAMES || bytes > MAX_ANSWER_BYTES) break;
+      if (!framed.send(frame)) break;
+    }
+    framed.end();
+    return true;
+  };
+
+  return {
+    async request(peer, range, signal) {
+      const bounded = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)]);
+      const stream = await needs.host.open(peer.id, FRAMES_PROTOCOL, bounded);
+      return new Promise((resolve, reject) => {
+        const frames: Uint8Array[] = [];
+        let bytes = 0;
+        const framed = frameStream(stream, STREAM_BOUNDS, {
+          onMessage: (message) => {
+            frames.push(message);
+            bytes += message.length;
+            if (frames.length > MAX_ANSWER_FRAMES || bytes > MAX_ANSWER_BYTES) {
+              framed.abort(new Error('the answer is too long'));
+            }
+          },
+          onEnd: () => resolve(frames),
+          onClose: () => {
+            bounded.removeEventListener('abort', giveUp);
+            reject(new Error('the answer was cut off'));
+          },
+        });
+        const giveUp = (): void => framed.abort(new Error('the answer took too long'));
+        bounded.addEventListener('abort', giveUp);
+        framed.send(encodeFramesRequest(range));
+        framed.end();
+      });
+    },
+  };
+}

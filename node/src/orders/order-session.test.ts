@@ -1,0 +1,304 @@
+import { randomBytes } from 'node:crypto';
+import {
+  encodeOrderMessage,
+  encodeSigned,
+  type MemberId,
+  type OrderMessage,
+  type OrderMessageBody,
+} from '@stoa/schema';
+import { Registry } from 'prom-client';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type OpenDatabase, openDatabase } from '../store/database.ts';
+import { sessionOutbox } from '../store/tables/session-outbox.ts';
+import {
+  startTemporaryDatabases,
+  type TemporaryDatabases,
+} from '../store/testing/temporary-databases.ts';
+import { createOrderSessions, type OrderSessions } from './order-session.ts';
+import { LinkNetwork } from './testing/link-network.ts';
+import { directoryOf, keyOf, SILENT, until } from './testing/test-network.ts';
+
+const directory = directoryOf(['alpha', 'beta']);
+let databases: TemporaryDatabases;
+
+beforeAll(async () => {
+  databases = await startTemporaryDatabases();
+});
+afterAll(() => databases.stop());
+
+interface Node {
+  readonly store: OpenDatabase;
+  readonly received: string[];
+  sessions: OrderSessions;
+  metrics: Registry;
+}
+
+let network: LinkNetwork;
+let alpha: Node;
+let beta: Node;
+/** Called within the transaction of each message. */
+let onTake: (legId: string) => void;
+
+beforeEach(async () => {
+  network = new LinkNetwork();
+  onTake = () => undefined;
+  alpha = await open('alpha');
+  beta = await open('beta');
+});
+
+afterEach(async () => {
+  for (const node of [alpha, beta]) {
+    await node.sessions.stop();
+    await node.store.close();
+  }
+});
+
+async function open(member: MemberId): Promise<Node> {
+  const store = await openDatabase(await databases.fresh());
+  await store.sql`create table effects (leg_id text)`;
+  const node = { store, received: [], ...sessionsOf(member, store) };
+  await start(node);
+  return node;
+}
+
+function sessionsOf(
+  member: MemberId,
+  store: OpenDatabase,
+): Pick<Node, 'sessions' | 'metrics'> {
+  const metrics = new Registry();
+  const sessions = createOrderSessions(
+    { self: member, tickMs: 10, resendAfterMs: 150 },
+    {
+      database: store.db,
+      links: network.links(member),
+      nodeKey: keyOf(member),
+      directory,
+      logger: SILENT,
+      metrics,
+      nowMs: Date.now,
+    },
+  );
+  return { sessions, metrics };
+}
+
+async function start(node: Node): Promise<void> {
+  await node.sessions.start(async (tx, _from, { body }) => {
+    if (body.kind !== 'leg-cancel') throw new Error('not in these tests');
+    await tx.execute(`insert into effects values ('${body.legId}')`);
+    onTake(body.legId);
+    return () => node.received.push(body.legId);
+  });
+}
+
+/** As after a crash of the process: nothing but the store is left. */
+async function restart(member: MemberId, node: Node): Promise<void> {
+  await node.sessions.stop();
+  Object.assign(node, sessionsOf(member, node.store));
+  await start(node);
+}
+
+async function send(node: Node, to: MemberId, legIds: readonly string[]): Promise<void> {
+  await node.store.db.transaction(async (tx) => {
+    for (const legId of legIds) await node.sessions.send(tx, to, { kind: 'leg-cancel', legId });
+  });
+  await node.sessions.flush(to);
+}
+
+async function effects(node: Node): Promise<string[]> {
+  const rows = await node.store.sql<{ leg_id: string }[]>`select leg_id from effects`;
+  return rows.map((row) => row.leg_id);
+}
+
+async function refusals(node: Node): Promise<Record<string, number>> {
+  const counter = await node.metrics.getSingleMetric('stoa_order_messages_refused_total')?.get();
+  return Object.fromEntries(
+    (counter?.values ?? []).map(({ labels, value }) => [String(labels['code']), value]),
+  );
+}
+
+const ids = (count: number): string[] => Array.from({ length: count }, (_, index) => `leg-${index}`);
+
+describe('order sessions', () => {
+  it('bring messages across in order, and remove them from the outbox once they are recorded', async () => {
+    network.connect('alpha', 'beta');
+    await send(alpha, 'beta', ids(100));
+    await until(() => beta.received.length === 100);
+    expect(beta.received).toEqual(ids(100));
+    await until(async () => {
+      const rows = await alpha.store.db.select().from(sessionOutbox);
+      return rows.length === 1 && rows[0]?.number === 100;
+    });
+  });
+
+  it('keep what was written while there was no link, and send it when there is one', async () => {
+    await send(alpha, 'beta', ['leg-a']);
+    await send(alpha, 'beta', ['leg-b']);
+    network.connect('alpha', 'beta');
+    await until(() => beta.received.length === 2);
+    expect(beta.received).toEqual(['leg-a', 'leg-b']);
+  });
+
+  it('send nothing of a transaction that was rolled back, and number without a gap', async () => {
+    network.connect('alpha', 'beta');
+    await alpha.store.db
+      .transaction(async (tx) => {
+        await alpha.sessions.send(tx, 'beta', { kind: 'leg-cancel', legId: 'never' });
+        throw new Error('rolled back');
+      })
+      .catch(() => undefined);
+    await send(alpha, 'beta', ['leg-a']);
+    await until(() => beta.received.length === 1);
+    expect(beta.received).toEqual(['leg-a']);
+    const [row] = await alpha.store.db.select().from(sessionOutbox);
+    expect(row?.number).toBe(1);
+  });
+
+  it('find what was committed and never flushed', async () => {
+    network.connect('alpha', 'beta');
+    await alpha.store.db.transaction((tx) =>
+      alpha.sessions.send(tx, 'beta', { kind: 'leg-cancel', legId: 'leg-a' }));
+    await until(() => beta.received.length === 1);
+  });
+
+  it('deliver once and in order over a link that loses, repeats and reorders', async () => {
+    let state = 7;
+    network.fate = () => {
+      state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+      const roll = Math.floor(state / 65_536) % 10;
+      return roll < 2 ? 'drop' : roll < 4 ? 'twice' : roll < 6 ? 'late' : 'pass';
+    };
+    network.connect('alpha', 'beta');
+    await send(alpha, 'beta', ids(60));
+    await send(beta, 'alpha', ids(60));
+    await until(() => beta.received.length >= 60 && alpha.received.length >= 60, 30_000);
+    expect(await effects(beta)).toEqual(ids(60));
+    expect(await effects(alpha)).toEqual(ids(60));
+  });
+
+  it('resend after a crash between outbox and send', async () => {
+    network.fate = () => 'drop';
+    network.connect('alpha', 'beta');
+    await send(alpha, 'beta', ['leg-a', 'leg-b']);
+    await restart('alpha', alpha);
+    network.fate = () => 'pass';
+    network.connect('alpha', 'beta');
+    await until(() => beta.received.length === 2);
+    expect(await effects(beta)).toEqual(['leg-a', 'leg-b']);
+  });
+
+  it('apply a message once when the receiver crashes between receiving and committing', async () => {
+    network.connect('alpha', 'beta');
+    let crashes = 1;
+    onTake = (legId) => {
+      if (legId !== 'leg-b' || crashes === 0) return;
+      crashes -= 1;
+      throw new Error('crashed before the commit');
+    };
+    await send(alpha, 'beta', ['leg-a', 'leg-b', 'leg-c']);
+    await until(() => crashes === 0);
+    await restart('beta', beta);
+    network.connect('alpha', 'beta');
+    await until(() => beta.received.length === 3);
+    expect(await effects(beta)).toEqual(['leg-a', 'leg-b', 'leg-c']);
+  });
+
+  it('apply a message once when the receiver crashes after the commit, before acknowledging', async () => {
+    network.fate = (from) => (from === 'beta' ? 'drop' : 'pass');
+    network.connect('alpha', 'beta');
+    // Beta's half of the greeting must come through, or alpha would not send at all.
+    network.inject('beta', 'alpha', signed('beta', 'alpha', {}));
+    await send(alpha, 'beta', ['leg-a']);
+    await until(() => beta.received.length === 1);
+    await restart('beta', beta);
+    network.fate = () => 'pass';
+    network.connect('alpha', 'beta');
+    await send(alpha, 'beta', ['leg-b']);
+    await until(() => beta.received.includes('leg-b'));
+    expect(await effects(beta)).toEqual(['leg-a', 'leg-b']);
+  });
+
+  it('go on over a cut link where they were', async () => {
+    network.connect('alpha', 'beta');
+    await send(alpha, 'beta', ids(40).slice(0, 20));
+    network.cut('alpha', 'beta');
+    await send(alpha, 'beta', ids(40).slice(20));
+    network.connect('alpha', 'beta');
+    await until(() => beta.received.length === 40);
+    expect(await effects(beta)).toEqual(ids(40));
+  });
+});
+
+/** A message as its author would sign it, with what a forger changes. */
+function signed(
+  from: MemberId,
+  to: MemberId,
+  change: Partial<OrderMessage>,
+  key: MemberId = from,
+): Uint8Array {
+  const body: OrderMessageBody = { kind: 'hello' };
+  const payload = encodeOrderMessage({
+    ...{ version: 1, from, to, number: 0, acknowledged: 0, sentAtMs: Date.now(), body },
+    ...change,
+  });
+  return encodeSigned({ payload, signature: keyOf(key).sign('order', payload) });
+}
+
+describe('order sessions refuse', () => {
+  const legCancel: OrderMessageBody = { kind: 'leg-cancel', legId: 'forged' };
+  const cases: [string, string, () => Uint8Array][] = [
+    ['bytes that are none', 'SIGNED_MALFORMED', () => Uint8Array.of(1, 2, 3)],
+    ['too many bytes', 'SIGNED_MALFORMED', () => new Uint8Array(300_000)],
+    [
+      'a stranger’s signature',
+      'ORDER_MESSAGE_SIGNATURE',
+      () => signed('beta', 'alpha', { number: 1, body: legCancel }, 'stranger'),
+    ],
+    [
+      'a signature made for another purpose',
+      'ORDER_MESSAGE_SIGNATURE',
+      () => {
+        const payload = randomBytes(64);
+        return encodeSigned({ payload, signature: keyOf('beta').sign('frame', payload) });
+      },
+    ],
+    [
+      'a payload that is no message',
+      'ORDER_MESSAGE_MALFORMED',
+      () => {
+        const payload = Buffer.from('not a message');
+        return encodeSigned({ payload, signature: keyOf('beta').sign('order', payload) });
+      },
+    ],
+    [
+      'another version',
+      'ORDER_MESSAGE_VERSION',
+      () => signed('beta', 'alpha', { version: 2, number: 1, body: legCancel }),
+    ],
+    [
+      'a message to somebody else',
+      'ORDER_MESSAGE_MISADDRESSED',
+      () => signed('beta', 'gamma', { number: 1, body: legCancel }),
+    ],
+    [
+      'a message that should have a number and has none',
+      'ORDER_MESSAGE_NUMBER',
+      () => signed('beta', 'alpha', { number: 0, body: legCancel }),
+    ],
+    [
+      'an acknowledgement of what was never sent',
+      'ORDER_MESSAGE_ACKNOWLEDGED_AHEAD',
+      () => signed('beta', 'alpha', { acknowledged: 99 }),
+    ],
+  ];
+
+  it.each(cases)('%s, and count it', async (_what, code, bytes) => {
+    network.connect('alpha', 'beta');
+    await send(beta, 'alpha', ['before']);
+    await until(() => alpha.received.length === 1);
+    network.inject('beta', 'alpha', bytes());
+    await until(async () => (await refusals(alpha))[code] === 1);
+    await send(beta, 'alpha', ['after']);
+    await until(() => alpha.received.length === 2);
+    expect(await effects(alpha)).toEqual(['before', 'after']);
+  });
+});

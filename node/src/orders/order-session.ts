@@ -1,0 +1,433 @@
+import {
+  CodedError,
+  type DirectorySource,
+  encodeOrderMessage,
+  encodeSigned,
+  isRefusal,
+  type MemberId,
+  type NodeKey,
+  type OrderMessage,
+  type OrderMessageBody,
+} from '@stoa/schema';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { OrderLinks } from '../network/order-links.ts';
+import type { Database, Transaction } from '../store/database.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { createMessageCheck, ORDER_MESSAGE_VERSION } from './session-message-check.ts';
+import {
+  addToOutbox,
+  type NumberedMessage,
+  numberOutbox,
+  pruneOutbox,
+  readOutbox,
+  readSessions,
+  readWaiting,
+  recordReceived,
+} from './session-store.ts';
+
+export interface OrderSessionOptions {
+  readonly self: MemberId;
+  /** How often what is due is looked after. */
+  readonly tickMs?: number;
+  /** After this long without an acknowledgement, messages go out again; hellos too. */
+  readonly resendAfterMs?: number;
+}
+
+export interface OrderSessionNeeds {
+  readonly database: Database;
+  readonly links: OrderLinks;
+  readonly nodeKey: NodeKey;
+  readonly directory: DirectorySource;
+  readonly logger: Logger;
+  readonly metrics: Registry;
+  readonly nowMs: () => number;
+}
+
+/**
+ * Applies a message's effect within the transaction that records it as received. What it returns is
+ * run after the commit.
+ */
+export type SessionHandler = (
+  tx: Transaction,
+  from: MemberId,
+  message: Pick<OrderMessage, 'body' | 'sentAtMs'>,
+) => Promise<(() => void) | undefined>;
+
+/** Sessions with all other members' nodes: whatever is sent takes effect there exactly once, in order. */
+export interface OrderSessions {
+  /** Writes a message into the outbox, in the transaction that makes it true. */
+  send(tx: Transaction, to: MemberId, body: OrderMessageBody): Promise<void>;
+  /** After the commit: sends what waits for this member. Without it, the next look does. */
+  flush(to: MemberId): Promise<void>;
+  /** The same for all members that this transaction wrote to. */
+  flushAfter(tx: Transaction): Promise<void>;
+  /** Whether a link to the member stands. */
+  isUp(member: MemberId): boolean;
+  /** Told when a link came up or went down, after the session took note. */
+  onLink(listener: (member: MemberId, up: boolean) => void): void;
+  start(handler: SessionHandler): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Messages sent and not yet acknowledged, at most. */
+const WINDOW = 256;
+const BATCH = 64;
+/** Messages received before they are acknowledged without waiting for the tick. */
+const ACKNOWLEDGE_EVERY = 32;
+const PRUNE_EVERY_MS = 1_000;
+const ASK_AGAIN_EVERY_MS = 200;
+const LOOK_EVERY_MS = 200;
+
+interface Peer {
+  readonly member: MemberId;
+  up: boolean;
+  /** The peer has said, over this link, how far it has our messages. */
+  heard: boolean;
+  received: number;
+  sent: number;
+  acknowledged: number;
+  /** Highest number handed to the link since the last look back. */
+  cursor: number;
+  pruned: number;
+  waiting: boolean;
+  owed: number;
+  progressAtMs: number;
+  helloAtMs: number;
+  prunedAtMs: number;
+  pumping: Promise<void> | undefined;
+}
+
+/** Creates the sessions; nothing is sent or taken before `start`. */
+export function createOrderSessions(
+  options: OrderSessionOptions,
+  needs: OrderSessionNeeds,
+): OrderSessions {
+  return new Sessions(options, needs);
+}
+
+class Sessions implements OrderSessions {
+  readonly #self: MemberId;
+  readonly #tickMs: number;
+  readonly #resendAfterMs: number;
+  readonly #needs: OrderSessionNeeds;
+  readonly #check: ReturnType<typeof createMessageCheck>;
+  readonly #peers = new Map<MemberId, Peer>();
+  readonly #listeners: ((member: MemberId, up: boolean) => void)[] = [];
+  readonly #receiving = new Set<Promise<void>>();
+  readonly #written = new WeakMap<Transaction, Set<MemberId>>();
+  readonly #messages: Counter<'direction'>;
+  readonly #refused: Counter<'code'>;
+  #handler: SessionHandler | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #lookedAtMs = 0;
+
+  constructor(options: OrderSessionOptions, needs: OrderSessionNeeds) {
+    this.#self = options.self;
+    this.#tickMs = options.tickMs ?? 50;
+    this.#resendAfterMs = options.resendAfterMs ?? 1_000;
+    this.#needs = needs;
+    this.#check = createMessageCheck(options.self, needs.directory);
+    const registers = [needs.metrics];
+    this.#messages = new Counter({
+      name: 'stoa_order_messages_total',
+      help: 'Order messages sent (again) and received.',
+      labelNames: ['direction'],
+      registers,
+    });
+    this.#refused = new Counter({
+      name: 'stoa_order_messages_refused_total',
+      help: 'Bytes on order links that were no message of the session.',
+      labelNames: ['code'],
+      registers,
+    });
+    const unacknowledged = (): number =>
+      [...this.#peers.values()].reduce((sum, peer) => sum + peer.sent - peer.acknowledged, 0);
+    new Gauge({
+      name: 'stoa_order_messages_unacknowledged',
+      help: 'Order messages that the other node has not acknowledged.',
+      registers,
+      collect() {
+        this.set(unacknowledged());
+      },
+    });
+  }
+
+  async send(tx: Transaction, to: MemberId, body: OrderMessageBody): Promise<void> {
+    await addToOutbox(tx, to, body);
+    const written = this.#written.get(tx);
+    if (written) written.add(to);
+    else this.#written.set(tx, new Set([to]));
+  }
+
+  flush(to: MemberId): Promise<void> {
+    const peer = this.#peer(to);
+    peer.waiting = true;
+    return this.#pump(peer);
+  }
+
+  async flushAfter(tx: Transaction): Promise<void> {
+    await Promise.all([...(this.#written.get(tx) ?? [])].map((peer) => this.flush(peer)));
+  }
+
+  isUp(member: MemberId): boolean {
+    return this.#peers.get(member)?.up ?? false;
+  }
+
+  onLink(listener: (member: MemberId, up: boolean) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async start(handler: SessionHandler): Promise<void> {
+    for (const { peer: member, ...numbers } of await readSessions(this.#needs.database)) {
+      const { acknowledged } = numbers;
+      Object.assign(this.#peer(member), numbers, { cursor: acknowledged, pruned: acknowledged });
+    }
+    this.#handler = handler;
+    const { links } = this.#needs;
+    links.onMessage((member, bytes) => this.#arrived(member, bytes));
+    links.onLink((member, up) => this.#linkChanged(member, up));
+    for (const member of links.connected()) this.#linkChanged(member, true);
+    this.#timer = setInterval(() => this.#tick(), this.#tickMs);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#handler = undefined;
+    for (const peer of this.#peers.values()) peer.up = false;
+    await Promise.allSettled([
+      ...this.#receiving,
+      ...[...this.#peers.values()].map(({ pumping }) => pumping),
+    ]);
+  }
+
+  #peer(member: MemberId): Peer {
+    const known = this.#peers.get(member);
+    if (known) return known;
+    const peer: Peer = {
+      member,
+      up: false,
+      heard: false,
+      received: 0,
+      sent: 0,
+      acknowledged: 0,
+      cursor: 0,
+      pruned: 0,
+      waiting: false,
+      owed: 0,
+      progressAtMs: 0,
+      helloAtMs: 0,
+      prunedAtMs: 0,
+      pumping: undefined,
+    };
+    this.#peers.set(member, peer);
+    return peer;
+  }
+
+  #linkChanged(member: MemberId, changedTo: boolean): void {
+    if (!this.#handler) return;
+    const peer = this.#peer(member);
+    // Two nodes that dial each other have two links for a moment: the end of one is not the end.
+    const up = changedTo || this.#needs.links.connected().includes(member);
+    peer.up = up;
+    peer.heard = false;
+    peer.cursor = peer.acknowledged;
+    if (up) this.#hello(peer);
+    for (const listener of this.#listeners) listener(member, up);
+  }
+
+  /** Says how far we have the peer's messages; it answers with how far it has ours, and sends on. */
+  #hello(peer: Peer): void {
+    peer.helloAtMs = this.#needs.nowMs();
+    this.#sendUnstored(peer, { kind: 'hello' });
+  }
+
+  #sendUnstored(peer: Peer, body: OrderMessageBody): void {
+    peer.owed = 0;
+    this.#needs.links.send(peer.member, this.#signed(peer, 0, body));
+  }
+
+  #signed(peer: Peer, number: number, body: OrderMessageBody): Uint8Array {
+    const payload = encodeOrderMessage({
+      version: ORDER_MESSAGE_VERSION,
+      from: this.#self,
+      to: peer.member,
+      number,
+      acknowledged: peer.received,
+      sentAtMs: this.#needs.nowMs(),
+      body,
+    });
+    return encodeSigned({ payload, signature: this.#needs.nodeKey.sign('order', payload) });
+  }
+
+  async #arrived(member: MemberId, bytes: Uint8Array): Promise<void> {
+    const handling = this.#receive(member, bytes);
+    this.#receiving.add(handling);
+    try {
+      await handling;
+    } finally {
+      this.#receiving.delete(handling);
+    }
+  }
+
+  async #receive(member: MemberId, bytes: Uint8Array): Promise<void> {
+    if (!this.#handler) return;
+    const message = this.#check(member, bytes, this.#needs.nowMs());
+    if (isRefusal(message)) return this.#refuse(member, message.code);
+    this.#messages.inc({ direction: 'received' });
+    const peer = this.#peer(member);
+    this.#acknowledged(peer, message);
+    const { number } = message;
+    if (number > peer.received + 1) {
+      // Something before it is missing: asking again brings everything after what we have.
+      if (this.#needs.nowMs() - peer.helloAtMs >= ASK_AGAIN_EVERY_MS) this.#hello(peer);
+    } else if (number > peer.received) {
+      await this.#take(peer, message);
+    } else if (number > 0) {
+      peer.owed += 1;
+    } else if (message.body.kind === 'hello') {
+      peer.cursor = message.acknowledged;
+      this.#sendUnstored(peer, { kind: 'acknowledge' });
+    }
+    if (peer.owed >= ACKNOWLEDGE_EVERY) this.#sendUnstored(peer, { kind: 'acknowledge' });
+    if (peer.waiting || peer.cursor < peer.sent) void this.#pump(peer);
+  }
+
+  #acknowledged(peer: Peer, message: OrderMessage): void {
+    const { acknowledged } = message;
+    if (acknowledged > peer.sent) {
+      // Our store is older than what the peer saw of us, or the peer lies: never guess numbers.
+      return this.#refuse(peer.member, 'ORDER_MESSAGE_ACKNOWLEDGED_AHEAD');
+    }
+    if (message.body.kind === 'hello' && acknowledged < peer.pruned) {
+      this.#refuse(peer.member, 'ORDER_MESSAGES_PRUNED');
+    }
+    peer.heard = true;
+    if (acknowledged <= peer.acknowledged) return;
+    peer.acknowledged = acknowledged;
+    peer.cursor = Math.max(peer.cursor, acknowledged);
+    peer.progressAtMs = this.#needs.nowMs();
+  }
+
+  #refuse(member: MemberId, code: string): void {
+    this.#refused.inc({ code });
+    this.#needs.logger.warn({ member, code }, 'order message refused');
+  }
+
+  /** Effect and number are recorded together, or neither is: then the peer sends it again. */
+  async #take(peer: Peer, message: OrderMessage): Promise<void> {
+    const handler = this.#handler;
+    if (!handler) return;
+    try {
+      const after = await this.#needs.database.transaction(async (tx) => {
+        const first = await recordReceived(tx, peer.member, message.number);
+        if (!first) throw new CodedError('SESSION_RECORDED_ELSEWHERE', 'Two nodes share a store.');
+        return handler(tx, peer.member, message);
+      });
+      peer.received = message.number;
+      peer.owed += 1;
+      after?.();
+    } catch (error) {
+      const fields = { err: error, member: peer.member, number: message.number };
+      this.#needs.logger.error(fields, 'order message not recorded');
+    }
+  }
+
+  #pump(peer: Peer): Promise<void> {
+    // While one pump runs, it sees what is asked of it by `waiting` and the cursor.
+    peer.pumping ??= this.#pumpAll(peer);
+    return peer.pumping;
+  }
+
+  async #pumpAll(peer: Peer): Promise<void> {
+    await Promise.resolve();
+    try {
+      while (peer.up) {
+        const fresh = peer.waiting ? await this.#number(peer) : [];
+        if (!peer.heard || !(await this.#sendOn(peer, fresh)) || !peer.waiting) break;
+      }
+    } catch (error) {
+      peer.waiting = true;
+      this.#needs.logger.error({ err: error, member: peer.member }, 'order messages not sent');
+    } finally {
+      peer.pumping = undefined;
+    }
+  }
+
+  async #number(peer: Peer): Promise<NumberedMessage[]> {
+    peer.waiting = false;
+    const fresh = await numberOutbox(
+      this.#needs.database,
+      peer.member,
+      peer.sent,
+      BATCH,
+      (number, body) => this.#signed(peer, number, body),
+    );
+    if (fresh.length === BATCH) peer.waiting = true;
+    peer.sent += fresh.length;
+    return fresh;
+  }
+
+  /** Hands on what the window lets through; false when the link takes no more. */
+  async #sendOn(peer: Peer, fresh: readonly NumberedMessage[]): Promise<boolean> {
+    if (peer.cursor === peer.acknowledged) peer.progressAtMs = this.#needs.nowMs();
+    while (peer.cursor < peer.sent && peer.cursor - peer.acknowledged < WINDOW) {
+      const from = peer.cursor;
+      const follows = fresh[0]?.number === from + 1;
+      const batch = follows
+        ? fresh
+        : await readOutbox(this.#needs.database, peer.member, from, BATCH);
+      // A hello, or a link that went, moved the cursor while the store was read.
+      if (peer.cursor !== from) continue;
+      if (batch.length === 0) return true;
+      for (const { number, message } of batch) {
+        if (!peer.up || !this.#needs.links.send(peer.member, message)) return false;
+        this.#messages.inc({ direction: 'sent' });
+        peer.cursor = number;
+        peer.owed = 0;
+      }
+    }
+    return true;
+  }
+
+  #tick(): void {
+    const now = this.#needs.nowMs();
+    if (now - this.#lookedAtMs >= LOOK_EVERY_MS) void this.#look(now);
+    for (const peer of this.#peers.values()) {
+      if (!peer.up) continue;
+      const silent = now - peer.progressAtMs >= this.#resendAfterMs;
+      if (!peer.heard) {
+        if (now - peer.helloAtMs >= this.#resendAfterMs) this.#hello(peer);
+      } else if (peer.cursor > peer.acknowledged && silent) {
+        peer.cursor = peer.acknowledged;
+        peer.progressAtMs = now;
+      }
+      if (peer.owed > 0) this.#sendUnstored(peer, { kind: 'acknowledge' });
+      if (peer.waiting || (peer.heard && peer.cursor < peer.sent)) void this.#pump(peer);
+      if (peer.acknowledged > peer.pruned && now - peer.prunedAtMs >= PRUNE_EVERY_MS) {
+        void this.#prune(peer, now);
+      }
+    }
+  }
+
+  /** Finds what was committed and never flushed: by another room, or just before a crash. */
+  async #look(now: number): Promise<void> {
+    this.#lookedAtMs = now;
+    try {
+      const members = await readWaiting(this.#needs.database);
+      if (this.#handler) await Promise.all(members.map((member) => this.flush(member)));
+    } catch (error) {
+      this.#needs.logger.warn({ err: error }, 'order outbox not read');
+    }
+  }
+
+  async #prune(peer: Peer, now: number): Promise<void> {
+    const { member, acknowledged, sent } = peer;
+    peer.prunedAtMs = now;
+    try {
+      await pruneOutbox(this.#needs.database, member, acknowledged, sent);
+      peer.pruned = acknowledged;
+    } catch (error) {
+      this.#needs.logger.warn({ err: error, member }, 'order outbox not pruned');
+    }
+  }
+}

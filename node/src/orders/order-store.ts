@@ -1,0 +1,313 @@
+import {
+  CodedError,
+  type InstrumentId,
+  type MemberId,
+  type OrderRequest,
+  TERMINAL_STATUSES,
+} from '@stoa/schema';
+import { and, asc, count, desc, eq, inArray, lt, notInArray, or, sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../store/database.ts';
+import { executions } from '../store/tables/executions.ts';
+import { legs } from '../store/tables/legs.ts';
+import { orderEvents } from '../store/tables/order-events.ts';
+import { orders } from '../store/tables/orders.ts';
+import type { LegState, OrderState } from './order-state.ts';
+import { leavesOf } from './order-state.ts';
+import type { ExecutionView, LegView, OrderView } from './order-view.ts';
+
+/** An order as it is kept: its state, and what never changes about it. */
+export interface StoredOrder {
+  readonly number: number;
+  readonly clientOrderId: string;
+  readonly member: MemberId;
+  readonly instrument: InstrumentId;
+  readonly account: `0x${string}`;
+  readonly placedAtMs: number;
+  readonly lastEvent: number;
+  readonly groupOpen: boolean;
+  readonly state: OrderState;
+}
+
+/** An event as it is kept. */
+export interface RecordedEvent {
+  readonly kind: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+type OrderRow = typeof orders.$inferSelect;
+type LegRow = typeof legs.$inferSelect;
+type Reader = Database | Transaction;
+
+/** The next order number of this node. */
+export async function nextOrderNumber(tx: Transaction): Promise<number> {
+  const [row] = await tx.execute<{ number: string }>(
+    sql`select nextval('order_numbers') as number`,
+  );
+  if (!row) throw new CodedError('STORE_ANSWERED_NOTHING', 'A sequence gave no number.');
+  return Number(row.number);
+}
+
+/** Adds an order without legs; false when the member has used the client order id. */
+export async function insertOrder(
+  tx: Transaction,
+  { state, ...fixed }: StoredOrder,
+): Promise<boolean> {
+  const { legs: none, ...columns } = state;
+  const inserted = await tx
+    .insert(orders)
+    .values({ ...fixed, ...columns, limitPrice: state.limitPrice ?? null, reason: null })
+    .onConflictDoNothing({ target: [orders.member, orders.clientOrderId] })
+    .returning({ id: orders.id });
+  return inserted.length === 1;
+}
+
+/** Loads an order and holds it for this transaction: nobody else changes it until the commit. */
+export async function holdOrder(tx: Transaction, id: string): Promise<StoredOrder | undefined> {
+  const [row] = await tx.select().from(orders).where(eq(orders.id, id)).for('update');
+  return row && storedOrder(row, await legRows(tx, [id]));
+}
+
+/** Holds several orders at once, in one order for everybody, so that no two wait for each other. */
+export async function holdOrders(tx: Transaction, ids: readonly string[]): Promise<void> {
+  if (ids.length < 2) return;
+  await tx
+    .select({ id: orders.id })
+    .from(orders)
+    .where(inArray(orders.id, [...ids]))
+    .orderBy(asc(orders.id))
+    .for('update');
+}
+
+/** Writes the new state of an order with the events that led to it. */
+export async function saveOrder(
+  tx: Transaction,
+  before: StoredOrder,
+  after: { readonly state: OrderState; readonly groupOpen: boolean },
+  events: readonly RecordedEvent[],
+  nowMs: number,
+): Promise<void> {
+  const { legs: newLegs, id, ...state } = after.state;
+  const orderId = id;
+  await tx.insert(orderEvents).values(
+    events.map(({ kind, data }, index) => ({
+      orderId,
+      sequence: before.lastEvent + index + 1,
+      kind,
+      data,
+      atMs: nowMs,
+    })),
+  );
+  await tx
+    .update(orders)
+    .set({
+      status: state.status,
+      filled: state.filled,
+      notional: state.notional,
+      cancelRequested: state.cancelRequested,
+      reason: state.reason ?? null,
+      groupOpen: after.groupOpen,
+      lastEvent: before.lastEvent + events.length,
+    })
+    .where(eq(orders.id, orderId));
+  for (const leg of newLegs) {
+    const known = before.state.legs.find((each) => each.id === leg.id);
+    if (known === leg) continue;
+    const changing = {
+      status: leg.status,
+      filled: leg.filled,
+      finalFilled: leg.finalFilled ?? null,
+      reason: leg.reason ?? null,
+    };
+    if (known) await tx.update(legs).set(changing).where(eq(legs.id, leg.id));
+    else await tx.insert(legs).values({ ...leg, ...changing, orderId, sentAtMs: nowMs });
+  }
+}
+
+/** The order that has this leg at this node. */
+export async function orderIdOfLeg(reader: Reader, legId: string): Promise<string | undefined> {
+  const [row] = await reader.select({ orderId: legs.orderId }).from(legs).where(eq(legs.id, legId));
+  return row?.orderId;
+}
+
+/** One order, by its id or by its member's own id of it. */
+export async function readOrder(
+  database: Reader,
+  by: { readonly id: string } | { readonly member: MemberId; readonly clientOrderId: string },
+): Promise<StoredOrder | undefined> {
+  const which =
+    'id' in by
+      ? eq(orders.id, by.id)
+      : and(eq(orders.member, by.member), eq(orders.clientOrderId, by.clientOrderId));
+  const [row] = await database.select().from(orders).where(which);
+  return row && storedOrder(row, await legRows(database, [row.id]));
+}
+
+/** Orders of one member, newest first, with numbers below `below`. */
+export async function readOrders(
+  database: Database,
+  member: MemberId,
+  below: number,
+  limit: number,
+): Promise<OrderView[]> {
+  const rows = await database
+    .select()
+    .from(orders)
+    .where(and(eq(orders.member, member), lt(orders.number, below)))
+    .orderBy(desc(orders.number))
+    .limit(limit);
+  return rows.map((row) => viewOf(storedOrder(row, [])));
+}
+
+/** Orders that are not finished, with the legs of each. */
+export async function readOpenOrders(database: Database): Promise<StoredOrder[]> {
+  const rows = await database
+    .select()
+    .from(orders)
+    .where(notInArray(orders.status, [...TERMINAL_STATUSES]))
+    .orderBy(asc(orders.number));
+  const allLegs = await legRows(
+    database,
+    rows.map(({ id }) => id),
+  );
+  const byOrder = Map.groupBy(allLegs, ({ orderId }) => orderId);
+  return rows.map((row) => storedOrder(row, byOrder.get(row.id) ?? []));
+}
+
+/** How many orders are not finished. */
+export async function countOpenOrders(database: Database): Promise<number> {
+  const [row] = await database
+    .select({ open: count() })
+    .from(orders)
+    .where(notInArray(orders.status, [...TERMINAL_STATUSES]));
+  return row?.open ?? 0;
+}
+
+/** Orders that have executions to settle in no group yet. */
+export async function readOpenGroups(database: Database): Promise<string[]> {
+  const rows = await database
+    .select({ id: orders.id })
+    .from(orders)
+    .where(eq(orders.groupOpen, true))
+    .orderBy(asc(orders.number));
+  return rows.map(({ id }) => id);
+}
+
+/** Notes that a group was closed, unless something happened to the order since `lastEvent`. */
+export async function markGroupClosed(
+  database: Database,
+  id: string,
+  lastEvent: number,
+): Promise<void> {
+  await database
+    .update(orders)
+    .set({ groupOpen: false })
+    .where(and(eq(orders.id, id), eq(orders.lastEvent, lastEvent)));
+}
+
+/** The legs of an order, in the order they were sent. */
+export async function readLegs(database: Database, orderId: string): Promise<LegView[]> {
+  const rows = await legRows(database, [orderId]);
+  return rows.map((row) => ({
+    id: row.id,
+    orderId: row.orderId,
+    venue: row.venue,
+    quantity: row.quantity,
+    limitPrice: row.limitPrice,
+    status: row.status,
+    filled: row.filled,
+    reason: row.reason ?? undefined,
+  }));
+}
+
+/** The executions of an order, in the order they were recorded. */
+export async function readExecutions(
+  database: Database,
+  orderId: string,
+): Promise<ExecutionView[]> {
+  const rows = await database
+    .select({ execution: executions, legId: legs.id })
+    .from(legs)
+    .innerJoin(executions, or(eq(executions.buyLegId, legs.id), eq(executions.sellLegId, legs.id)))
+    .where(eq(legs.orderId, orderId))
+    .orderBy(asc(executions.recordedAtMs), asc(executions.venue), asc(executions.tradeNumber));
+  return rows.map(({ execution, legId }) => {
+    const { recordedAtMs, buyLegId, sellLegId, ...told } = execution;
+    return { ...told, orderId, legId };
+  });
+}
+
+/** An order as others see it. */
+export function viewOf({ state, ...fixed }: StoredOrder): OrderView {
+  return {
+    id: state.id,
+    clientOrderId: fixed.clientOrderId,
+    member: fixed.member,
+    instrument: fixed.instrument,
+    account: fixed.account,
+    side: state.side,
+    type: state.type,
+    timeInForce: state.timeInForce,
+    quantity: state.quantity,
+    limitPrice: state.limitPrice,
+    status: state.status,
+    filled: state.filled,
+    leaves: leavesOf(state),
+    notional: state.notional,
+    reason: state.reason,
+    placedAtMs: fixed.placedAtMs,
+  };
+}
+
+/** Whether a request says the same as an order that was placed: then it is that order. */
+export function isSameRequest(order: StoredOrder, request: OrderRequest): boolean {
+  const { state } = order;
+  return (
+    order.instrument === request.instrument &&
+    order.account === request.account.toLowerCase() &&
+    state.side === request.side &&
+    state.type === request.type &&
+    state.timeInForce === request.timeInForce &&
+    state.quantity === request.quantity &&
+    state.limitPrice === request.limitPrice
+  );
+}
+
+async function legRows(reader: Reader, orderIds: readonly string[]): Promise<LegRow[]> {
+  if (orderIds.length === 0) return [];
+  return reader
+    .select()
+    .from(legs)
+    .where(inArray(legs.orderId, [...orderIds]))
+    .orderBy(asc(legs.orderId), asc(legs.number));
+}
+
+function storedOrder(row: OrderRow, own: readonly LegRow[]): StoredOrder {
+  return {
+    number: row.number,
+    clientOrderId: row.clientOrderId,
+    member: row.member,
+    instrument: row.instrument,
+    account: row.account,
+    placedAtMs: row.placedAtMs,
+    lastEvent: row.lastEvent,
+    groupOpen: row.groupOpen,
+    state: {
+      id: row.id,
+      side: row.side,
+      type: row.type,
+      timeInForce: row.timeInForce,
+      quantity: row.quantity,
+      limitPrice: row.limitPrice ?? undefined,
+      status: row.status,
+      filled: row.filled,
+      notional: row.notional,
+      cancelRequested: row.cancelRequested,
+      reason: row.reason ?? undefined,
+      legs: own.map(legState),
+    },
+  };
+}
+
+function legState({ orderId, sentAtMs, ...row }: LegRow): LegState {
+  return { ...row, finalFilled: row.finalFilled ?? undefined, reason: row.reason ?? undefined };
+}

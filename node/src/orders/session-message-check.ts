@@ -1,0 +1,91 @@
+import {
+  type DirectorySource,
+  decodeOrderMessage,
+  decodeSigned,
+  isRefusal,
+  isStanding,
+  isWithin,
+  MAX_ORDER_MESSAGE_BYTES,
+  type MemberId,
+  type OrderMessage,
+  type Refusal,
+  refuse,
+  type Verifier,
+  verifierOf,
+} from '@stoa/schema';
+
+/** Version of order messages this node speaks. */
+export const ORDER_MESSAGE_VERSION = 1;
+
+/** Why bytes from a peer are not a message of the session with it. */
+export type SessionRefusalCode =
+  | 'SIGNED_MALFORMED'
+  | 'MEMBER_UNKNOWN'
+  | 'ORDER_MESSAGE_SIGNATURE'
+  | 'ORDER_MESSAGE_MALFORMED'
+  | 'ORDER_MESSAGE_VERSION'
+  | 'ORDER_MESSAGE_MISADDRESSED'
+  | 'ORDER_MESSAGE_NUMBER';
+
+const MAX_CACHED_KEYS = 1_000;
+
+/**
+ * Judges bytes that came over a member's link. The cheap checks that need no trust come first, then
+ * the signature, so that the body's schema only ever sees what a member signed.
+ */
+export function createMessageCheck(
+  self: MemberId,
+  directory: DirectorySource,
+): (
+  from: MemberId,
+  bytes: Uint8Array,
+  nowMs: number,
+) => OrderMessage | Refusal<SessionRefusalCode> {
+  const verifiers = new Map<string, Verifier>();
+
+  function verifierFor(key: string): Verifier {
+    const known = verifiers.get(key);
+    if (known) return known;
+    if (verifiers.size >= MAX_CACHED_KEYS) verifiers.clear();
+    const made = verifierOf(key);
+    verifiers.set(key, made);
+    return made;
+  }
+
+  return (from, bytes, nowMs) => {
+    const signed = decodeSigned(bytes, MAX_ORDER_MESSAGE_BYTES);
+    if (isRefusal(signed)) return signed;
+
+    const member = directory.current().members.get(from);
+    if (!member || !isStanding(member)) {
+      return refuse('MEMBER_UNKNOWN', `"${from}" is no standing member.`, 'Join the network.');
+    }
+    const proven = member.nodeKeys.some(
+      (window) =>
+        isWithin(window, Math.floor(nowMs / 1_000)) &&
+        verifierFor(window.key)('order', signed.payload, signed.signature),
+    );
+    if (!proven) {
+      const message = `No node key of "${from}" made this signature.`;
+      return refuse('ORDER_MESSAGE_SIGNATURE', message, 'Sign with the registered node key.');
+    }
+
+    const message = decodeOrderMessage(signed.payload);
+    if (isRefusal(message)) return message;
+    if (message.version !== ORDER_MESSAGE_VERSION) {
+      const said = `Version ${message.version} is not spoken here.`;
+      return refuse('ORDER_MESSAGE_VERSION', said, `Send version ${ORDER_MESSAGE_VERSION}.`);
+    }
+    // A message is for one session only: one signed for another peer cannot be replayed here.
+    if (message.from !== from || message.to !== self) {
+      const said = `The message is from "${message.from}" to "${message.to}".`;
+      return refuse('ORDER_MESSAGE_MISADDRESSED', said, 'Send it over its own session.');
+    }
+    const unnumbered = message.body.kind === 'hello' || message.body.kind === 'acknowledge';
+    if (unnumbered !== (message.number === 0)) {
+      const said = `A ${message.body.kind} cannot have number ${message.number}.`;
+      return refuse('ORDER_MESSAGE_NUMBER', said, 'Number what is stored, and only that.');
+    }
+    return message;
+  };
+}

@@ -1,0 +1,169 @@
+import {
+  CodedError,
+  MAX_ORDER_MESSAGE_BYTES,
+  type MemberId,
+  type OrderMessageBody,
+} from '@stoa/schema';
+import { and, asc, eq, gt, isNull, lt, lte, max, min, sql } from 'drizzle-orm';
+import type { Database, Transaction } from '../store/database.ts';
+import { sessionInbox } from '../store/tables/session-inbox.ts';
+import { sessionOutbox } from '../store/tables/session-outbox.ts';
+
+/** A message as it goes out, and goes out again. */
+export interface NumberedMessage {
+  readonly number: number;
+  readonly message: Uint8Array;
+}
+
+/** How far a session had come. */
+export interface SessionNumbers {
+  readonly peer: MemberId;
+  /** Highest number given to a message to the peer. */
+  readonly sent: number;
+  /** Every number up to this one was acknowledged. */
+  readonly acknowledged: number;
+  /** Highest number recorded from the peer. */
+  readonly received: number;
+}
+
+/** Room for the envelope around the body. */
+const ENVELOPE_BYTES = 1_024;
+
+/** Where all sessions stand. */
+export async function readSessions(database: Database): Promise<SessionNumbers[]> {
+  const sent = await database
+    .select({
+      peer: sessionOutbox.peer,
+      first: min(sessionOutbox.number),
+      last: max(sessionOutbox.number),
+    })
+    .from(sessionOutbox)
+    .groupBy(sessionOutbox.peer);
+  const received = new Map(
+    (await database.select().from(sessionInbox)).map((row) => [row.peer, row.received]),
+  );
+  const peers = new Set([...received.keys(), ...sent.map(({ peer }) => peer)]);
+  return [...peers].map((peer) => {
+    const row = sent.find((each) => each.peer === peer);
+    return {
+      peer,
+      sent: Number(row?.last ?? 0),
+      acknowledged: Number(row?.first ?? 1) - 1,
+      received: received.get(peer) ?? 0,
+    };
+  });
+}
+
+/** Members for whom committed messages have no number yet. */
+export async function readWaiting(database: Database): Promise<MemberId[]> {
+  const rows = await database
+    .selectDistinct({ peer: sessionOutbox.peer })
+    .from(sessionOutbox)
+    .where(isNull(sessionOutbox.number));
+  return rows.map(({ peer }) => peer);
+}
+
+/**
+ * Writes a message into the outbox; it is numbered and sent after the commit.
+ *
+ * @throws CodedError `ORDER_MESSAGE_TOO_LARGE`
+ */
+export async function addToOutbox(
+  tx: Transaction,
+  peer: MemberId,
+  body: OrderMessageBody,
+): Promise<void> {
+  const bytes = Buffer.byteLength(JSON.stringify(body));
+  if (bytes > MAX_ORDER_MESSAGE_BYTES - ENVELOPE_BYTES) {
+    const data = { peer, kind: body.kind, bytes };
+    throw new CodedError('ORDER_MESSAGE_TOO_LARGE', 'An order message is too large.', { data });
+  }
+  await tx.insert(sessionOutbox).values({ peer, body });
+}
+
+/**
+ * Gives numbers after `sent` to committed messages that have none, and stores the bytes that
+ * `signed` makes of them. One caller a peer at a time: the numbers have neither gap nor repeat.
+ */
+export async function numberOutbox(
+  database: Database,
+  peer: MemberId,
+  sent: number,
+  limit: number,
+  signed: (number: number, body: OrderMessageBody) => Uint8Array,
+): Promise<NumberedMessage[]> {
+  const rows = await database
+    .select({ id: sessionOutbox.id, body: sessionOutbox.body })
+    .from(sessionOutbox)
+    .where(and(eq(sessionOutbox.peer, peer), isNull(sessionOutbox.number)))
+    .orderBy(asc(sessionOutbox.id))
+    .limit(limit);
+  if (rows.length === 0) return [];
+  const numbered = rows.map(({ id, body }, index) => {
+    const number = sent + index + 1;
+    return { id, number, message: signed(number, body) };
+  });
+  const values = JSON.stringify(
+    numbered.map(({ id, number, message }) => ({
+      id,
+      number,
+      message: Buffer.from(message).toString('base64'),
+    })),
+  );
+  await database.execute(sql`
+    update session_outbox set number = given.number, message = decode(given.message, 'base64')
+    from jsonb_to_recordset(${values}::jsonb) as given(id bigint, number bigint, message text)
+    where session_outbox.id = given.id`);
+  return numbered;
+}
+
+/** Numbered messages after `after`, in order. */
+export async function readOutbox(
+  database: Database,
+  peer: MemberId,
+  after: number,
+  limit: number,
+): Promise<NumberedMessage[]> {
+  const rows = await database
+    .select({ number: sessionOutbox.number, message: sessionOutbox.message })
+    .from(sessionOutbox)
+    .where(and(eq(sessionOutbox.peer, peer), gt(sessionOutbox.number, after)))
+    .orderBy(asc(sessionOutbox.number))
+    .limit(limit);
+  return rows.flatMap(({ number, message }) =>
+    number === null || message === null ? [] : [{ number, message }],
+  );
+}
+
+/** Removes what the peer has; the row of the highest number stays, for numbering goes on from it. */
+export async function pruneOutbox(
+  database: Database,
+  peer: MemberId,
+  acknowledged: number,
+  sent: number,
+): Promise<void> {
+  await database
+    .delete(sessionOutbox)
+    .where(
+      and(
+        eq(sessionOutbox.peer, peer),
+        lte(sessionOutbox.number, acknowledged),
+        lt(sessionOutbox.number, sent),
+      ),
+    );
+}
+
+/** Records that message `number` of a peer takes effect in this transaction; false if it did before. */
+export async function recordReceived(
+  tx: Transaction,
+  peer: MemberId,
+  number: number,
+): Promise<boolean> {
+  await tx.insert(sessionInbox).values({ peer, received: 0 }).onConflictDoNothing();
+  const raised = await tx
+    .update(sessionInbox)
+    .set({ received: number })
+    .where(and(eq(sessionInbox.peer, peer), eq(sessionInbox.received, number - 1)))
+    .returning({ peer: sessionInbox.peer });
+  return raised.length === 1;
+}

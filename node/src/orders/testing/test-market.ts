@@ -1,0 +1,69 @@
+import type { VenueMarketEvent } from '@stoa/adapters';
+import type { InstrumentId, Level, VenueId } from '@stoa/schema';
+import type { ConsolidatedBook, MarketView, VenueBook } from '../../market/market-view.ts';
+
+const FOR_EVER = Number.MAX_SAFE_INTEGER;
+
+/** A market that all nodes of a test see alike, and at once. */
+export class TestMarket implements MarketView {
+  readonly #books = new Map<VenueId, VenueBook>();
+  readonly #instrument: InstrumentId;
+  #version = 0;
+
+  constructor(instrument: InstrumentId, venues: readonly VenueId[]) {
+    this.#instrument = instrument;
+    for (const venue of venues) this.show(venue, {});
+  }
+
+  /** What a venue shows from now on. */
+  show(venue: VenueId, shown: Partial<VenueBook>): void {
+    this.#version += 1;
+    this.#books.set(venue, {
+      venue,
+      state: 'live',
+      halted: false,
+      haltReason: undefined,
+      firm: true,
+      validUntilMs: FOR_EVER,
+      bids: [],
+      offers: [],
+      ...shown,
+    });
+  }
+
+  /** Takes what a venue says of its book. */
+  hear(venue: VenueId, events: readonly VenueMarketEvent[]): void {
+    for (const event of events) {
+      if (event.kind === 'book') this.show(venue, { bids: event.bids, offers: event.offers });
+    }
+  }
+
+  offers(venue: VenueId): readonly Level[] {
+    return this.#books.get(venue)?.offers ?? [];
+  }
+
+  book(): ConsolidatedBook {
+    return {
+      instrument: this.#instrument,
+      version: this.#version,
+      asOfMs: 0,
+      bids: [],
+      offers: [],
+      locked: false,
+      crossed: false,
+      venues: [...this.#books.values()].toSorted((a, b) => (a.venue < b.venue ? -1 : 1)),
+    };
+  }
+
+  feeds(): [] {
+    return [];
+  }
+
+  lastTrade(): undefined {
+    return undefined;
+  }
+
+  async *watch(): AsyncIterable<ConsolidatedBook> {
+    yield this.book();
+  }
+}

@@ -1,0 +1,278 @@
+import {
+  legsOfVenue,
+  recoverVenueBatchSigner,
+  signVenueBatch,
+  venuesOfBatch,
+} from '@stoa/contracts';
+import { isWithin, type MemberId, type Refusal, refuse } from '@stoa/schema';
+import { and, eq, inArray } from 'drizzle-orm';
+import type { Transaction } from '../store/database.ts';
+import { executions } from '../store/tables/executions.ts';
+import { settlementBatches } from '../store/tables/settlement-batches.ts';
+import { settlementLegs } from '../store/tables/settlement-legs.ts';
+import { legFromMessage, legToMessage, lower } from './batch-composition.ts';
+import { type BatchRecords, type BatchRow, lockBatch, lockLegs } from './batch-records.ts';
+import type { SettlementMessage, SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
+import { checkSettlementRequest } from './settlement-request-check.ts';
+
+type Of<Kind extends SettlementMessage['kind']> = Extract<SettlementMessage, { kind: Kind }>;
+
+const defaultMaxSettleWithinS = 86_400;
+
+/** The conversation in which two venues come to sign the same batch. */
+export interface Affirmations {
+  onMessage(tx: Transaction, from: MemberId, body: SettlementMessage): Promise<void>;
+}
+
+export function createAffirmations(
+  options: SettlementOptions,
+  needs: Pick<SettlementNeeds, 'signer' | 'directory' | 'send' | 'logger' | 'nowMs'> & {
+    readonly records: BatchRecords;
+  },
+): Affirmations {
+  const domain = { chainId: options.chainId, settlement: options.settlement };
+
+  /** Executing venue: sign what our own record confirms. */
+  async function onRequest(tx: Transaction, from: MemberId, request: Of<'settlement-request'>) {
+    const batchId = lower(request.batchId);
+    const known = await lockBatch(tx, batchId);
+    // Asked again, as after a crash: the same answer. A request that differs falls to the checks.
+    if (known?.role === 'executing' && isSameRequest(known, from, request)) {
+      const given = known.signatures[0];
+      if (given) return affirm(tx, from, batchId, given);
+    }
+    const refusal =
+      malformed(request) ??
+      (known === undefined
+        ? await judge(tx, from, request)
+        : refuse(
+            'BATCH_ID_TAKEN',
+            `${options.venue} knows another batch of this id.`,
+            'Compose it anew.',
+          ));
+    if (refusal) {
+      const { code, message } = refusal;
+      needs.logger.warn({ batchId, from, code }, 'settlement request refused');
+      return needs.send(tx, from, {
+        kind: 'settlement-refused',
+        batchId,
+        code,
+        message: message.slice(0, 512),
+      });
+    }
+    const legs = request.legs.map(legFromMessage);
+    const groupsHash = lower(request.groupsHash);
+    const batch = { domain, batchId, venue: options.venue, legs, groupsHash };
+    const signature = await signVenueBatch(needs.signer, batch);
+    await tx.insert(settlementBatches).values({
+      id: batchId,
+      role: 'executing',
+      homeVenue: from,
+      legs: legs.map(legToMessage),
+      groupsHash,
+      deadline: Math.max(...legs.map((leg) => leg.deadline)),
+      signatures: [signature],
+      state: 'instructed',
+      earlierHashes: [],
+      createdAtMs: needs.nowMs(),
+    });
+    await takeLegs(tx, batchId, request);
+    await needs.records.apply(tx, batchId, { kind: 'affirmed' });
+    await affirm(tx, from, batchId, signature);
+    needs.logger.info({ batchId, from, legs: legs.length }, 'settlement affirmed');
+  }
+
+  async function affirm(
+    tx: Transaction,
+    to: MemberId,
+    batchId: `0x${string}`,
+    given: { readonly signer: `0x${string}`; readonly signature: `0x${string}` },
+  ) {
+    const { signer, signature } = given;
+    await needs.send(tx, to, { kind: 'settlement-affirmed', batchId, signer, signature });
+  }
+
+  async function judge(
+    tx: Transaction,
+    from: MemberId,
+    request: Of<'settlement-request'>,
+  ): Promise<Refusal | undefined> {
+    const numbers = request.legs.map((leg) => leg.tradeNumber);
+    const trades = await ownTrades(tx, numbers);
+    return checkSettlementRequest(
+      { batchId: lower(request.batchId), legs: request.legs.map(legFromMessage) },
+      {
+        venue: options.venue,
+        from,
+        directory: needs.directory.current(),
+        nowS: Math.floor(needs.nowMs() / 1_000),
+        maxSettleWithinS: options.maxSettleWithinS ?? defaultMaxSettleWithinS,
+        trades: new Map(trades.map((trade) => [trade.tradeNumber, trade])),
+        settlements: await lockLegs(tx, options.venue, numbers),
+      },
+    );
+  }
+
+  function ownTrades(tx: Transaction, numbers: readonly number[]) {
+    return tx
+      .select()
+      .from(executions)
+      .where(
+        and(eq(executions.venue, options.venue), inArray(executions.tradeNumber, [...numbers])),
+      );
+  }
+
+  /** Puts the batch's trades on this node's books, whether or not an order of ours is part of them. */
+  async function takeLegs(
+    tx: Transaction,
+    batchId: `0x${string}`,
+    request: Of<'settlement-request'>,
+  ) {
+    const trades = await ownTrades(
+      tx,
+      request.legs.map((leg) => leg.tradeNumber),
+    );
+    for (const message of request.legs) {
+      const leg = legFromMessage(message);
+      const trade = trades.find(({ tradeNumber }) => tradeNumber === message.tradeNumber);
+      if (!trade) continue;
+      const renewed = { batchId, state: 'instructed', code: null, reason: null } as const;
+      await tx
+        .insert(settlementLegs)
+        .values({
+          executingVenue: leg.executingVenue,
+          tradeNumber: message.tradeNumber,
+          executionId: trade.executionId,
+          homeVenue: leg.homeVenue,
+          instrument: trade.instrument,
+          price: trade.price,
+          quantity: trade.quantity,
+          token: leg.token,
+          cashToken: leg.cashToken,
+          seller: leg.seller,
+          buyer: leg.buyer,
+          tokenQuantity: leg.quantity,
+          cashAmount: leg.amount,
+          recordedAtMs: needs.nowMs(),
+          ...renewed,
+        })
+        .onConflictDoUpdate({
+          target: [settlementLegs.executingVenue, settlementLegs.tradeNumber],
+          set: renewed,
+        });
+    }
+  }
+
+  /** Home venue: one more signature; with the last one the batch can go out. */
+  async function onAffirmed(tx: Transaction, from: MemberId, answer: Of<'settlement-affirmed'>) {
+    const batch = await homeBatch(tx, from, answer.batchId);
+    if (!batch || batch.signatures.some(({ venue }) => venue === from)) return;
+    if (!(await isValidAffirmation(batch, from, answer))) {
+      needs.logger.error({ batchId: batch.id, from }, 'settlement signature is not valid');
+      await needs.records.apply(tx, batch.id, {
+        kind: 'failed',
+        code: 'AFFIRMATION_INVALID',
+        reason: `The signature of ${from} is not one of its current signers’ over this batch.`,
+      });
+      return;
+    }
+    const { signer, signature } = answer;
+    const signatures = [...batch.signatures, { venue: from, signer: lower(signer), signature }];
+    await tx
+      .update(settlementBatches)
+      .set({ signatures })
+      .where(eq(settlementBatches.id, batch.id));
+    const wanted = venuesOfBatch([batch.legs.map(legFromMessage)]);
+    const signed = new Set(signatures.map(({ venue }) => venue));
+    if (wanted.every((venue) => signed.has(venue))) {
+      await needs.records.apply(tx, batch.id, { kind: 'affirmed' });
+    }
+  }
+
+  /** Only accounts with a key: a contract's signature (ERC-1271) would have to be asked on chain. */
+  async function isValidAffirmation(
+    batch: BatchRow,
+    from: MemberId,
+    answer: Of<'settlement-affirmed'>,
+  ) {
+    const nowS = Math.floor(needs.nowMs() / 1_000);
+    const signers = needs.directory.current().members.get(from)?.signers ?? [];
+    const isCurrent = signers.some(
+      (entry) => lower(entry.address) === lower(answer.signer) && isWithin(entry, nowS),
+    );
+    if (!isCurrent) return false;
+    const legs = batch.legs.map(legFromMessage);
+    const signed = { domain, batchId: batch.id, venue: from, legs, groupsHash: batch.groupsHash };
+    try {
+      return (
+        lower(await recoverVenueBatchSigner(signed, answer.signature)) === lower(answer.signer)
+      );
+    } catch {
+      // Bytes that are no signature at all.
+      return false;
+    }
+  }
+
+  async function onRefused(tx: Transaction, from: MemberId, answer: Of<'settlement-refused'>) {
+    const batch = await homeBatch(tx, from, answer.batchId);
+    if (!batch) return;
+    needs.logger.warn(
+      { batchId: batch.id, from, code: answer.code },
+      'settlement refused by venue',
+    );
+    await needs.records.apply(tx, batch.id, {
+      kind: 'failed',
+      code: answer.code,
+      reason: `${from} did not sign: ${answer.message}`,
+    });
+  }
+
+  /** The batch an answer is about, where it still waits for this venue's answer. */
+  async function homeBatch(tx: Transaction, from: MemberId, batchId: `0x${string}`) {
+    const batch = await lockBatch(tx, lower(batchId));
+    const isAsked =
+      batch?.role === 'home' && legsOfVenue(batch.legs.map(legFromMessage), from).length > 0;
+    if (!isAsked) needs.logger.warn({ batchId, from }, 'settlement answer to no question of ours');
+    return isAsked && batch.state === 'instructed' ? batch : undefined;
+  }
+
+  return {
+    onMessage: (tx, from, body) => {
+      switch (body.kind) {
+        case 'settlement-request':
+          return onRequest(tx, from, body);
+        case 'settlement-affirmed':
+          return onAffirmed(tx, from, body);
+        case 'settlement-refused':
+          return onRefused(tx, from, body);
+      }
+    },
+  };
+}
+
+/** Words of another length would be a fault of ours when signing; here they are the asker's. */
+function malformed(request: Of<'settlement-request'>): Refusal | undefined {
+  if ([request.batchId, request.groupsHash].every((word) => /^0x[0-9a-f]{64}$/i.test(word))) {
+    return undefined;
+  }
+  const message = 'The batch id and the hash of the groups are 32 bytes each.';
+  return refuse('BATCH_MALFORMED', message, 'Send 0x and 64 hexadecimal digits.');
+}
+
+function isSameRequest(
+  known: BatchRow,
+  from: MemberId,
+  request: Of<'settlement-request'>,
+): boolean {
+  const legs = request.legs.map((leg) => legToMessage(legFromMessage(leg)));
+  return (
+    known.homeVenue === from &&
+    known.groupsHash === lower(request.groupsHash) &&
+    // Keys in one order: jsonb keeps its own.
+    JSON.stringify(legs.map(sorted)) === JSON.stringify(known.legs.map(sorted))
+  );
+}
+
+function sorted(leg: object): unknown[] {
+  return Object.entries(leg).toSorted(([a], [b]) => (a < b ? -1 : 1));
+}

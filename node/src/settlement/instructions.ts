@@ -1,0 +1,208 @@
+import {
+  groupsHash,
+  legsOfVenue,
+  maxLegsPerBatch,
+  type SettlementLeg,
+  signVenueBatch,
+  venuesOfBatch,
+} from '@stoa/contracts';
+import { type Execution, instrumentParts, invariant, isRefusal } from '@stoa/schema';
+import { and, count, eq, isNull } from 'drizzle-orm';
+import { zeroAddress } from 'viem';
+import type { Transaction } from '../store/database.ts';
+import { settlementBatches } from '../store/tables/settlement-batches.ts';
+import { settlementLegs } from '../store/tables/settlement-legs.ts';
+import { batchIdOf, legToMessage, lower, tradeTerms } from './batch-composition.ts';
+import type { BatchRecords, LegRow } from './batch-records.ts';
+import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
+
+/** A trade of one of this node's orders, which took the liquidity: it settles with the order's group. */
+export interface Instruction {
+  readonly orderId: string;
+  readonly legId: string;
+  readonly execution: Execution;
+}
+
+export interface Instructions {
+  instruct(tx: Transaction, instruction: Instruction): Promise<void>;
+  closeGroup(orderId: string): Promise<void>;
+}
+
+const defaultSettleWithinS = 3_600;
+
+/** The home venue's side: what is to be settled, and with what. */
+export function createInstructions(
+  options: SettlementOptions,
+  needs: Pick<SettlementNeeds, 'db' | 'signer' | 'directory' | 'send' | 'logger' | 'nowMs'> & {
+    readonly records: BatchRecords;
+  },
+): Instructions {
+  async function instruct(tx: Transaction, instruction: Instruction): Promise<void> {
+    const { execution, orderId, legId } = instruction;
+    const { venue, tradeNumber } = execution;
+    invariant(execution.homeVenue === options.venue, 'The home venue instructs.', {
+      venue,
+      tradeNumber,
+    });
+    const inserted = await tx
+      .insert(settlementLegs)
+      .values({ ...legOf(execution), orderId, legId })
+      .onConflictDoNothing()
+      .returning({ tradeNumber: settlementLegs.tradeNumber });
+    if (inserted.length > 0) return;
+    const [known] = await tx.select().from(settlementLegs).where(isLeg(execution));
+    const isSame =
+      known?.orderId === orderId && known.legId === legId && isSameTrade(known, execution);
+    invariant(isSame, 'A trade is instructed once, on one set of terms.', { venue, tradeNumber });
+  }
+
+  function legOf(execution: Execution) {
+    const terms = tradeTerms(execution, needs.directory.current());
+    const { venue, tradeNumber, executionId, homeVenue, instrument, price, quantity } = execution;
+    const trade = {
+      ...{
+        executingVenue: venue,
+        tradeNumber,
+        executionId,
+        homeVenue,
+        instrument,
+        price,
+        quantity,
+      },
+      seller: lower(execution.seller),
+      buyer: lower(execution.buyer),
+      recordedAtMs: needs.nowMs(),
+    };
+    if (!isRefusal(terms)) return { ...trade, ...terms, state: 'instructed' as const };
+    // The trade happened, and stays on record; what cannot move is said here, not thrown.
+    needs.logger.error({ venue, tradeNumber, code: terms.code }, 'trade cannot be settled');
+    return {
+      ...trade,
+      token: instrumentParts(instrument)?.token ?? zeroAddress,
+      cashToken: zeroAddress,
+      tokenQuantity: 0n,
+      cashAmount: 0n,
+      state: 'failed' as const,
+      code: terms.code,
+      reason: terms.message,
+    };
+  }
+
+  async function closeGroup(orderId: string): Promise<void> {
+    await needs.db.transaction(async (tx) => {
+      const rows = await tx
+        .select()
+        .from(settlementLegs)
+        .where(
+          and(
+            eq(settlementLegs.orderId, orderId),
+            eq(settlementLegs.homeVenue, options.venue),
+            eq(settlementLegs.state, 'instructed'),
+            isNull(settlementLegs.batchId),
+          ),
+        )
+        .orderBy(settlementLegs.executingVenue, settlementLegs.tradeNumber)
+        .for('update');
+      if (rows.length > maxLegsPerBatch) {
+        const fields = { orderId, legs: rows.length, limit: maxLegsPerBatch };
+        needs.logger.warn(fields, 'order has more trades than one transaction settles');
+      }
+      for (let first = 0; first < rows.length; first += maxLegsPerBatch) {
+        await compose(tx, orderId, rows.slice(first, first + maxLegsPerBatch));
+      }
+    });
+  }
+
+  /** Makes one batch of the legs, signs it for this venue, and asks the others to sign. */
+  async function compose(tx: Transaction, orderId: string, rows: readonly LegRow[]): Promise<void> {
+    const [groups] = await tx
+      .select({ count: count() })
+      .from(settlementBatches)
+      .where(eq(settlementBatches.orderId, orderId));
+    const groupNumber = (groups?.count ?? 0) + 1;
+    const batchId = batchIdOf(options.venue, orderId, groupNumber);
+    const createdAtMs = needs.nowMs();
+    const deadline =
+      Math.floor(createdAtMs / 1_000) + (options.settleWithinS ?? defaultSettleWithinS);
+    const legs = rows.map((row): SettlementLeg => contractLeg(row, deadline));
+    const hash = groupsHash([legs]);
+    const own = await signVenueBatch(needs.signer, {
+      domain: { chainId: options.chainId, settlement: options.settlement },
+      batchId,
+      venue: options.venue,
+      legs,
+      groupsHash: hash,
+    });
+    await tx.insert(settlementBatches).values({
+      id: batchId,
+      role: 'home',
+      homeVenue: options.venue,
+      orderId,
+      groupNumber,
+      legs: legs.map(legToMessage),
+      groupsHash: hash,
+      deadline,
+      signatures: [own],
+      state: 'instructed',
+      earlierHashes: [],
+      createdAtMs,
+    });
+    for (const row of rows)
+      await tx
+        .update(settlementLegs)
+        .set({ batchId })
+        .where(isLeg(tradeOf(row)));
+    const others = venuesOfBatch([legs]).filter((venue) => venue !== options.venue);
+    for (const venue of others) {
+      await needs.send(tx, venue, {
+        kind: 'settlement-request',
+        batchId,
+        groupsHash: hash,
+        legs: legsOfVenue(legs, venue).map(legToMessage),
+      });
+    }
+    if (others.length === 0) await needs.records.apply(tx, batchId, { kind: 'affirmed' });
+    needs.logger.info(
+      { batchId, orderId, legs: legs.length, asked: others },
+      'settlement batch composed',
+    );
+  }
+
+  return { instruct, closeGroup };
+}
+
+function contractLeg(row: LegRow, deadline: number): SettlementLeg {
+  return {
+    executingVenue: row.executingVenue,
+    homeVenue: row.homeVenue,
+    tradeNumber: BigInt(row.tradeNumber),
+    token: row.token,
+    cashToken: row.cashToken,
+    seller: row.seller,
+    buyer: row.buyer,
+    quantity: row.tokenQuantity,
+    amount: row.cashAmount,
+    deadline,
+  };
+}
+
+const tradeOf = (row: LegRow) => ({ venue: row.executingVenue, tradeNumber: row.tradeNumber });
+
+function isLeg(trade: Pick<Execution, 'venue' | 'tradeNumber'>) {
+  return and(
+    eq(settlementLegs.executingVenue, trade.venue),
+    eq(settlementLegs.tradeNumber, trade.tradeNumber),
+  );
+}
+
+function isSameTrade(known: LegRow, execution: Execution): boolean {
+  return (
+    known.executionId === execution.executionId &&
+    known.instrument === execution.instrument &&
+    known.price === execution.price &&
+    known.quantity === execution.quantity &&
+    known.buyer === lower(execution.buyer) &&
+    known.seller === lower(execution.seller) &&
+    known.homeVenue === execution.homeVenue
+  );
+}

@@ -1,0 +1,123 @@
+import { invariant, type MemberId } from '@stoa/schema';
+import { and, desc, eq, inArray, or, type SQL } from 'drizzle-orm';
+import type { Database } from '../store/database.ts';
+import { executions } from '../store/tables/executions.ts';
+import { legs } from '../store/tables/legs.ts';
+import { orders } from '../store/tables/orders.ts';
+import { settlementBatches } from '../store/tables/settlement-batches.ts';
+import { settlementLegs } from '../store/tables/settlement-legs.ts';
+import type { BatchRow, LegRow } from './batch-records.ts';
+import type { SettlementLegView, SettlementView } from './settlement-view.ts';
+
+/** Settlements as those see them whose trades they are: of a batch, their own legs only. */
+export interface SettlementReader {
+  forOrder(orderId: string): Promise<SettlementView[]>;
+  /** Newest first; `first` settlements at most. */
+  forMember(
+    member: MemberId,
+    query: { readonly batchId?: string; readonly first: number },
+  ): Promise<SettlementView[]>;
+}
+
+/** A batch has at most so many legs. */
+const legsPerBatch = 50;
+const maxFirst = 200;
+
+export function createSettlementReader(db: Database): SettlementReader {
+  /**
+   * Trades with the orders of this node on either side, by way of their executions: the order that
+   * rested has no instruction of its own. A trade between two orders of this node comes twice.
+   */
+  async function find(condition: SQL | undefined, limit: number): Promise<SettlementView[]> {
+    const rows = await db
+      .select({ leg: settlementLegs, orderId: orders.id })
+      .from(settlementLegs)
+      .innerJoin(
+        executions,
+        and(
+          eq(executions.venue, settlementLegs.executingVenue),
+          eq(executions.tradeNumber, settlementLegs.tradeNumber),
+        ),
+      )
+      .innerJoin(legs, or(eq(legs.id, executions.buyLegId), eq(legs.id, executions.sellLegId)))
+      .innerJoin(orders, eq(orders.id, legs.orderId))
+      .where(condition)
+      .orderBy(
+        desc(settlementLegs.recordedAtMs),
+        settlementLegs.executingVenue,
+        settlementLegs.tradeNumber,
+      )
+      .limit(limit * legsPerBatch);
+    const groups = new Map<string, { orderId: string; legs: LegRow[] }>();
+    for (const { leg, orderId } of rows) {
+      const key = `${leg.batchId ?? ''} ${orderId}`;
+      const group = groups.get(key) ?? { orderId, legs: [] };
+      group.legs.push(leg);
+      groups.set(key, group);
+    }
+    const ids = [...new Set(rows.flatMap(({ leg }) => leg.batchId ?? []))];
+    const batches =
+      ids.length === 0
+        ? []
+        : await db.select().from(settlementBatches).where(inArray(settlementBatches.id, ids));
+    return [...groups.values()].slice(0, limit).map((group) =>
+      viewOf(
+        group,
+        batches.find(({ id }) => id === group.legs[0]?.batchId),
+      ),
+    );
+  }
+
+  return {
+    forOrder: (orderId) => find(eq(orders.id, orderId), maxFirst),
+    forMember: (member, { batchId, first }) => {
+      const id = batchId?.toLowerCase() as `0x${string}` | undefined;
+      const inBatch = id === undefined ? undefined : eq(settlementLegs.batchId, id);
+      return find(and(eq(orders.member, member), inBatch), Math.min(Math.max(first, 1), maxFirst));
+    },
+  };
+}
+
+function viewOf(
+  group: { readonly orderId: string; readonly legs: readonly LegRow[] },
+  batch: BatchRow | undefined,
+): SettlementView {
+  const [first] = group.legs;
+  // Without a batch of ours the trade's own state is all there is.
+  const source = batch ?? first;
+  invariant(source !== undefined, 'A settlement has legs.');
+  return {
+    batchId: first?.batchId ?? '',
+    orderId: group.orderId,
+    state: source.state,
+    transactionHash: isBroadcast(source.state) ? (source.transactionHash ?? undefined) : undefined,
+    blockNumber: source.blockNumber ?? undefined,
+    reason: source.reason ?? undefined,
+    code: source.code ?? undefined,
+    legs: group.legs.map(legView).toSorted(byTrade),
+  };
+}
+
+/** A transaction that is signed and kept has a hash too, but nobody else can know it yet. */
+function isBroadcast(state: LegRow['state']): boolean {
+  return state === 'submitted' || state === 'settled' || state === 'failed';
+}
+
+function byTrade(a: SettlementLegView, b: SettlementLegView): number {
+  if (a.venue !== b.venue) return a.venue < b.venue ? -1 : 1;
+  return a.tradeNumber - b.tradeNumber;
+}
+
+function legView(leg: LegRow): SettlementLegView {
+  return {
+    venue: leg.executingVenue,
+    executionId: leg.executionId,
+    tradeNumber: leg.tradeNumber,
+    token: leg.token,
+    seller: leg.seller,
+    buyer: leg.buyer,
+    quantity: leg.tokenQuantity,
+    amount: leg.cashAmount,
+    state: leg.state,
+  };
+}

@@ -1,0 +1,152 @@
+import {
+  type Execution,
+  type MemberId,
+  type OrderMessageBody,
+  orderMessageBody,
+} from '@stoa/schema';
+import { asc, eq } from 'drizzle-orm';
+import { Registry } from 'prom-client';
+import { type OpenDatabase, openDatabase } from '../../store/database.ts';
+import { executions } from '../../store/tables/executions.ts';
+import { legs } from '../../store/tables/legs.ts';
+import { orders } from '../../store/tables/orders.ts';
+import { sessionOutbox } from '../../store/tables/session-outbox.ts';
+import { settlementBatches } from '../../store/tables/settlement-batches.ts';
+import { settlementLegs } from '../../store/tables/settlement-legs.ts';
+import { createLogger } from '../../telemetry/logger.ts';
+import type { SettlementMessage, SettlementNeeds, SettlementOptions } from '../settlement-needs.ts';
+import { createSettlementService, type SettlementService } from '../settlement-service.ts';
+
+export type { SettlementMessage } from '../settlement-needs.ts';
+
+/** What a test gives a {@link SettlementNode}. */
+export interface SettlementNodeOptions extends SettlementOptions {
+  readonly databaseUrl: string;
+  readonly client: SettlementNeeds['client'];
+  readonly signer: SettlementNeeds['signer'];
+  readonly directory: SettlementNeeds['directory'];
+}
+
+/** A venue's settlement with its store and outbox, without the rest of a node: for tests. */
+export interface SettlementNode {
+  readonly service: SettlementService;
+  readonly metrics: Registry;
+  /** Records a trade at this venue's own book, as the order service does. */
+  recordTrade(execution: Execution, sides?: TradeSides): Promise<void>;
+  /** Records trades of an order whose home this is, and instructs their settlement. */
+  instruct(orderId: string, trades: readonly Execution[]): Promise<void>;
+  /** Records an order, its leg being `<orderId>.1.1`. */
+  recordOrder(order: { readonly id: string; readonly member: MemberId }): Promise<void>;
+  /** Messages that wait to be sent, oldest first. */
+  outbox(): Promise<
+    { readonly id: number; readonly to: MemberId; readonly body: SettlementMessage }[]
+  >;
+  forget(outboxId: number): Promise<void>;
+  /** Takes a message in, in a transaction of its own. */
+  receive(from: MemberId, body: OrderMessageBody): Promise<void>;
+  batches(): Promise<(typeof settlementBatches.$inferSelect)[]>;
+  legs(): Promise<(typeof settlementLegs.$inferSelect)[]>;
+  /** Leaves everything as it stands. */
+  stop(): Promise<void>;
+}
+
+/** Legs on the two sides of a trade, where they are this node's. */
+export interface TradeSides {
+  readonly buyLegId?: string;
+  readonly sellLegId?: string;
+}
+
+/** Opens the store and starts the service. A second start on the same store continues the first. */
+export async function startSettlementNode(options: SettlementNodeOptions): Promise<SettlementNode> {
+  const store: OpenDatabase = await openDatabase(options.databaseUrl);
+  const { db } = store;
+  const metrics = new Registry();
+  const { client, signer, directory } = options;
+  const service = createSettlementService(options, {
+    ...{ db, client, signer, directory, metrics },
+    send: async (tx, peer, body) => {
+      await tx.insert(sessionOutbox).values({ peer, body });
+    },
+    logger: createLogger('settlement-test', 'silent'),
+    nowMs: Date.now,
+  });
+  service.start(new AbortController().signal);
+
+  return {
+    service,
+    metrics,
+    recordTrade: async (execution, sides = {}) => {
+      await db.insert(executions).values({ ...execution, ...sides, recordedAtMs: Date.now() });
+    },
+    instruct: async (orderId, trades) => {
+      await db.transaction(async (tx) => {
+        for (const execution of trades) {
+          await tx
+            .insert(executions)
+            .values({ ...execution, buyLegId: `${orderId}.1.1`, recordedAtMs: Date.now() })
+            .onConflictDoNothing();
+          await service.instruct(tx, { orderId, legId: `${orderId}.1.1`, execution });
+        }
+      });
+    },
+    recordOrder: async ({ id, member }) => {
+      await db.insert(orders).values({
+        ...orderRow,
+        id,
+        member,
+        number: Number(/\d+$/.exec(id)?.[0]),
+        clientOrderId: id,
+        placedAtMs: Date.now(),
+      });
+      await db
+        .insert(legs)
+        .values({ ...legRow, id: `${id}.1.1`, orderId: id, sentAtMs: Date.now() });
+    },
+    outbox: async () => {
+      const rows = await db.select().from(sessionOutbox).orderBy(asc(sessionOutbox.id));
+      return rows.map(({ id, peer, body }) => ({ id, to: peer, body: body as SettlementMessage }));
+    },
+    forget: async (id) => {
+      await db.delete(sessionOutbox).where(eq(sessionOutbox.id, id));
+    },
+    receive: (from, body) =>
+      db.transaction((tx) =>
+        // Through the schema, as it would come from the wire.
+        service.onMessage(tx, from, orderMessageBody.parse(body) as SettlementMessage),
+      ),
+    batches: () => db.select().from(settlementBatches).orderBy(asc(settlementBatches.createdAtMs)),
+    legs: () => db.select().from(settlementLegs).orderBy(asc(settlementLegs.tradeNumber)),
+    stop: async () => {
+      await service.stop();
+      await store.close();
+    },
+  };
+}
+
+const orderRow = {
+  instrument: '',
+  account: '0x',
+  side: 'buy',
+  type: 'limit',
+  timeInForce: 'day',
+  quantity: 1,
+  limitPrice: 1,
+  status: 'filled',
+  filled: 1,
+  notional: 1n,
+  cancelRequested: false,
+  groupOpen: false,
+  lastEvent: 1,
+} as const;
+
+const legRow = {
+  number: 1,
+  round: 1,
+  purpose: 'route',
+  venue: '',
+  timeInForce: 'ioc',
+  quantity: 1,
+  limitPrice: 1,
+  status: 'filled',
+  filled: 1,
+} as const;

@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import { CodedError } from '@stoa/schema';
+import { sql as statement } from 'drizzle-orm';
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import { migrate } from 'drizzle-orm/postgres-js/migrator';
+import postgres, { type Sql } from 'postgres';
+
+/** The node's store: drizzle over PostgreSQL. */
+export type Database = PostgresJsDatabase;
+/** One transaction of it. */
+export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
+
+/** An open store. */
+export interface OpenDatabase {
+  readonly db: Database;
+  /** The driver, for what drizzle does not say well. */
+  readonly sql: Sql;
+  /** Waits for running statements, for five seconds at most, and closes all connections. */
+  close(): Promise<void>;
+}
+
+const MIGRATIONS = join(import.meta.dirname, 'migrations');
+/** Any constant serves; it only has to be the same in every node process. */
+const MIGRATION_LOCK = 5_720_161;
+const MAX_CONNECTIONS = 10;
+const STATEMENT_TIMEOUT_MS = 30_000;
+
+/**
+ * Opens the store and brings its tables up to date.
+ *
+ * @param url `postgres://…`
+ * @throws CodedError `DATABASE_UNAVAILABLE` when it cannot be reached or migrated.
+ */
+export async function openDatabase(url: string): Promise<OpenDatabase> {
+  try {
+    await bringUpToDate(url);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CodedError('DATABASE_UNAVAILABLE', `The database cannot be opened: ${why}`, {
+      cause,
+    });
+  }
+  const sql = postgres(url, {
+    max: MAX_CONNECTIONS,
+    connect_timeout: 10,
+    onnotice: () => undefined,
+    connection: {
+      application_name: 'stoa-node',
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    },
+  });
+  return { db: drizzle(sql), sql, close: () => sql.end({ timeout: 5 }) };
+}
+
+/** Over a connection of its own: an advisory lock belongs to its connection. */
+async function bringUpToDate(url: string): Promise<void> {
+  const sql = postgres(url, { max: 1, connect_timeout: 10, onnotice: () => undefined });
+  try {
+    const db = drizzle(sql);
+    await db.execute(statement`select pg_advisory_lock(${MIGRATION_LOCK})`);
+    await migrate(db, { migrationsFolder: MIGRATIONS });
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+}

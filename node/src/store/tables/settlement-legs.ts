@@ -1,0 +1,45 @@
+import { sql } from 'drizzle-orm';
+import { bigint, index, numeric, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+
+const chainAmount = (name: string) => numeric(name, { precision: 78, scale: 0, mode: 'bigint' });
+
+/**
+ * Trades whose settlement concerns this node: of its own orders, and those at its own book that it
+ * signed for another home venue. Amounts with `token` and `cash` are in the tokens' smallest units.
+ */
+export const settlementLegs = pgTable(
+  'settlement_legs',
+  {
+    executingVenue: text('executing_venue').notNull(),
+    tradeNumber: bigint('trade_number', { mode: 'number' }).notNull(),
+    executionId: text('execution_id').notNull(),
+    homeVenue: text('home_venue').notNull(),
+    instrument: text().notNull(),
+    price: bigint({ mode: 'number' }).notNull(),
+    quantity: bigint({ mode: 'number' }).notNull(),
+    token: text().$type<`0x${string}`>().notNull(),
+    cashToken: text('cash_token').$type<`0x${string}`>().notNull(),
+    seller: text().$type<`0x${string}`>().notNull(),
+    buyer: text().$type<`0x${string}`>().notNull(),
+    tokenQuantity: chainAmount('token_quantity').notNull(),
+    cashAmount: chainAmount('cash_amount').notNull(),
+    /** This node's order that took liquidity, whose group settles the trade; null where another is home. */
+    orderId: text('order_id'),
+    legId: text('leg_id'),
+    batchId: text('batch_id').$type<`0x${string}`>(),
+    state: text().$type<'instructed' | 'affirmed' | 'submitted' | 'settled' | 'failed'>().notNull(),
+    code: text(),
+    reason: text(),
+    transactionHash: text('transaction_hash').$type<`0x${string}`>(),
+    blockNumber: bigint('block_number', { mode: 'number' }),
+    recordedAtMs: bigint('recorded_at_ms', { mode: 'number' }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.executingVenue, table.tradeNumber] }),
+    index().on(table.orderId),
+    index().on(table.batchId),
+    index('settlement_legs_open')
+      .on(table.recordedAtMs)
+      .where(sql`state in ('instructed', 'affirmed', 'submitted')`),
+  ],
+);
