@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startGuardian } from './guardian.ts';
@@ -44,14 +45,18 @@ function runParent(ending: string) {
   return { run, pids: JSON.parse(run.stdout) as Record<string, number> };
 }
 
-/** Members of the process groups these lead. */
-function membersOf(pids: readonly number[]): string[] {
-  const { stdout } = spawnSync('ps', ['-eo', 'pgid=,stat=,pid='], { encoding: 'utf8' });
-  return stdout
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([pgid, stat]) => pids.includes(Number(pgid)) && !stat?.startsWith('Z'))
-    .map((fields) => fields.join(' '));
+/** Living members of the process groups that these lead (proc(5): field 5 of stat is the group). */
+function membersOf(leaders: readonly number[]): number[] {
+  const pids = readdirSync('/proc').filter((entry) => /^\d+$/.test(entry));
+  return pids.map(Number).filter((pid) => {
+    if (startTimeOf(pid) === undefined) return false;
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+      return leaders.includes(Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]));
+    } catch {
+      return false;
+    }
+  });
 }
 
 describe('the guardian', () => {
@@ -126,7 +131,8 @@ describe('the guardian', () => {
     const guardian = await startGuardian();
     process.kill(guardian.pid, 'SIGKILL');
     // Without a turn of the event loop: its death is a fact that we have not been told of yet.
-    while (startTimeOf(guardian.pid) !== undefined);
+    spawnSync('/bin/sleep', ['0.3']);
+    expect(startTimeOf(guardian.pid)).toBeUndefined();
     guardian.guard(process.pid);
     guardian.release(process.pid);
     await guardian.close();

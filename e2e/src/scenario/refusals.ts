@@ -70,11 +70,13 @@ export async function rejectForgedQuote(network: Network): Promise<ObservedRefus
     await eventually('A link from the probe to every node', async () =>
       probe.peers().length >= processes.length ? true : undefined,
     );
-    const feed = probe.market.feeds().find((one) => one.venue === DEMO_VENUES[0]);
-    probe.broadcast(forgedFrame(network.chain.instrument, DEMO_VENUES[0], feed));
-    await eventually('A rejection of the forged quote by every node', async () =>
-      (await rejected()).every((count, index) => count > (before[index] ?? 0)) ? true : undefined,
-    );
+    await eventually('A rejection of the forged quote by every node', async () => {
+      // Again and again: a stream to a node may open later than the connection it stands on.
+      const feed = probe.market.feeds().find((one) => one.venue === DEMO_VENUES[0]);
+      probe.broadcast(forgedFrame(network.chain.instrument, DEMO_VENUES[0], feed));
+      const now = await rejected();
+      return now.every((count, index) => count > (before[index] ?? 0)) ? true : undefined;
+    });
   } finally {
     await probe.stop();
   }

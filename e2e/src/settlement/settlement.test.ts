@@ -1,4 +1,13 @@
-import { settlementAbi, slugToBytes32 } from '@stoa/contracts';
+import {
+  encodeSettle,
+  groupsHash,
+  type SettlementGroup,
+  settleGasLimit,
+  settlementAbi,
+  signVenueBatch,
+  slugToBytes32,
+  venuesOfBatch,
+} from '@stoa/contracts';
 import type { SettlementMessage } from '@stoa/node/testing/settlement-node';
 import type { Execution } from '@stoa/schema';
 import { type Abi, maxUint256, parseAbi } from 'viem';
@@ -27,7 +36,9 @@ async function settlementOf(orderId: string) {
 }
 
 const untilState = (orderId: string, state: string, timeout = 10_000) =>
-  expect.poll(async () => (await settlementOf(orderId))?.state, { timeout, interval: 20 }).toBe(state);
+  expect
+    .poll(async () => (await settlementOf(orderId))?.state, { timeout, interval: 20 })
+    .toBe(state);
 
 async function batchOf(orderId: string) {
   return (await world.nodes.alpha.batches()).find((batch) => batch.orderId === orderId);
@@ -55,11 +66,18 @@ function signerNonce(): Promise<number> {
   return world.fixture.client.getTransactionCount({ address });
 }
 
-async function write(key: `0x${string}`, address: `0x${string}`, abi: Abi, functionName: string, args: unknown[] = []) {
+async function write(
+  key: `0x${string}`,
+  address: `0x${string}`,
+  abi: Abi,
+  functionName: string,
+  args: unknown[] = [],
+) {
   const { client } = world.fixture;
   const account = privateKeyToAccount(key);
   await client.setBalance({ address: account.address, value: 10n ** 20n });
-  await client.writeContract({ account, address, abi, functionName, args });
+  const hash = await client.writeContract({ account, address, abi, functionName, args });
+  await client.waitForTransactionReceipt({ hash });
 }
 
 const approveTokens = (seller: 'beta' | 'gamma', amount: bigint) =>
@@ -71,6 +89,19 @@ const approveTokens = (seller: 'beta' | 'gamma', amount: bigint) =>
     [world.fixture.network.settlement, amount],
   );
 
+async function signAll(batchId: `0x${string}`, groups: readonly SettlementGroup[]) {
+  const { network, signers } = world.fixture;
+  const domain = { chainId: network.chainId, settlement: network.settlement };
+  const batch = { domain, batchId, legs: groups.flat(), groupsHash: groupsHash(groups) };
+  return Promise.all(
+    venuesOfBatch(groups).map(async (venue) => {
+      const signer = signers[venue];
+      if (!signer) throw new Error(`no signer for ${venue}`);
+      return signVenueBatch(signer, { ...batch, venue });
+    }),
+  );
+}
+
 it('settles an order over two executing venues in one transaction, within two seconds', async () => {
   const before = await world.balances();
   const trades = [await world.trade('beta'), await world.trade('gamma')];
@@ -80,17 +111,42 @@ it('settles an order over two executing venues in one transaction, within two se
   await untilState(orderId, 'settled');
   expect(performance.now() - startedAtMs).toBeLessThan(2_000);
 
-  expect(await moved(before)).toEqual([2n * shares, 0n, -shares, -shares, -2n * cash, 0n, cash, cash]);
+  expect(await moved(before)).toEqual([
+    2n * shares,
+    0n,
+    -shares,
+    -shares,
+    -2n * cash,
+    0n,
+    cash,
+    cash,
+  ]);
   const view = await settlementOf(orderId);
-  expect(view).toMatchObject({ orderId, reason: undefined, legs: [{ state: 'settled', venue: 'beta', quantity: shares, amount: cash }, { state: 'settled', venue: 'gamma' }] });
-  const receipt = await world.fixture.client.getTransactionReceipt({ hash: view?.transactionHash as `0x${string}` });
+  expect(view).toMatchObject({
+    orderId,
+    reason: undefined,
+    legs: [
+      { state: 'settled', venue: 'beta', quantity: shares, amount: cash },
+      { state: 'settled', venue: 'gamma' },
+    ],
+  });
+  const receipt = await world.fixture.client.getTransactionReceipt({
+    hash: view?.transactionHash as `0x${string}`,
+  });
   expect(Number(receipt.blockNumber)).toBe(view?.blockNumber);
   // Each executing venue saw its own trade only, and learns the end from the chain.
   for (const venue of ['beta', 'gamma'] as const) {
     await expect
       .poll(async () => (await world.nodes[venue].batches())[0])
-      .toMatchObject({ role: 'executing', state: 'settled', id: view?.batchId, legs: [{ executingVenue: venue }] });
-    expect(await world.nodes[venue].legs()).toMatchObject([{ state: 'settled', transactionHash: view?.transactionHash }]);
+      .toMatchObject({
+        role: 'executing',
+        state: 'settled',
+        id: view?.batchId,
+        legs: [{ executingVenue: venue }],
+      });
+    expect(await world.nodes[venue].legs()).toMatchObject([
+      { state: 'settled', transactionHash: view?.transactionHash },
+    ]);
   }
 });
 
@@ -110,7 +166,9 @@ it('shows a settlement to the member whose order it is, and to no other', async 
   expect(newest).toMatchObject({ orderId, legs: [{ venue: 'alpha' }] });
   const batchId = newest?.batchId ?? '';
   expect(await service.forMember('harbor', { batchId, first: 5 })).toHaveLength(1);
-  expect(await service.forMember('harbor', { batchId: `0x${'0'.repeat(64)}`, first: 5 })).toEqual([]);
+  expect(await service.forMember('harbor', { batchId: `0x${'0'.repeat(64)}`, first: 5 })).toEqual(
+    [],
+  );
   expect(await service.forMember('acme', { first: 5 })).toEqual([]);
   await untilState(orderId, 'settled');
 });
@@ -131,11 +189,17 @@ it('instructs a trade once, and never on other terms', async () => {
   const trade = await world.trade('alpha');
   const orderId = await world.order([trade]);
   await world.nodes.alpha.instruct(orderId, [trade]);
-  await expect(world.nodes.alpha.instruct(orderId, [{ ...trade, price: trade.price + 100 }])).rejects.toMatchObject({ code: 'INVARIANT_BROKEN' });
-  await expect(world.nodes.alpha.instruct('alpha-999', [trade])).rejects.toMatchObject({ code: 'INVARIANT_BROKEN' });
+  await expect(
+    world.nodes.alpha.instruct(orderId, [{ ...trade, price: trade.price + 100 }]),
+  ).rejects.toMatchObject({ code: 'INVARIANT_BROKEN' });
+  await expect(world.nodes.alpha.instruct('alpha-999', [trade])).rejects.toMatchObject({
+    code: 'INVARIANT_BROKEN',
+  });
   await Promise.all([1, 2, 3].map(() => world.nodes.alpha.service.closeGroup(orderId)));
   await untilState(orderId, 'settled');
-  expect((await world.nodes.alpha.batches()).filter((batch) => batch.orderId === orderId)).toHaveLength(1);
+  expect(
+    (await world.nodes.alpha.batches()).filter((batch) => batch.orderId === orderId),
+  ).toHaveLength(1);
 });
 
 it('settles nothing of an order when one leg cannot, and says why', async () => {
@@ -220,16 +284,26 @@ it('sends the same bytes again after a crash between keeping and sending them', 
   const orderId = await world.order([await world.trade('beta'), await world.trade('gamma')]);
   const before = await world.balances();
   const nonce = await signerNonce();
-  world.proxies.alpha.fate = (method) => (method === 'eth_sendRawTransaction' ? 'lose-request' : 'pass');
+  world.proxies.alpha.fate = (method) =>
+    method === 'eth_sendRawTransaction' ? 'lose-request' : 'pass';
   await world.nodes.alpha.service.closeGroup(orderId);
-  await expect.poll(async () => (await batchOf(orderId))?.rawTransaction, { timeout: 5_000 }).toMatch(/^0x02/);
+  await expect
+    .poll(async () => (await batchOf(orderId))?.rawTransaction, { timeout: 5_000 })
+    .toMatch(/^0x02/);
   const kept = await batchOf(orderId);
-  expect(await settlementOf(orderId)).toMatchObject({ state: 'affirmed', transactionHash: undefined });
+  expect(await settlementOf(orderId)).toMatchObject({
+    state: 'affirmed',
+    transactionHash: undefined,
+  });
   await world.nodes.alpha.stop();
   world.proxies.alpha.fate = () => 'pass';
   await world.restart('alpha');
   await untilState(orderId, 'settled');
-  expect(await batchOf(orderId)).toMatchObject({ transactionHash: kept?.transactionHash, rawTransaction: kept?.rawTransaction, nonce });
+  expect(await batchOf(orderId)).toMatchObject({
+    transactionHash: kept?.transactionHash,
+    rawTransaction: kept?.rawTransaction,
+    nonce,
+  });
   expect(await signerNonce()).toBe(nonce + 1);
   expect((await moved(before))[0]).toBe(2n * shares);
 });
@@ -239,7 +313,11 @@ it('finds its transaction again after a crash that followed the sending', async 
   const before = await world.balances();
   const nonce = await signerNonce();
   world.proxies.alpha.fate = (method) =>
-    method === 'eth_sendRawTransaction' ? 'lose-answer' : method === 'eth_getTransactionReceipt' ? 'lose-request' : 'pass';
+    method === 'eth_sendRawTransaction'
+      ? 'lose-answer'
+      : method === 'eth_getTransactionReceipt'
+        ? 'lose-request'
+        : 'pass';
   await world.nodes.alpha.service.closeGroup(orderId);
   await expect.poll(signerNonce, { timeout: 5_000 }).toBe(nonce + 1);
   await world.nodes.alpha.stop();
@@ -257,38 +335,70 @@ it('signs again when another transaction took the nonce', async () => {
   const orderId = await world.order([await world.trade('beta')]);
   const before = await world.balances();
   const nonce = await signerNonce();
-  world.proxies.alpha.fate = (method) => (method === 'eth_sendRawTransaction' ? 'lose-request' : 'pass');
+  world.proxies.alpha.fate = (method) =>
+    method === 'eth_sendRawTransaction' ? 'lose-request' : 'pass';
   await world.nodes.alpha.service.closeGroup(orderId);
   await expect.poll(async () => (await batchOf(orderId))?.nonce, { timeout: 5_000 }).toBe(nonce);
   const kept = await batchOf(orderId);
-  await client.sendTransaction({ account: signer, to: signer.address, value: 1n, nonce });
+  const hash = await client.sendTransaction({
+    account: signer,
+    to: signer.address,
+    value: 1n,
+    nonce,
+  });
+  await client.waitForTransactionReceipt({ hash });
   world.proxies.alpha.fate = () => 'pass';
   await untilState(orderId, 'settled', 15_000);
-  expect(await batchOf(orderId)).toMatchObject({ nonce: nonce + 1, earlierHashes: [kept?.transactionHash] });
+  expect(await batchOf(orderId)).toMatchObject({
+    nonce: nonce + 1,
+    earlierHashes: [kept?.transactionHash],
+  });
   expect((await moved(before))[0]).toBe(shares);
 });
 
-it('settles a trade once when it stands in two batches, and names the reason of the second', async () => {
+it.each([
+  ['from another account, so that ours fails on chain', 'mallory'],
+  ['with our next nonce, so that ours cannot be sent', 'alpha'],
+])('settles a trade once that stands in two batches, the first sent %s', async (_, sender) => {
   const { fixture } = world;
+  const { client, network } = fixture;
   const trades = [await world.trade('beta'), await world.trade('gamma')];
   const orderId = await world.order(trades);
   const before = await world.balances();
-  world.proxies.alpha.fate = (method) => (method === 'eth_sendRawTransaction' ? 'lose-request' : 'pass');
+  world.proxies.alpha.fate = (method) =>
+    method === 'eth_sendRawTransaction' ? 'lose-request' : 'pass';
   await world.nodes.alpha.service.closeGroup(orderId);
-  await expect.poll(async () => (await batchOf(orderId))?.nonce ?? -1, { timeout: 5_000 }).toBeGreaterThan(-1);
-  // The other batch comes from gamma, so that it takes no nonce of alpha's.
-  const [leg] = (await batchOf(orderId))?.legs ?? [];
-  if (!leg) throw new Error('no leg');
-  const first = await fixture.settle(
-    [[fixture.leg({ executingVenue: 'beta', tradeNumber: BigInt(leg.tradeNumber) })]],
-  );
-  expect(first.settled).toHaveLength(1);
+  await expect
+    .poll(async () => (await batchOf(orderId))?.nonce ?? -1, { timeout: 5_000 })
+    .toBeGreaterThan(-1);
+  const tradeNumber = BigInt(trades[0]?.tradeNumber ?? 0);
+  const groups = [[fixture.leg({ executingVenue: 'beta', tradeNumber })]];
+  const batchId = `0x${sender === 'alpha' ? 'a1' : 'a2'}${'00'.repeat(31)}` as const;
+  const account =
+    sender === 'alpha' ? fixture.signers['alpha'] : privateKeyToAccount(network.mallory.privateKey);
+  if (!account) throw new Error('no sender');
+  await client.setBalance({ address: account.address, value: 10n ** 20n });
+  const data = encodeSettle({ batchId, groups, signatures: await signAll(batchId, groups) });
+  const hash = await client.sendTransaction({
+    account,
+    to: network.settlement,
+    data,
+    gas: settleGasLimit(groups),
+  });
+  await client.waitForTransactionReceipt({ hash });
   world.proxies.alpha.fate = () => 'pass';
   await untilState(orderId, 'failed', 15_000);
-  expect(await settlementOf(orderId)).toMatchObject({
+
+  const view = await settlementOf(orderId);
+  expect(view).toMatchObject({
     code: 'TRADE_ALREADY_SETTLED',
-    legs: [{ venue: 'beta', state: 'settled' }, { venue: 'gamma', state: 'failed' }],
+    reason: expect.stringContaining('has already settled'),
+    legs: [
+      { venue: 'beta', state: 'settled' },
+      { venue: 'gamma', state: 'failed' },
+    ],
   });
+  if (sender !== 'alpha') expect(view?.blockNumber).toBeGreaterThan(0);
   expect(await moved(before)).toEqual([shares, 0n, -shares, 0n, -cash, 0n, cash, 0n]);
   expect(await onChain(trades)).toEqual([true, false]);
 });
@@ -303,7 +413,12 @@ it('stays settled when somebody submits the same batch again', async () => {
   const { input } = await client.getTransaction({ hash: view?.transactionHash as `0x${string}` });
   const stranger = privateKeyToAccount(network.mallory.privateKey);
   await client.setBalance({ address: stranger.address, value: 10n ** 20n });
-  const hash = await client.sendTransaction({ account: stranger, to: network.settlement, data: input, gas: 3_000_000n });
+  const hash = await client.sendTransaction({
+    account: stranger,
+    to: network.settlement,
+    data: input,
+    gas: 3_000_000n,
+  });
   const receipt = await client.waitForTransactionReceipt({ hash });
   expect(receipt.logs).toHaveLength(1);
   const next = await world.order([await world.trade('beta')]);
@@ -329,7 +444,9 @@ it('waits out a chain that cannot be reached, says so, and loses nothing', async
   for (const proxy of Object.values(world.proxies)) proxy.fate = () => 'lose-request';
   const orderId = await world.order([await world.trade('beta'), await world.trade('gamma')]);
   await service.closeGroup(orderId);
-  await expect.poll(() => service.readiness()).toMatchObject({ ready: false, reason: expect.any(String) });
+  await expect
+    .poll(() => service.readiness())
+    .toMatchObject({ ready: false, reason: expect.any(String) });
   await expect.poll(async () => (await batchOf(orderId))?.state).toBe('affirmed');
   await new Promise((resolve) => setTimeout(resolve, 3_000));
   expect((await batchOf(orderId))?.nonce).toBeNull();
@@ -377,6 +494,8 @@ it('frees a trade at the executing venue when the batch it signed passed its dea
 
 it('counts what it does', async () => {
   const text = await world.nodes.beta.metrics.metrics();
-  expect(text).toMatch(/stoa_settlement_batch_transitions_total\{role="executing",state="settled"\} [1-9]/);
+  expect(text).toMatch(
+    /stoa_settlement_batch_transitions_total\{role="executing",state="settled"\} [1-9]/,
+  );
   expect(text).toMatch(/stoa_settlement_discrepancies_total 0/);
 });
