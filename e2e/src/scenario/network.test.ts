@@ -1,0 +1,222 @@
+import { tmpdir } from 'node:os';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEMO_VENUES, shippedFlow } from '../harness/demo-venues.ts';
+import { askGraphql } from '../harness/graphql-client.ts';
+import { brokerToken, type Network, startNetwork } from '../harness/network.ts';
+import { DEMO_STALE_AFTER_MS, type RunningProcess } from '../harness/network-processes.ts';
+import { type BrokerDesk, openBrokerDesk } from './broker-desk.ts';
+import { amountOf, readHoldings } from './holdings.ts';
+import { awaitReplayedMarket } from './market-ready.ts';
+import { refuseSecondSettlement, refuseUnverifiedInvestor, rejectForgedQuote } from './refusals.ts';
+import { eventually } from './scenario-failure.ts';
+import { integerOf, type SplitTrade, tradeAcrossVenues } from './split-trade.ts';
+import { checkStoresAgree } from './stored-trades.ts';
+
+const [HOME] = DEMO_VENUES;
+const LEVELS = `query ($id: InstrumentId!) { book(instrument: $id) {
+  bids { price quantity venues { venue quantity } } offers { price quantity venues { venue quantity } } } }`;
+
+describe('a network of three venues, a chain and a gateway', () => {
+  let network: Network;
+  let desk: BrokerDesk;
+  const crashes: string[] = [];
+
+  beforeAll(async () => {
+    network = await startNetwork({
+      baseFolder: `${tmpdir()}/stoa-e2e`,
+      flows: new Map(DEMO_VENUES.map((venue) => [venue, shippedFlow(venue)])),
+      flowSpeed: 'max',
+      onCrash: (name, how) => crashes.push(`${name}: ${how}`),
+    });
+    desk = await openBrokerDesk(network);
+    await awaitReplayedMarket(network, desk, () => undefined);
+  }, 120_000);
+  afterAll(() => network?.stop());
+
+  const venueNode = (venue: string): RunningProcess => {
+    const node = network.venues.get(venue);
+    if (!node) throw new Error(`${venue} does not run`);
+    return node;
+  };
+
+  it('shows the same consolidated book on every node and the gateway', async () => {
+    const endpoints = [...network.venues.values(), network.gateway].map((node) => node.graphql);
+    const books = await Promise.all(
+      endpoints.map((url) =>
+        askGraphql<{ book: { bids: unknown[]; offers: unknown[] } }>(url, {
+          query: LEVELS,
+          variables: { id: network.chain.instrument },
+        }),
+      ),
+    );
+    for (const { data } of books) expect(data).toEqual(books[0]?.data);
+    expect(books[0]?.data?.book.offers.length).toBeGreaterThan(0);
+    const venues = new Set(
+      (await desk.book()).offers.flatMap((level) => level.venues.map((v) => v.venue)),
+    );
+    expect([...venues].sort()).toEqual([...DEMO_VENUES]);
+  });
+
+  let trade: SplitTrade;
+
+  it('fills one order over two venues and settles all legs in one transaction', async () => {
+    trade = await tradeAcrossVenues(network, desk, {
+      book: await desk.book(),
+      clientOrderId: 'split-1',
+    });
+    await checkStoresAgree(network, HOME, trade.order);
+    expect(amountOf(trade.after, 'alice', 'ACME')).toBe(integerOf(trade.order.filled, 18));
+  });
+
+  it('answers the same order to the same client order id, and refuses other content under it', async () => {
+    const input = {
+      clientOrderId: 'again-1',
+      instrument: network.chain.instrument,
+      account: network.chain.alice.address,
+      side: 'BUY',
+      type: 'LIMIT',
+      timeInForce: 'DAY',
+      quantity: '5',
+      limitPrice: '50',
+    } as const;
+    const first = await desk.place(input);
+    const second = await desk.place(input);
+    const idOf = (answer: typeof first) => ('order' in answer ? answer.order.id : answer);
+    expect(idOf(second)).toEqual(idOf(first));
+    expect(await desk.place({ ...input, quantity: '6' })).toMatchObject({
+      refusal: { code: 'CLIENT_ORDER_ID_REUSED' },
+    });
+  });
+
+  it('rests what cannot trade at home, shows it in the book of all, and cancels it', async () => {
+    const resting = async () =>
+      (await desk.book()).venues.find(({ venue }) => venue.id === HOME)?.bid?.price;
+    const best = (await desk.book()).cbbo.bid?.price ?? '0';
+    const better = `${best.includes('.') ? best : `${best}.00`}`.replace(
+      /\.(\d\d)?.*$/,
+      (_m, cents) => `.${String(Number(cents ?? 0) + 1).padStart(2, '0')}`,
+    );
+    const placed = await desk.place({
+      clientOrderId: 'rest-1',
+      instrument: network.chain.instrument,
+      account: network.chain.alice.address,
+      side: 'BUY',
+      type: 'LIMIT',
+      timeInForce: 'DAY',
+      quantity: '7',
+      limitPrice: better,
+    });
+    if (!('order' in placed)) throw new Error(placed.refusal.message);
+    await eventually('The resting order in the book', async () =>
+      (await resting()) === better ? true : undefined,
+    );
+    expect(await desk.cancel(placed.order.id)).toHaveProperty('order');
+    await eventually('The end of the order', async () =>
+      (await desk.order('rest-1'))?.status === 'CANCELED' ? true : undefined,
+    );
+    await eventually('The order gone from the book', async () =>
+      (await resting()) === better ? undefined : true,
+    );
+  });
+
+  it('refuses an investor without a valid claim before anything is routed', async () => {
+    expect(await refuseUnverifiedInvestor(network, desk, '100')).toMatchObject({
+      code: 'CLAIM_MISSING',
+    });
+  });
+
+  it('rejects a quote signed by a stranger on every node', async () => {
+    expect(await rejectForgedQuote(network)).toMatchObject({ code: 'SIGNATURE_INVALID' });
+  });
+
+  it('settles a trade once, however often it is submitted', async () => {
+    const fresh = { ...trade, after: await readHoldings(network) };
+    expect(await refuseSecondSettlement(network, fresh)).toMatchObject({
+      code: 'TRADE_ALREADY_SETTLED',
+    });
+  });
+
+  it('keeps an order exactly once when a venue dies in the middle of it', async () => {
+    const gamma = venueNode('gamma');
+    const book = await desk.book();
+    const offers = book.offers.find((level) => level.venues.some(({ venue }) => venue === 'gamma'));
+    // Stopped, gamma looks alive for a moment: its leg goes out and no answer comes.
+    gamma.process.kill('SIGSTOP');
+    const placed = await desk.place({
+      clientOrderId: 'killed-1',
+      instrument: network.chain.instrument,
+      account: network.chain.alice.address,
+      side: 'BUY',
+      type: 'LIMIT',
+      timeInForce: 'IOC',
+      quantity: '4000',
+      limitPrice: offers?.price ?? '0',
+    });
+    expect(placed).toHaveProperty('order');
+    await eventually('The leg at gamma to be unknown', async () => {
+      const legs = (await desk.order('killed-1'))?.legs ?? [];
+      return legs.some((leg) => leg.venue.id === 'gamma' && leg.status === 'UNKNOWN')
+        ? true
+        : undefined;
+    });
+    gamma.process.kill('SIGKILL');
+    await gamma.process.exited;
+    await network.restartVenue('gamma');
+    const order = await desk.settledOrder('killed-1');
+    const filled = order.executions.reduce((sum, one) => sum + Number(one.quantity), 0);
+    expect(filled).toBe(Number(order.filled));
+    expect(order.legs.reduce((sum, leg) => sum + Number(leg.filled), 0)).toBe(filled);
+    expect(order.settlements.every(({ state }) => state === 'SETTLED')).toBe(true);
+    await checkStoresAgree(network, HOME, order);
+  });
+
+  it('goes on without a venue that was killed, says which one is missing, and takes it back', async () => {
+    await eventually('gamma back in the book', async () =>
+      (await desk.book()).venues.every(({ state }) => state === 'LIVE') ? true : undefined,
+    );
+    const beta = venueNode('beta');
+    beta.process.kill('SIGKILL');
+    await beta.process.exited;
+    const killedAt = performance.now();
+    await eventually(
+      'beta out of the book',
+      async () => {
+        const book = await desk.book();
+        const shown = book.offers.some((level) => level.venues.some((v) => v.venue === 'beta'));
+        const state = book.venues.find(({ venue }) => venue.id === 'beta')?.state;
+        return !shown && state === 'STALE' ? true : undefined;
+      },
+      DEMO_STALE_AFTER_MS + 2_000,
+    );
+    expect(performance.now() - killedAt).toBeLessThan(DEMO_STALE_AFTER_MS + 1_000);
+
+    const answer = await askGraphql<{ venues: { id: string; node: object | null }[] }>(
+      network.gateway.graphql,
+      { query: '{ venues { id quotes node { version } } }', token: await brokerToken(network) },
+    );
+    expect(answer.data?.venues.map(({ id, node }) => [id, node !== null])).toEqual([
+      ['alpha', true],
+      ['beta', false],
+      ['gamma', true],
+    ]);
+    expect(answer.errors).toEqual([
+      expect.objectContaining({
+        extensions: expect.objectContaining({ code: 'NODE_UNAVAILABLE', venue: 'beta' }),
+      }),
+    ]);
+    const without = await tradeAcrossVenues(network, desk, {
+      book: await desk.book(),
+      clientOrderId: 'without-beta',
+    });
+    expect(without.order.legs.map((leg) => leg.venue.id).sort()).toEqual(['alpha', 'gamma']);
+
+    await network.restartVenue('beta');
+    await eventually('beta back in the book', async () =>
+      (await desk.book()).venues.every(({ state }) => state === 'LIVE') ? true : undefined,
+    );
+  });
+
+  it('lost no process but those that were killed', () => {
+    expect(crashes).toEqual([]);
+  });
+});
