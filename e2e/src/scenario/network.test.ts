@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import { formatDecimal } from '@stoa/schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEMO_VENUES, shippedFlow } from '../harness/demo-venues.ts';
 import { askGraphql } from '../harness/graphql-client.ts';
@@ -91,11 +92,9 @@ describe('a network of three venues, a chain and a gateway', () => {
   it('rests what cannot trade at home, shows it in the book of all, and cancels it', async () => {
     const resting = async () =>
       (await desk.book()).venues.find(({ venue }) => venue.id === HOME)?.bid?.price;
-    const best = (await desk.book()).cbbo.bid?.price ?? '0';
-    const better = `${best.includes('.') ? best : `${best}.00`}`.replace(
-      /\.(\d\d)?.*$/,
-      (_m, cents) => `.${String(Number(cents ?? 0) + 1).padStart(2, '0')}`,
-    );
+    // A tick above what home shows, and still below every offer.
+    const better = formatDecimal(integerOf((await resting()) ?? '0', 4) + 100n, 4);
+    expect(Number(better)).toBeLessThan(Number((await desk.book()).cbbo.offer?.price));
     const placed = await desk.place({
       clientOrderId: 'rest-1',
       instrument: network.chain.instrument,

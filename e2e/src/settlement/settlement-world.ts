@@ -2,8 +2,21 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readDirectory } from '@stoa/contracts';
-import { createDatabase, startEmbeddedPostgres } from '@stoa/node/embedded-postgres';
+import {
+  groupsHash,
+  readDirectory,
+  type SettlementGroup,
+  settlementAbi,
+  signVenueBatch,
+  slugToBytes32,
+  type VenueSignature,
+  venuesOfBatch,
+} from '@stoa/contracts';
+import {
+  createDatabase,
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from '@stoa/node/embedded-postgres';
 import {
   type SettlementMessage,
   type SettlementNode,
@@ -11,136 +24,247 @@ import {
   startSettlementNode,
 } from '@stoa/node/testing/settlement-node';
 import type { DirectorySource, Execution, VenueId } from '@stoa/schema';
-import { createClient, http } from 'viem';
+import { type Abi, createClient, type Hex, http, type LocalAccount, parseAbi } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { expect } from 'vitest';
 import { type NetworkFixture, startNetworkFixture } from '../chain/network-fixture.ts';
 import { type RpcProxy, startRpcProxy } from './rpc-proxy.ts';
 
 const venues = ['alpha', 'beta', 'gamma'] as const;
 type Venue = (typeof venues)[number];
 
+/** What one trade of {@link SettlementWorld.trade} moves. */
+export const shares = 25n * 10n ** 18n;
+export const cash = 14_633_250_000n;
+
+const tokenAbi = parseAbi(['function approve(address spender, uint256 amount) returns (bool)']);
+
 /** The demo network's chain, one PostgreSQL, and settlement of the three venues, each with a proxy. */
-export interface SettlementWorld {
+export class SettlementWorld {
   readonly fixture: NetworkFixture;
-  readonly nodes: Record<Venue, SettlementNode>;
   readonly proxies: Record<Venue, RpcProxy>;
-  readonly directory: DirectorySource;
+  readonly nodes: Record<Venue, SettlementNode>;
   /** Changes messages under way, or loses them (undefined). */
-  tamper: (from: VenueId, body: SettlementMessage) => SettlementMessage | undefined;
-  /** The next trade of a venue's book: alice buys 25 at 585.33, through the home venue alpha. */
-  trade(venue: Venue, overrides?: Partial<Execution>): Promise<Execution>;
-  /** An order of alpha whose trades are instructed; its id. */
-  order(trades: readonly Execution[]): Promise<string>;
-  /** Ends a node's service where it stands, and starts another on the same store. */
-  restart(venue: Venue, options?: Partial<SettlementNodeOptions>): Promise<void>;
-  /** Tokens and cash of alice and the three sellers. */
-  balances(): Promise<bigint[]>;
-  stop(): Promise<void>;
-}
+  tamper: (from: VenueId, body: SettlementMessage) => SettlementMessage | undefined = (_, body) =>
+    body;
+  readonly #folder: string;
+  readonly #server: EmbeddedPostgres;
+  readonly #startNode: (
+    venue: Venue,
+    options?: Partial<SettlementNodeOptions>,
+  ) => Promise<SettlementNode>;
+  readonly #tradeNumbers = { alpha: 0, beta: 0, gamma: 0 };
+  readonly #postman = new AbortController();
+  readonly #delivered: Promise<void>;
+  #orderNumber = 0;
 
-export async function startSettlementWorld(): Promise<SettlementWorld> {
-  const folder = await mkdtemp(join(tmpdir(), 'stoa-settlement-'));
-  const [fixture, server] = await Promise.all([
-    startNetworkFixture(),
-    startEmbeddedPostgres({ dataDir: join(folder, 'postgres') }),
-  ]);
-  const { network, client } = fixture;
-  const directory = await directoryOf(fixture);
-  const proxies = await forEachVenue(() => startRpcProxy(fixture.rpcUrl));
-  const start = async (venue: Venue, overrides: Partial<SettlementNodeOptions> = {}) => {
-    const signer = fixture.signers[venue];
-    if (!signer) throw new Error(`no signer for ${venue}`);
-    return startSettlementNode({
-      venue,
-      chainId: network.chainId,
-      settlement: network.settlement,
-      finality: 1,
-      pollIntervalMs: 50,
-      idlePollIntervalMs: 100,
-      databaseUrl: await createDatabase(server.url('postgres'), venue),
-      client: createClient({
-        transport: http(proxies[venue].url, { retryCount: 0, timeout: 5_000 }),
-      }),
-      signer,
-      directory,
-      ...overrides,
-    });
-  };
-  const nodes = await forEachVenue((venue) => start(venue));
-  const tradeNumbers = { alpha: 0, beta: 0, gamma: 0 };
-  let orderNumber = 0;
-  const postman = new AbortController();
-
-  const world: SettlementWorld = {
-    ...{ fixture, nodes, proxies, directory },
-    tamper: (_, body) => body,
-    trade: async (venue, overrides = {}) => {
-      tradeNumbers[venue] += 1;
-      const execution: Execution = {
+  static async start(): Promise<SettlementWorld> {
+    const folder = await mkdtemp(join(tmpdir(), 'stoa-settlement-'));
+    const [fixture, server] = await Promise.all([
+      startNetworkFixture(),
+      startEmbeddedPostgres({ dataDir: join(folder, 'postgres') }),
+    ]);
+    const directory = await directoryOf(fixture);
+    const proxies = await forEachVenue(() => startRpcProxy(fixture.rpcUrl));
+    const startNode = async (venue: Venue, overrides: Partial<SettlementNodeOptions> = {}) =>
+      startSettlementNode({
         venue,
-        executionId: `${venue}-${tradeNumbers[venue]}`,
-        tradeNumber: tradeNumbers[venue],
-        instrument: network.instrument,
-        price: 5_853_300,
-        quantity: 25,
-        buyer: network.alice.address,
-        seller: network.flowWallets[venue]?.address ?? '0x',
-        homeVenue: 'alpha',
-        executedAtMs: Date.now(),
+        chainId: fixture.network.chainId,
+        settlement: fixture.network.settlement,
+        finality: 1,
+        pollIntervalMs: 50,
+        idlePollIntervalMs: 100,
+        databaseUrl: await createDatabase(server.url('postgres'), venue),
+        client: createClient({
+          transport: http(proxies[venue].url, { retryCount: 0, timeout: 5_000 }),
+        }),
+        signer: signerOf(fixture, venue),
+        directory,
         ...overrides,
-      };
-      if (venue !== 'alpha') await nodes[venue].recordTrade(execution);
-      return execution;
-    },
-    order: async (trades) => {
-      orderNumber += 1;
-      const id = `alpha-${orderNumber}`;
-      await nodes.alpha.recordOrder({ id, member: 'harbor' });
-      await nodes.alpha.instruct(id, trades);
-      return id;
-    },
-    restart: async (venue, overrides) => {
-      await nodes[venue].stop();
-      nodes[venue] = await start(venue, overrides);
-    },
-    balances: async () => {
-      const owners = [network.alice, ...venues.map((venue) => network.flowWallets[venue])];
-      return Promise.all(
-        [network.token, network.cashToken].flatMap((token) =>
-          owners.map((owner) => fixture.balance(token, owner?.address ?? '0x')),
-        ),
-      );
-    },
-    stop: async () => {
-      postman.abort();
-      await delivered;
-      for (const venue of venues) {
-        await nodes[venue].stop();
-        await proxies[venue].stop();
-      }
-      await Promise.all([fixture.stop(), server.stop()]);
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
+      });
+    const nodes = await forEachVenue((venue) => startNode(venue));
+    return new SettlementWorld({ fixture, proxies, nodes, folder, server, startNode });
+  }
+
+  private constructor(parts: {
+    fixture: NetworkFixture;
+    proxies: Record<Venue, RpcProxy>;
+    nodes: Record<Venue, SettlementNode>;
+    folder: string;
+    server: EmbeddedPostgres;
+    startNode: (venue: Venue, options?: Partial<SettlementNodeOptions>) => Promise<SettlementNode>;
+  }) {
+    this.fixture = parts.fixture;
+    this.proxies = parts.proxies;
+    this.nodes = parts.nodes;
+    this.#folder = parts.folder;
+    this.#server = parts.server;
+    this.#startNode = parts.startNode;
+    this.#delivered = this.#deliver();
+  }
+
+  /** The next trade of a venue's book: alice buys 25 at 585.33, through the home venue alpha. */
+  async trade(venue: Venue, overrides: Partial<Execution> = {}): Promise<Execution> {
+    this.#tradeNumbers[venue] += 1;
+    const tradeNumber = this.#tradeNumbers[venue];
+    const { network } = this.fixture;
+    const execution: Execution = {
+      venue,
+      executionId: `${venue}-${tradeNumber}`,
+      tradeNumber,
+      instrument: network.instrument,
+      price: 5_853_300,
+      quantity: 25,
+      buyer: network.alice.address,
+      seller: network.flowWallets[venue]?.address ?? '0x',
+      homeVenue: 'alpha',
+      executedAtMs: Date.now(),
+      ...overrides,
+    };
+    if (venue !== 'alpha') await this.nodes[venue].recordTrade(execution);
+    return execution;
+  }
+
+  /** An order of alpha whose trades are instructed; its id. */
+  async order(trades: readonly Execution[]): Promise<string> {
+    this.#orderNumber += 1;
+    const id = `alpha-${this.#orderNumber}`;
+    await this.nodes.alpha.recordOrder({ id, member: 'harbor' });
+    await this.nodes.alpha.instruct(id, trades);
+    return id;
+  }
+
+  /** Ends a node's service where it stands, and starts another on the same store. */
+  async restart(venue: Venue, options?: Partial<SettlementNodeOptions>): Promise<void> {
+    await this.nodes[venue].stop();
+    this.nodes[venue] = await this.#startNode(venue, options);
+  }
+
+  /** Messages and calls arrive again, as sent. */
+  mend(): void {
+    this.tamper = (_, body) => body;
+    for (const proxy of Object.values(this.proxies)) proxy.fate = () => 'pass';
+  }
+
+  /** The order's one settlement, as its broker sees it. */
+  async settlementOf(orderId: string) {
+    const [view] = await this.nodes.alpha.service.forOrder(orderId);
+    return view;
+  }
+
+  untilState(orderId: string, state: string, timeout = 10_000): Promise<void> {
+    return expect
+      .poll(async () => (await this.settlementOf(orderId))?.state, { timeout, interval: 20 })
+      .toBe(state);
+  }
+
+  async batchOf(orderId: string) {
+    return (await this.nodes.alpha.batches()).find((batch) => batch.orderId === orderId);
+  }
+
+  /** Tokens of alice and the three sellers, then their cash. */
+  async balances(): Promise<bigint[]> {
+    const { network } = this.fixture;
+    const owners = [network.alice, ...venues.map((venue) => network.flowWallets[venue])];
+    return Promise.all(
+      [network.token, network.cashToken].flatMap((token) =>
+        owners.map((owner) => this.fixture.balance(token, owner?.address ?? '0x')),
+      ),
+    );
+  }
+
+  /** What became of the balances. */
+  async moved(before: readonly bigint[]): Promise<bigint[]> {
+    return (await this.balances()).map((after, index) => after - (before[index] ?? 0n));
+  }
+
+  /** Which of the trades the chain holds. */
+  onChain(trades: readonly Execution[]): Promise<readonly boolean[]> {
+    return this.fixture.client.readContract({
+      address: this.fixture.network.settlement,
+      abi: settlementAbi,
+      functionName: 'areSettled',
+      args: [
+        trades.map(({ venue }) => slugToBytes32(venue)),
+        trades.map(({ tradeNumber }) => BigInt(tradeNumber)),
+      ],
+    });
+  }
+
+  /** How many transactions alpha's signer has in the chain. */
+  signerNonce(): Promise<number> {
+    const { address } = signerOf(this.fixture, 'alpha');
+    return this.fixture.client.getTransactionCount({ address });
+  }
+
+  async write(
+    key: Hex,
+    address: Hex,
+    abi: Abi,
+    functionName: string,
+    args: readonly unknown[] = [],
+  ) {
+    const { client } = this.fixture;
+    const account = privateKeyToAccount(key);
+    await client.setBalance({ address: account.address, value: 10n ** 20n });
+    const hash = await client.writeContract({ account, address, abi, functionName, args });
+    await client.waitForTransactionReceipt({ hash });
+  }
+
+  async approveTokens(seller: Venue, amount: bigint): Promise<void> {
+    const { network } = this.fixture;
+    const key = network.flowWallets[seller]?.privateKey ?? '0x';
+    await this.write(key, network.token, tokenAbi, 'approve', [network.settlement, amount]);
+  }
+
+  /** Signatures of every venue that the groups name. */
+  signAll(batchId: Hex, groups: readonly SettlementGroup[]): Promise<VenueSignature[]> {
+    const { network } = this.fixture;
+    const domain = { chainId: network.chainId, settlement: network.settlement };
+    const batch = { domain, batchId, legs: groups.flat(), groupsHash: groupsHash(groups) };
+    return Promise.all(
+      venuesOfBatch(groups).map((venue) =>
+        signVenueBatch(signerOf(this.fixture, venue), { ...batch, venue }),
+      ),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#postman.abort();
+    await this.#delivered;
+    for (const venue of venues) {
+      await this.nodes[venue].stop();
+      await this.proxies[venue].stop();
+    }
+    await Promise.all([this.fixture.stop(), this.#server.stop()]);
+    await rm(this.#folder, { recursive: true, force: true });
+  }
 
   /** Carries messages from outbox to inbox, in order, as order sessions do. */
-  async function deliver(): Promise<void> {
-    while (!postman.signal.aborted) {
+  async #deliver(): Promise<void> {
+    while (!this.#postman.signal.aborted) {
       for (const from of venues) {
-        // A node that is being restarted has no store for a moment.
-        const waiting = await nodes[from].outbox().catch(() => []);
-        for (const { id, to, body } of waiting) {
-          const arrived = world.tamper(from, body);
-          if (arrived) await nodes[to as Venue].receive(from, arrived);
-          await nodes[from].forget(id);
-        }
+        // A node that is being restarted has no store for a moment: what waits, waits on.
+        await this.#deliverFrom(from).catch(() => undefined);
       }
       await sleep(20);
     }
   }
-  const delivered = deliver();
-  // The chain goes on while a test looks elsewhere; nothing of it may be older than the cursors.
-  await client.mine({ blocks: 1 });
-  return world;
+
+  async #deliverFrom(from: Venue): Promise<void> {
+    const node = this.nodes[from];
+    for (const { id, to, body } of await node.outbox()) {
+      const arrived = this.tamper(from, body);
+      if (arrived) await this.nodes[to as Venue].receive(from, arrived);
+      await node.forget(id);
+    }
+  }
+}
+
+function signerOf(fixture: NetworkFixture, venue: VenueId): LocalAccount {
+  const signer = fixture.signers[venue];
+  if (!signer) throw new Error(`no signer for ${venue}`);
+  return signer;
 }
 
 async function forEachVenue<T>(make: (venue: Venue) => Promise<T>): Promise<Record<Venue, T>> {
