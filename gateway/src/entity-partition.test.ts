@@ -22,7 +22,11 @@ describe('cutting an operation by venue', () => {
         variables: { a: [venue('x'), venue('x')], b: [] },
         positions: { a: [0, 2], b: [] },
       },
-      { owner: 'y', variables: { a: [venue('y')], b: [venue('y')] }, positions: { a: [1], b: [0] } },
+      {
+        owner: 'y',
+        variables: { a: [venue('y')], b: [venue('y')] },
+        positions: { a: [1], b: [0] },
+      },
     ]);
   });
 

@@ -1,30 +1,44 @@
+import { createMetrics, type RunningService } from '@stoa/node/market-api';
 import { createObserver, type Logger, openChainDirectory } from '@stoa/node/observer';
-import type { Registry } from 'prom-client';
 import { createPublicClient, http } from 'viem';
 import type { GatewayConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
 
-const REGISTRY_POLL_MS = 1_000;
-
-/** A gateway and its observer, running. */
-export interface GatewayProcess {
-  /** `http://host:port`; GraphQL and GraphiQL are at /graphql. */
-  readonly url: string;
-  /** Multiaddrs that others reach its observer at. */
-  addresses(): string[];
-  stop(): Promise<void>;
-}
+const REGISTRY_POLL_MS = 500;
+const RPC_TIMEOUT_MS = 5_000;
 
 /**
- * Composes a gateway: registries, observer, API. The observer joins the network as a member and
- * verifies every frame itself; whoever runs a gateway trusts no node's word about the market.
+ * Composes and starts a gateway: registries, observer, API. The observer joins the network as a member
+ * and verifies every frame itself: whoever runs a gateway trusts no node's word about the market. What
+ * was started is stopped in the reverse order, also when a later step fails.
+ *
+ * @throws CodedError `PEER_ADDRESS_INVALID`, `JWKS_UNREADABLE`, `HTTP_LISTEN_FAILED`
  */
-export async function startGatewayProcess(
+export async function startGateway(
   config: GatewayConfig,
-  needs: { readonly logger: Logger; readonly metrics: Registry; readonly signal: AbortSignal },
-): Promise<GatewayProcess> {
-  const { logger, metrics } = needs;
-  const directoryEnd = new AbortController();
+  needs: { readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<RunningService> {
+  const undo: (() => Promise<void> | void)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    return { announcement: await start(config, needs, undo), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(
+  config: GatewayConfig,
+  needs: { readonly logger: Logger; readonly signal: AbortSignal },
+  undo: (() => Promise<void> | void)[],
+): Promise<RunningService['announcement']> {
+  const { logger } = needs;
+  const metrics = createMetrics({ member: config.STOA_MEMBER });
+  const running = new AbortController();
+  undo.push(() => running.abort());
   const directory = await openChainDirectory(
     {
       addresses: {
@@ -32,9 +46,14 @@ export async function startGatewayProcess(
         listingRegistry: config.STOA_LISTING_REGISTRY,
       },
       pollIntervalMs: REGISTRY_POLL_MS,
-      signal: AbortSignal.any([needs.signal, directoryEnd.signal]),
+      signal: AbortSignal.any([needs.signal, running.signal]),
     },
-    { client: createPublicClient({ transport: http(config.STOA_RPC_URL) }), logger },
+    {
+      client: createPublicClient({
+        transport: http(config.STOA_RPC_URL, { timeout: RPC_TIMEOUT_MS }),
+      }),
+      logger,
+    },
   );
   const observer = createObserver(
     {
@@ -46,6 +65,7 @@ export async function startGatewayProcess(
     },
     { directory, logger, registry: metrics },
   );
+  undo.push(() => observer.stop());
   await observer.start();
   const gateway = await createGateway(
     {
@@ -64,18 +84,12 @@ export async function startGatewayProcess(
       directory,
       readiness: () =>
         config.STOA_PEERS.length > 0 && observer.peers().length === 0
-          ? ['no peer of the network is connected']
+          ? ['a peer of the network: none is connected']
           : [],
       metrics,
       logger,
     },
   );
-  return {
-    url: gateway.url,
-    addresses: () => observer.addresses(),
-    async stop() {
-      directoryEnd.abort();
-      await Promise.all([gateway.stop(), observer.stop()]);
-    },
-  };
+  undo.push(() => gateway.stop());
+  return { role: 'gateway', http: gateway.url, p2p: observer.addresses() };
 }

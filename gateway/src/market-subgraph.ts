@@ -19,7 +19,7 @@ export type MarketSubgraph = (
 /** Serves the market subgraph from the gateway's own verified book. */
 export function createMarketSubgraph(
   needs: MarketNeeds,
-  maskError: (error: unknown) => Error,
+  maskError: (error: unknown) => GraphQLError,
 ): MarketSubgraph {
   const schema = buildStoaSchema(SUBGRAPHS.market, [createMarketResolvers(needs)]);
 
@@ -31,8 +31,7 @@ export function createMarketSubgraph(
 
   /** Masked here, where the cause is still known: the engine would put a code of its own on it. */
   function asGraphQl(error: unknown): GraphQLError {
-    const { message, ...told } = maskError(error) as GraphQLError;
-    const { path, extensions } = told;
+    const { message, path, extensions } = maskError(error);
     // What crosses without a code is about the caller's own text.
     return new GraphQLError(message, {
       ...(path ? { path } : {}),

@@ -1,5 +1,5 @@
-import type { Logger } from '@stoa/node/observer';
 import { apiError } from '@stoa/node/market-api';
+import type { Logger } from '@stoa/node/observer';
 import type { VenueId } from '@stoa/schema';
 import { type DocumentNode, GraphQLError, print } from 'graphql';
 import { Counter, type Registry } from 'prom-client';

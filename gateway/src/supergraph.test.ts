@@ -19,7 +19,9 @@ describe('the supergraph', () => {
       definition.kind === 'ObjectTypeDefinition'
         ? (definition.fields ?? []).flatMap((field) => {
             const graphs = field.directives?.filter(({ name }) => name.value === 'join__field');
-            return graphs && graphs.length > 1 ? [`${definition.name.value}.${field.name.value}`] : [];
+            return graphs && graphs.length > 1
+              ? [`${definition.name.value}.${field.name.value}`]
+              : [];
           })
         : [],
     );

@@ -1,5 +1,5 @@
-import { CodedError, MARKET_PARTS, type SdlPart } from '@stoa/schema';
 import { subgraphTypeDefs } from '@stoa/node/market-api';
+import { CodedError, MARKET_PARTS, type SdlPart } from '@stoa/schema';
 import { composeServices } from '@theguild/federation-composition';
 
 /**

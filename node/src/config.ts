@@ -15,7 +15,23 @@ const milliseconds = (fallback: number, least: number) =>
 export const list = z
   .string()
   .default('')
-  .transform((text) => text.split(',').map((item) => item.trim()).filter((item) => item !== ''));
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
+
+/** `1=accredited investor,2=…`: names of the claim topics that tokens ask for, for messages. */
+const topicNames = list.transform((items, context) => {
+  const names: Record<string, string> = {};
+  for (const item of items) {
+    const [, topic = '', name = ''] = /^(\d{1,78})=(.+)$/.exec(item) ?? [];
+    if (name === '') context.addIssue({ code: 'custom', message: `"${item}" is not topic=name` });
+    else names[topic] = name;
+  }
+  return names;
+});
 
 /** A file that is read at once, so that a missing one is named with all other mistakes. */
 function file<T>(what: string, parse: (text: string) => T) {
@@ -79,6 +95,7 @@ const environment = z
     STOA_TOKEN_ISSUER: z.string().min(1),
     STOA_TOKEN_AUDIENCE: z.string().min(1).default('stoa'),
     STOA_ACCOUNTS_FILE: accountsFile,
+    STOA_CLAIM_TOPICS: topicNames,
     STOA_FLOW_FILE: z.string().optional(),
     STOA_FLOW_SPEED: z.union([z.literal('max'), z.coerce.number().positive()]).default(1),
     STOA_FLOW_ACCOUNT: address.optional(),

@@ -15,4 +15,5 @@ export {
   type Verification,
 } from './api/token-verifier.ts';
 export { type ConfigMistakes, list, nodeKeyFile, readEnvironment } from './config.ts';
+export { type RunningService, refuseEnvironment, runProcess } from './run-process.ts';
 export { createMetrics } from './telemetry/metrics.ts';

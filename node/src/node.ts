@@ -139,8 +139,8 @@ async function start(
   const preTrade = createPreTradeChecks({
     client,
     settlement: config.STOA_SETTLEMENT,
-    logger,
-    nowMs,
+    topicNames: config.STOA_CLAIM_TOPICS,
+    ...{ logger, nowMs },
   });
   const adapter = new EmbeddedVenue({
     venue,

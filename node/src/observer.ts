@@ -9,8 +9,8 @@ import {
   verifierOf,
 } from '@stoa/schema';
 import type { Registry } from 'prom-client';
-import { createMarket } from './market/market.ts';
 import type { EquivocationProof } from './market/judgement-record.ts';
+import { createMarket } from './market/market.ts';
 import type { MarketView } from './market/market-view.ts';
 import { createAdmission } from './network/admission.ts';
 import { createFramesProtocol } from './network/frames-protocol.ts';
@@ -21,8 +21,8 @@ import { createOrderStreams } from './network/order-streams.ts';
 import { createQuoteStreams } from './network/quote-streams.ts';
 import type { Logger } from './telemetry/logger.ts';
 
-export * from './market/market-view.ts';
 export type { EquivocationProof } from './market/judgement-record.ts';
+export * from './market/market-view.ts';
 export { type ChainDirectoryOptions, openChainDirectory } from './network/chain-directory.ts';
 export type { OrderLinks } from './network/order-links.ts';
 export { createLogger, LOG_LEVELS, type Logger } from './telemetry/logger.ts';
@@ -60,13 +60,13 @@ export interface Observer {
   readonly directory: DirectorySource;
   readonly links: OrderLinks;
   /** Members this node is connected to. */
-  peers(): MemberId[];
+  readonly peers: () => MemberId[];
   /** Multiaddrs others reach this node at, once it is started. */
-  addresses(): string[];
+  readonly addresses: () => string[];
   /** Sends a frame to this node's own judge and, as it stands, to every peer: each judges for itself. */
-  broadcast(signed: SignedBytes): void;
+  readonly broadcast: (signed: SignedBytes) => void;
   /** Contradictions that venues have signed, with the proof. */
-  proofs(): readonly EquivocationProof[];
+  readonly proofs: () => readonly EquivocationProof[];
   start(): Promise<void>;
   /** Ends within a second. */
   stop(): Promise<void>;
@@ -87,12 +87,12 @@ export function createObserver(options: ObserverOptions, needs: ObserverNeeds): 
 
   const admission = createAdmission(nodeKey.publicKey, { directory, logger, registry, now });
   const host = createHost(options, { admission, directory, logger, registry });
-  const peers = (): MemberId[] => [...new Set(host.peers().map((peer) => peer.member))];
 
   const market = createMarket(
     { staleAfterMs: options.staleAfterMs, maxClockSkewMs },
     {
-      ...{ directory, logger, registry, now, verifier, peers },
+      ...{ directory, logger, registry, now, verifier },
+      peers: () => host.peers().map((peer) => peer.member),
       async pull(member, request, signal) {
         const peer = host.peers().find((one) => one.member === member);
         if (!peer) throw new CodedError('PEER_GONE', `${member} is not connected.`);
@@ -116,7 +116,9 @@ export function createObserver(options: ObserverOptions, needs: ObserverNeeds): 
   const links = createOrderStreams({ host, logger });
 
   return {
-    ...{ market, directory, links, peers },
+    ...{ market, directory, links },
+    // A stream, not a connection: a node that refuses us lets the connection stand for a moment.
+    peers: () => quotes.connected(),
     addresses: host.addresses,
     proofs: market.proofs,
     broadcast(signed) {

@@ -61,27 +61,65 @@ export function createErc3643Token(options: Erc3643Options): PermissionedToken {
       const receiver = await checkReceiver(to, facts);
       if (!receiver.eligible || from === undefined || facts.seller === undefined) return receiver;
       const { seller } = facts;
-      if (seller.isFrozen) return refusal('WALLET_FROZEN', `The wallet ${from} is frozen.`);
-      const free = seller.balance - seller.frozenTokens;
-      if (free < quantity) {
-        const frozen = seller.frozenTokens > 0n ? ` (${seller.frozenTokens} more are frozen)` : '';
-        return refusal(
-          'BALANCE_TOO_LOW',
-          `The wallet ${from} has ${free} free tokens${frozen}; ${quantity} are needed.`,
-        );
-      }
-      if (seller.allowance < quantity) {
-        return refusal(
-          'ALLOWANCE_TOO_LOW',
-          `The wallet ${from} approved ${seller.allowance} tokens for settlement; ${quantity} are needed.`,
-        );
-      }
-      if (seller.isCompliant) return { eligible: true };
+      const sender = judgeSender(seller, from, quantity);
+      if (!sender.eligible || seller.isCompliant) return sender;
       return explainCompliance(client, facts.compliance, { from, to, quantity });
+    },
+
+    async checkSender({ from, quantity }) {
+      const facts = await readSender(client, { token, settlement, from });
+      if (facts.isPaused) return refusal('TOKEN_PAUSED', 'Transfers of the token are paused.');
+      return judgeSender(facts, from, quantity);
     },
 
     checkCash: (payment) => checkCash(client, payment),
   };
+}
+
+interface SenderFacts {
+  readonly isFrozen: boolean;
+  readonly balance: bigint;
+  readonly frozenTokens: bigint;
+  readonly allowance: bigint;
+}
+
+function judgeSender(facts: SenderFacts, from: Address, quantity: bigint): Eligibility {
+  if (facts.isFrozen) return refusal('WALLET_FROZEN', `The wallet ${from} is frozen.`);
+  const free = facts.balance - facts.frozenTokens;
+  if (free < quantity) {
+    const frozen = facts.frozenTokens > 0n ? ` (${facts.frozenTokens} more are frozen)` : '';
+    return refusal(
+      'BALANCE_TOO_LOW',
+      `The wallet ${from} has ${free} free tokens${frozen}; ${quantity} are needed.`,
+    );
+  }
+  if (facts.allowance < quantity) {
+    return refusal(
+      'ALLOWANCE_TOO_LOW',
+      `The wallet ${from} approved ${facts.allowance} tokens for settlement; ${quantity} are needed.`,
+    );
+  }
+  return { eligible: true };
+}
+
+async function readSender(
+  client: Client,
+  question: Pick<TransferQuestion, 'token' | 'settlement'> & { readonly from: Address },
+): Promise<SenderFacts & { readonly isPaused: boolean }> {
+  const { token, settlement, from } = question;
+  const asToken = { address: token, abi: erc3643TokenAbi } as const;
+  const [isPaused, isFrozen, balance, frozenTokens, allowance] = await multicall(client, {
+    deployless: true,
+    allowFailure: false,
+    contracts: [
+      { ...asToken, functionName: 'paused' },
+      { ...asToken, functionName: 'isFrozen', args: [from] },
+      { ...asToken, functionName: 'balanceOf', args: [from] },
+      { ...asToken, functionName: 'getFrozenTokens', args: [from] },
+      { ...asToken, functionName: 'allowance', args: [from, settlement] },
+    ],
+  });
+  return { isPaused, isFrozen, balance, frozenTokens, allowance };
 }
 
 interface HolderFacts extends TokenRegistries {
@@ -92,13 +130,7 @@ interface HolderFacts extends TokenRegistries {
 
 interface TransferFacts extends HolderFacts {
   readonly isPaused: boolean;
-  readonly seller?: {
-    readonly isFrozen: boolean;
-    readonly balance: bigint;
-    readonly frozenTokens: bigint;
-    readonly allowance: bigint;
-    readonly isCompliant: boolean;
-  };
+  readonly seller?: SenderFacts & { readonly isCompliant: boolean };
 }
 
 async function readRegistries(client: Client, token: Address): Promise<TokenRegistries> {

@@ -39,6 +39,14 @@ export interface PermissionedToken {
     readonly to: Address;
     readonly quantity: bigint;
   }): Promise<Eligibility>;
+  /**
+   * Whether the wallet could deliver to some eligible receiver: the seller's side of
+   * {@link checkTransfer}, as when an order is entered and no buyer is known.
+   */
+  checkSender(delivery: {
+    readonly from: Address;
+    readonly quantity: bigint;
+  }): Promise<Eligibility>;
   /** Whether the buyer holds the cash and has approved it to the spender. */
   checkCash(payment: {
     readonly cashToken: Address;

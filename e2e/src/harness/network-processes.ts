@@ -57,6 +57,9 @@ export async function startVenueNode(
     STOA_HTTP_PORT: String(identity.httpPort),
     DATABASE_URL: setup.databaseUrl,
     STOA_ACCOUNTS_FILE: setup.accountsFile,
+    STOA_CLAIM_TOPICS: Object.entries(setup.chain.topicNames)
+      .map(([topic, name]) => `${topic}=${name}`)
+      .join(','),
     STOA_HEARTBEAT_MS: String(HEARTBEAT_MS),
     ...(flow && {
       STOA_FLOW_FILE: flow.file,

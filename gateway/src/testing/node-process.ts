@@ -22,7 +22,8 @@ export async function startNodeProcess(venue: string, tokens: TokenOptions): Pro
   const child: ChildProcess = spawn(
     process.execPath,
     [program, venue, tokens.jwks, tokens.issuer, tokens.audience],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    // Its stdin ends with this process, however that ends, and with it the child.
+    { stdio: ['pipe', 'pipe', 'inherit'] },
   );
   if (!child.stdout) throw new Error('no stdout');
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];

@@ -13,7 +13,10 @@ export interface TokenIssuer {
 export async function createTokenIssuer(folder: string): Promise<TokenIssuer> {
   const { publicKey, privateKey } = await generateKeyPair('EdDSA');
   const jwks = join(folder, 'jwks.json');
-  await writeFile(jwks, JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'one' }] }));
+  await writeFile(
+    jwks,
+    JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'one' }] }),
+  );
   const options = { jwks, issuer: 'https://issuer.test', audience: 'stoa' };
   return {
     options,

@@ -55,7 +55,7 @@ function isGraphQLError(error: unknown): error is GraphQLError {
  * {@link CodedError} the code crosses too (never message, data or cause), so that it can be quoted.
  */
 export function createErrorMask(logger: Logger, onError: (code: string) => void = () => {}) {
-  return function maskError(error: unknown): Error {
+  return function maskError(error: unknown): GraphQLError {
     if (isGraphQLError(error) && mayCross(error)) {
       onError(typeof error.extensions.code === 'string' ? error.extensions.code : 'BAD_REQUEST');
       return error;

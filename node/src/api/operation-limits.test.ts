@@ -20,7 +20,9 @@ describe('the limits of an operation', () => {
   it('refuse what is deep, through fragments too', () => {
     const source =
       '{ instruments { ...A } } fragment A on Instrument { book { ... { cbbo { bid { price } } } } }';
-    expect(findOversize(schema, parse(source), { ...OPERATION_LIMITS, maxDepth: 5 })).toBe(undefined);
+    expect(findOversize(schema, parse(source), { ...OPERATION_LIMITS, maxDepth: 5 })).toBe(
+      undefined,
+    );
     expect(findOversize(schema, parse(source), { ...OPERATION_LIMITS, maxDepth: 4 })).toBe(
       'it is deeper than 4 fields',
     );
@@ -45,7 +47,9 @@ describe('the limits of an operation', () => {
       undefined,
     );
     expect(
-      oversize('{ venues { listings { instrument { listings { venue { listings { status } } } } } } }'),
+      oversize(
+        '{ venues { listings { instrument { listings { venue { listings { status } } } } } } }',
+      ),
     ).toContain('Venue.listings is selected within itself');
   });
 

@@ -33,20 +33,13 @@ const timesInForce = {
 
 /**
  * Reads what a broker sent as an order request: decimal strings become integers in the instrument's
- * own units. Nothing is rounded; what does not fit is refused.
+ * own units. Nothing is rounded; what does not fit is refused. Whether the order makes sense is for
+ * the order service to judge.
  */
 export function readOrderInput(
   directory: Directory,
   input: PlaceOrderInput,
 ): OrderRequest | Refusal {
-  const length = input.clientOrderId.length;
-  if (length < 1 || length > 64) {
-    return refuse(
-      'CLIENT_ORDER_ID_INVALID',
-      `The clientOrderId has ${length} characters.`,
-      'Send 1 to 64 characters.',
-    );
-  }
   const instrument = directory.instruments.get(input.instrument);
   if (!instrument) {
     return refuse(
@@ -66,17 +59,7 @@ export function readOrderInput(
     timeInForce: timesInForce[input.timeInForce],
     quantity,
   };
-  if (input.limitPrice == null) {
-    if (request.type === 'market') return request;
-    return refuse('LIMIT_PRICE_MISSING', 'A limit order needs a limitPrice.', 'Send limitPrice.');
-  }
-  if (request.type === 'market') {
-    return refuse(
-      'LIMIT_PRICE_UNEXPECTED',
-      'A market order has no limitPrice.',
-      'Leave limitPrice out, or send a limit order.',
-    );
-  }
+  if (input.limitPrice == null) return request;
   const limitPrice = parseSafeDecimal(input.limitPrice, instrument.priceDecimals);
   return isRefusal(limitPrice) ? limitPrice : { ...request, limitPrice };
 }

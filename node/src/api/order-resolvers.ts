@@ -3,12 +3,9 @@ import {
   formatDecimal,
   type Instrument,
   isRefusal,
-  isStanding,
-  type Refusal,
-  refuse,
   type VenueId,
 } from '@stoa/schema';
-import type { Caller, ExecutionView, LegView, OrderView } from '../orders/order-view.ts';
+import type { ExecutionView, LegView, OrderView } from '../orders/order-view.ts';
 import { type ApiContext, requireCaller } from './api-context.ts';
 import type { ApiOrders } from './api-services.ts';
 import { venueOf } from './market-output.ts';
@@ -97,8 +94,6 @@ function orderMutations(needs: OrderNeeds) {
       const caller = requireCaller(context, venue, 'orders:write');
       const request = readOrderInput(directory.current(), input);
       if (isRefusal(request)) return request;
-      const refusal = refuseMember(needs, caller);
-      if (refusal) return refusal;
       const placed = await orders.place(caller, request);
       if (isRefusal(placed)) return placed;
       return { order: orderParent(needs, placed.order), existed: placed.existed };
@@ -109,17 +104,6 @@ function orderMutations(needs: OrderNeeds) {
       return isRefusal(canceled) ? canceled : { order: orderParent(needs, canceled) };
     },
   };
-}
-
-/** A token outlives a suspension: whoever places an order must still stand in the registry. */
-function refuseMember({ directory }: OrderNeeds, { member }: Caller): Refusal | undefined {
-  const entry = directory.current().members.get(member);
-  if (entry && isStanding(entry)) return undefined;
-  return refuse(
-    'MEMBER_NOT_STANDING',
-    entry ? `The member ${member} is ${entry.status}.` : `${member} is not a member of the network.`,
-    'Ask the network to admit or reinstate the member.',
-  );
 }
 
 function orderFields(needs: OrderNeeds) {

@@ -10,7 +10,11 @@ function stringScalar(name: string, expects: string, read: (text: string) => str
   }
   return new GraphQLScalarType({
     name,
-    serialize: String,
+    // An integer in smallest units that nobody formatted would read as an amount: never let it out.
+    serialize(value) {
+      if (typeof value === 'string') return value;
+      throw new TypeError(`${name} was given a ${typeof value}`);
+    },
     parseValue,
     // A number literal would have been read as a float by many a client: it is refused as well.
     parseLiteral: (node: ValueNode) =>
@@ -29,8 +33,10 @@ export const scalarResolvers = {
   Decimal: stringScalar('Decimal', 'a decimal number in a string, such as "100.25"', (text) =>
     /^-?\d{1,40}(\.\d{1,40})?$/.test(text) ? text : undefined,
   ),
-  DateTime: stringScalar('DateTime', 'a moment in UTC, such as "2026-01-31T14:30:00.000Z"', (text) =>
-    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text) ? text : undefined,
+  DateTime: stringScalar(
+    'DateTime',
+    'a moment in UTC, such as "2026-01-31T14:30:00.000Z"',
+    (text) => (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text) ? text : undefined),
   ),
   Address: stringScalar('Address', '0x and 40 hexadecimal digits', (text) =>
     /^0x[0-9a-fA-F]{40}$/.test(text) ? text : undefined,

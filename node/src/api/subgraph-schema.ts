@@ -1,4 +1,8 @@
-import { addResolversToSchema, buildSubgraphSchema, type GraphQLResolverMap } from '@apollo/subgraph';
+import {
+  addResolversToSchema,
+  buildSubgraphSchema,
+  type GraphQLResolverMap,
+} from '@apollo/subgraph';
 import { mergeTypeDefs } from '@graphql-tools/merge';
 import { CodedError, readSdl, type SdlPart } from '@stoa/schema';
 import { type DocumentNode, type GraphQLSchema, isObjectType, parse } from 'graphql';

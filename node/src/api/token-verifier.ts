@@ -68,7 +68,8 @@ export async function createTokenVerifier(
   async function verify(authorization: string | null | undefined): Promise<Verification> {
     if (authorization == null || authorization === '') return { kind: 'anonymous' };
     const token = /^Bearer +([^\s]+)$/i.exec(authorization)?.[1];
-    if (token === undefined) return refused('The Authorization header is not "Bearer" and a token.');
+    if (token === undefined)
+      return refused('The Authorization header is not "Bearer" and a token.');
     if (token.length > MAX_TOKEN_CHARACTERS) return refused('The token is too long.');
     // The digest stands for the token: the cache then holds nothing that could be replayed.
     const digest = createHash('sha256').update(token).digest('base64');

@@ -136,10 +136,9 @@ export function createPreTradeChecks(needs: PreTradeNeeds): PreTradeChecks {
         answer.catch(() => map.delete(key));
         return await answer;
       } catch (error) {
-        needs.logger.warn(
-          { err: error, instrument: question.instrument.id },
-          'pre-trade check failed',
-        );
+        // The first line only: the rest names the RPC's address, which may hold an access key.
+        const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
+        needs.logger.warn({ reason, instrument: question.instrument.id }, 'pre-trade check failed');
         return refuse(
           'CHECK_UNAVAILABLE',
           'The chain could not be asked whether this order can settle.',

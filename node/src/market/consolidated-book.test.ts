@@ -15,7 +15,19 @@ function createBook(): InstrumentBook {
   const book = new InstrumentBook(id);
   book.list([listing('gamma'), listing('beta'), listing('alpha')], () => 'live', now);
   book.applyBook('beta', bookEntry(id, [[100, 5]], [[104, 5]]), 1, now);
-  book.applyBook('alpha', bookEntry(id, [[99, 2], [98, 1]], [[103, 2]]), 1, now);
+  book.applyBook(
+    'alpha',
+    bookEntry(
+      id,
+      [
+        [99, 2],
+        [98, 1],
+      ],
+      [[103, 2]],
+    ),
+    1,
+    now,
+  );
   return book;
 }
 
@@ -33,7 +45,10 @@ describe('the consolidated book', () => {
     expect(offers[0]).toEqual({
       price: 103,
       quantity: 3,
-      venues: [{ venue: 'alpha', quantity: 2 }, { venue: 'gamma', quantity: 1 }],
+      venues: [
+        { venue: 'alpha', quantity: 2 },
+        { venue: 'gamma', quantity: 1 },
+      ],
     });
     expect(venues.map(({ venue }) => venue)).toEqual(['alpha', 'beta', 'gamma']);
   });
@@ -59,7 +74,10 @@ describe('the consolidated book', () => {
     for (const state of ['degraded', 'stale', 'silent'] as const) {
       book.setState('beta', state, now);
       expect(best(book)).toEqual([99, 103]);
-      expect(book.view(now).venues[1]).toMatchObject({ state, bids: [{ price: 100, quantity: 5 }] });
+      expect(book.view(now).venues[1]).toMatchObject({
+        state,
+        bids: [{ price: 100, quantity: 5 }],
+      });
     }
     book.setState('beta', 'live', now);
     expect(best(book)).toEqual([100, 103]);
@@ -67,7 +85,12 @@ describe('the consolidated book', () => {
 
   it('counts no halted venue, by its own word or the registry', () => {
     const book = createBook();
-    const halt = { kind: 'status', instrument: id, authority: 'regulator', reason: 'news' } as const;
+    const halt = {
+      kind: 'status',
+      instrument: id,
+      authority: 'regulator',
+      reason: 'news',
+    } as const;
     book.applyStatus('beta', { ...halt, state: 'halted' }, 2, now);
     expect(best(book)).toEqual([99, 103]);
     expect(book.view(now).venues[1]).toMatchObject({ halted: true, haltReason: 'news' });

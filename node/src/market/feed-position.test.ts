@@ -8,7 +8,12 @@ describe('the position in a feed', () => {
     expect(position.hasGap).toBe(false);
     expect(position.history()).toEqual({ from: 6, to: 9 });
     expect([5, 6, 9, 10, 11, 12].map((sequence) => position.standing(sequence))).toEqual([
-      'closed', 'wanted', 'wanted', 'closed', 'next', 'ahead',
+      'closed',
+      'wanted',
+      'wanted',
+      'closed',
+      'next',
+      'ahead',
     ]);
   });
 
@@ -17,7 +22,11 @@ describe('the position in a feed', () => {
     for (const sequence of [4, 5, 9]) position.take(sequence);
     expect(position.gap()).toEqual({ from: 2, to: 3 });
     expect([2, 4, 6, 9, 10].map((sequence) => position.standing(sequence))).toEqual([
-      'wanted', 'taken', 'wanted', 'taken', 'ahead',
+      'wanted',
+      'taken',
+      'wanted',
+      'taken',
+      'ahead',
     ]);
     position.take(2);
     position.take(3);
@@ -30,7 +39,8 @@ describe('the position in a feed', () => {
   it('gives up the lowest gap rather than remember without bound', () => {
     const position = new FeedPosition(1, 1, 0);
     let lost: unknown;
-    for (let sequence = 3; !lost && sequence < 10_000; sequence += 1) lost = position.take(sequence);
+    for (let sequence = 3; !lost && sequence < 10_000; sequence += 1)
+      lost = position.take(sequence);
     expect(lost).toEqual({ from: 2, to: 2 });
     expect(position.hasGap).toBe(false);
   });

@@ -33,7 +33,10 @@ export function entryOffence(
 }
 
 function bookOffence(entry: BookEntry, instrument: Instrument): EntryOffence | undefined {
-  for (const [side, levels] of [['bid', entry.bids], ['offer', entry.offers]] as const) {
+  for (const [side, levels] of [
+    ['bid', entry.bids],
+    ['offer', entry.offers],
+  ] as const) {
     for (const [index, level] of levels.entries()) {
       // Rule: a level has a positive price and a positive size.
       if (level.price <= 0 || level.quantity <= 0) {

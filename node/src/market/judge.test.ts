@@ -1,7 +1,7 @@
 import {
   decodeSigned,
-  encodeSigned,
   type Entry,
+  encodeSigned,
   isRefusal,
   type Member,
   verifierOf,
@@ -22,7 +22,17 @@ import { type SeededNumbers, seededNumbers } from './testing/seeded-numbers.ts';
 
 const instrument = testInstrument(1);
 const unlisted = testInstrument(9).id;
-const good = bookEntry(instrument.id, [[99, 5], [98, 5]], [[101, 5], [102, 5]]);
+const good = bookEntry(
+  instrument.id,
+  [
+    [99, 5],
+    [98, 5],
+  ],
+  [
+    [101, 5],
+    [102, 5],
+  ],
+);
 
 /** A node that takes what it accepts. */
 function createJudge(change: { members?: readonly Member[]; tickSize?: number } = {}) {
@@ -67,15 +77,43 @@ describe('one frame', () => {
     ['too large', () => new Uint8Array(65_537), 'reject FRAME_TOO_LARGE'],
     ['empty', () => new Uint8Array(), 'reject SIGNED_MALFORMED'],
     ['cut short', () => valid.subarray(0, valid.length - 1), 'reject SIGNED_MALFORMED'],
-    ['of a later version', () => signedFrame({ venue: 'alpha', version: 2 }), 'ignore FRAME_VERSION_UNKNOWN'],
+    [
+      'of a later version',
+      () => signedFrame({ venue: 'alpha', version: 2 }),
+      'ignore FRAME_VERSION_UNKNOWN',
+    ],
     ['of a venue nobody knows', () => signedFrame({ venue: 'mallory' }), 'reject VENUE_UNKNOWN'],
     ['of a member that is no venue', () => signedFrame({ venue: 'watcher' }), 'reject NOT_A_VENUE'],
-    ['signed by a stranger', () => signedFrame({ venue: 'alpha' }, testKey('mallory')), 'reject SIGNATURE_INVALID'],
-    ['signed by another venue', () => signedFrame({ venue: 'alpha' }, testKey('beta')), 'reject SIGNATURE_INVALID'],
-    ['of an epoch to come', () => signedFrame({ venue: 'alpha', epoch: TEST_NOW_MS + 2_001 }), 'reject EPOCH_FROM_FUTURE'],
-    ['sent in the future', () => signedFrame({ venue: 'alpha', sentAtMs: TEST_NOW_MS + 2_001 }), 'reject FRAME_FROM_FUTURE'],
-    ['sent long ago', () => signedFrame({ venue: 'alpha', sentAtMs: TEST_NOW_MS - 5_001 }), 'ignore FRAME_TOO_OLD'],
-    ['a first frame that names one before it', () => signedFrame({ venue: 'alpha', previousHash: new Uint8Array(32).fill(1) }), 'reject CHAIN_BROKEN'],
+    [
+      'signed by a stranger',
+      () => signedFrame({ venue: 'alpha' }, testKey('mallory')),
+      'reject SIGNATURE_INVALID',
+    ],
+    [
+      'signed by another venue',
+      () => signedFrame({ venue: 'alpha' }, testKey('beta')),
+      'reject SIGNATURE_INVALID',
+    ],
+    [
+      'of an epoch to come',
+      () => signedFrame({ venue: 'alpha', epoch: TEST_NOW_MS + 2_001 }),
+      'reject EPOCH_FROM_FUTURE',
+    ],
+    [
+      'sent in the future',
+      () => signedFrame({ venue: 'alpha', sentAtMs: TEST_NOW_MS + 2_001 }),
+      'reject FRAME_FROM_FUTURE',
+    ],
+    [
+      'sent long ago',
+      () => signedFrame({ venue: 'alpha', sentAtMs: TEST_NOW_MS - 5_001 }),
+      'ignore FRAME_TOO_OLD',
+    ],
+    [
+      'a first frame that names one before it',
+      () => signedFrame({ venue: 'alpha', previousHash: new Uint8Array(32).fill(1) }),
+      'reject CHAIN_BROKEN',
+    ],
   ])('is refused when it is %s', (_what, make, expected) => {
     expect(judgeOne(make())).toBe(expected);
   });
@@ -91,7 +129,9 @@ describe('one frame', () => {
   });
 
   it('is not heard from a venue that is suspended', () => {
-    const judge = createJudge({ members: [{ ...testMember('alpha', 'venue'), status: 'suspended' }] });
+    const judge = createJudge({
+      members: [{ ...testMember('alpha', 'venue'), status: 'suspended' }],
+    });
     expect(codeOf(judge(valid))).toBe('ignore VENUE_NOT_STANDING');
   });
 
@@ -100,7 +140,11 @@ describe('one frame', () => {
       ...{ key: testKey(name).publicKey, validFrom, validTo },
     });
     const nowSeconds = TEST_NOW_MS / 1_000;
-    const nodeKeys = [window('old', 0, nowSeconds - 1), window('alpha', 0, nowSeconds), window('new', nowSeconds, 0)];
+    const nodeKeys = [
+      window('old', 0, nowSeconds - 1),
+      window('alpha', 0, nowSeconds),
+      window('new', nowSeconds, 0),
+    ];
     const judge = () => createJudge({ members: [{ ...testMember('alpha', 'venue'), nodeKeys }] });
     const signedBy = (name: string) => signedFrame({ venue: 'alpha' }, testKey(name));
     expect(codeOf(judge()(signedBy('old')))).toBe('reject SIGNATURE_INVALID');
@@ -110,15 +154,47 @@ describe('one frame', () => {
 });
 
 describe('the entries of a frame', () => {
-  const judgeEntries = (...entries: Entry[]) =>
-    judgeOne(signedFrame({ venue: 'alpha', entries }));
+  const judgeEntries = (...entries: Entry[]) => judgeOne(signedFrame({ venue: 'alpha', entries }));
 
   it.each<[string, ReturnType<typeof bookEntry>, string]>([
     ['a size of zero', bookEntry(instrument.id, [[99, 0]], []), 'reject LEVEL_NOT_POSITIVE'],
     ['a price of zero', bookEntry(instrument.id, [], [[0, 5]]), 'reject LEVEL_NOT_POSITIVE'],
-    ['rising bids', bookEntry(instrument.id, [[98, 5], [99, 5]], []), 'reject LEVELS_UNSORTED'],
-    ['a price twice', bookEntry(instrument.id, [[99, 5], [99, 5]], []), 'reject LEVELS_UNSORTED'],
-    ['falling offers', bookEntry(instrument.id, [], [[102, 5], [101, 5]]), 'reject LEVELS_UNSORTED'],
+    [
+      'rising bids',
+      bookEntry(
+        instrument.id,
+        [
+          [98, 5],
+          [99, 5],
+        ],
+        [],
+      ),
+      'reject LEVELS_UNSORTED',
+    ],
+    [
+      'a price twice',
+      bookEntry(
+        instrument.id,
+        [
+          [99, 5],
+          [99, 5],
+        ],
+        [],
+      ),
+      'reject LEVELS_UNSORTED',
+    ],
+    [
+      'falling offers',
+      bookEntry(
+        instrument.id,
+        [],
+        [
+          [102, 5],
+          [101, 5],
+        ],
+      ),
+      'reject LEVELS_UNSORTED',
+    ],
   ])('are refused for %s', (_what, entry, expected) => {
     expect(judgeEntries(good, entry)).toBe(expected);
   });
@@ -137,11 +213,16 @@ describe('the entries of a frame', () => {
     expect(judgeEntries({ ...trade, executionId: '' })).toBe('reject TRADE_ID_MISSING');
     expect(judgeEntries({ ...trade, quantity: 0 })).toBe('reject TRADE_NOT_POSITIVE');
     expect(judgeEntries({ ...trade, action: 'bust', price: 0, quantity: 0 })).toBe('accept');
-    expect(judgeEntries({ ...trade, executedAtMs: TEST_NOW_MS + 2_001 })).toBe('reject TRADE_FROM_FUTURE');
+    expect(judgeEntries({ ...trade, executedAtMs: TEST_NOW_MS + 2_001 })).toBe(
+      'reject TRADE_FROM_FUTURE',
+    );
   });
 
   it('of an instrument that the venue does not list are left out, and the others stand', () => {
-    const bytes = signedFrame({ venue: 'alpha', entries: [bookEntry(unlisted, [[9, 1]], []), good] });
+    const bytes = signedFrame({
+      venue: 'alpha',
+      entries: [bookEntry(unlisted, [[9, 1]], []), good],
+    });
     const verdict = createJudge()(bytes);
     expect(verdict).toMatchObject({ verdict: 'accept', unlisted: [unlisted] });
     expect(verdict.verdict === 'accept' && verdict.logged.frame.entries).toEqual([good]);
@@ -179,7 +260,11 @@ describe('frames one after another', () => {
   });
 
   it('must chain, whichever of two comes first', () => {
-    const other = signedFrame({ venue: 'alpha', sequence: 2, previousHash: new Uint8Array(32).fill(7) });
+    const other = signedFrame({
+      venue: 'alpha',
+      sequence: 2,
+      previousHash: new Uint8Array(32).fill(7),
+    });
     const judge = createJudge();
     judge(valid);
     expect(codeOf(judge(other))).toBe('reject CHAIN_BROKEN');
@@ -202,7 +287,11 @@ describe('frames one after another', () => {
 describe('hostile bytes', () => {
   it('are never accepted and never throw, over thousands of seeded mutations', () => {
     const random = seededNumbers(20_260_101);
-    const frames = [valid, signedFrame({ venue: 'beta', entries: [good, good] }), signedFrame({ venue: 'alpha' })];
+    const frames = [
+      valid,
+      signedFrame({ venue: 'beta', entries: [good, good] }),
+      signedFrame({ venue: 'alpha' }),
+    ];
     const seen = new Map<string, number>();
     for (let round = 0; round < 5_000; round += 1) {
       const bytes = mutate(random, random.pick(frames), random.pick(frames));
@@ -225,11 +314,7 @@ function saysTheSame(bytes: Uint8Array, frames: readonly Uint8Array[]): boolean 
   return frames.some((frame) => Buffer.compare(encodeSigned(signed), frame) === 0);
 }
 
-function mutate(
-  random: SeededNumbers,
-  frame: Uint8Array,
-  other: Uint8Array,
-): Uint8Array {
+function mutate(random: SeededNumbers, frame: Uint8Array, other: Uint8Array): Uint8Array {
   const bytes = Uint8Array.from(frame);
   const at = random.between(0, bytes.length - 1);
   switch (random.between(0, 5)) {
@@ -246,7 +331,10 @@ function mutate(
     case 3:
       return Buffer.concat([bytes.subarray(0, at), other.subarray(at)]);
     case 4:
-      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(random.between(0, bytes.length))]);
+      return Buffer.concat([
+        bytes.subarray(0, at),
+        bytes.subarray(random.between(0, bytes.length)),
+      ]);
     default: {
       // Another frame's signature.
       const [one, two] = [decodeSigned(frame, 65_536), decodeSigned(other, 65_536)];

@@ -2,8 +2,8 @@ import {
   decodeFrame,
   decodeSigned,
   type Frame,
-  type InstrumentId,
   type Instrument,
+  type InstrumentId,
   isRefusal,
   isStanding,
   isWithin,
@@ -30,10 +30,10 @@ export interface JudgeContext {
   readonly maxClockSkewMs: number;
   /** How old a pushed frame may be, beyond the skew. */
   readonly maxFrameAgeMs: number;
-  member(id: MemberId): Member | undefined;
-  verifier(publicKey: string): Verifier;
+  readonly member: (id: MemberId) => Member | undefined;
+  readonly verifier: (publicKey: string) => Verifier;
   /** The instrument, if the venue lists it. */
-  listed(venue: VenueId, instrument: InstrumentId): Instrument | undefined;
+  readonly listed: (venue: VenueId, instrument: InstrumentId) => Instrument | undefined;
   /** Where this node stands in the venue's current epoch; undefined before the first frame. */
   position(venue: VenueId): FeedPosition | undefined;
   /** A frame this node has taken and still holds. */
@@ -129,7 +129,8 @@ function judgeAuthor(
   // Rule: only venues publish.
   if (member.kind !== 'venue') return reject('NOT_A_VENUE', `${frame.venue} is no venue.`);
   // Rule: a suspended or ceased venue is not heard. Ignored: relays learn of it at different times.
-  if (!isStanding(member)) return ignore('VENUE_NOT_STANDING', `${frame.venue} is ${member.status}.`);
+  if (!isStanding(member))
+    return ignore('VENUE_NOT_STANDING', `${frame.venue} is ${member.status}.`);
   // Rule: what was judged once is not judged again. The same payload needs no second signature
   // check, which is a hundred times as dear as this one, and changes nothing whoever sent it.
   const held = context.held(frame.venue, frame.epoch, frame.sequence);
@@ -173,10 +174,20 @@ function judgePlace(
   const after = context.held(venue, epoch, sequence + 1);
   const expected = sequence === 1 ? NO_HASH : before?.hash;
   if (expected && !equal(previousHash, expected)) {
-    return contradiction('CHAIN_BROKEN', `${venue} frame ${sequence} breaks the chain.`, before, logged);
+    return contradiction(
+      'CHAIN_BROKEN',
+      `${venue} frame ${sequence} breaks the chain.`,
+      before,
+      logged,
+    );
   }
   if (after && !equal(after.frame.previousHash, logged.hash)) {
-    return contradiction('CHAIN_BROKEN', `${venue} frame ${sequence} breaks the chain.`, after, logged);
+    return contradiction(
+      'CHAIN_BROKEN',
+      `${venue} frame ${sequence} breaks the chain.`,
+      after,
+      logged,
+    );
   }
   // Rule: a number is taken once. Frames no longer held cannot be compared, so they are let go.
   if (!position || epoch > position.epoch) return undefined;
@@ -192,7 +203,10 @@ function judgePlace(
 function judgeTime(frame: Frame, arrival: Arrival, context: JudgeContext): Refused | undefined {
   // Rule: nothing is sent in the future, give or take the allowed skew of clocks.
   if (frame.sentAtMs > context.nowMs + context.maxClockSkewMs) {
-    return reject('FRAME_FROM_FUTURE', `${frame.venue} frame ${frame.sequence} is from the future.`);
+    return reject(
+      'FRAME_FROM_FUTURE',
+      `${frame.venue} frame ${frame.sequence} is from the future.`,
+    );
   }
   // Rule: a push is news. Old frames are history, and history is asked for.
   const oldestMs = context.nowMs - context.maxClockSkewMs - context.maxFrameAgeMs;
@@ -203,11 +217,7 @@ function judgeTime(frame: Frame, arrival: Arrival, context: JudgeContext): Refus
 }
 
 /** What it says. */
-function judgeEntries(
-  logged: LoggedFrame,
-  skippedEntries: number,
-  context: JudgeContext,
-): Verdict {
+function judgeEntries(logged: LoggedFrame, skippedEntries: number, context: JudgeContext): Verdict {
   const { venue, entries } = logged.frame;
   const unlisted = new Set<InstrumentId>();
   for (const entry of entries) {

@@ -32,6 +32,20 @@ interface JudgementRecordNeeds {
   now(): number;
 }
 
+/** Writes a line, unless one of the same code was written within the last second. */
+function createRefusalLog(needs: JudgementRecordNeeds) {
+  const logged = new Map<string, { untilMs: number; suppressed: number }>();
+  return (code: string, fields: Record<string, unknown>): void => {
+    const before = logged.get(code);
+    if (before && needs.now() < before.untilMs) {
+      before.suppressed += 1;
+      return;
+    }
+    logged.set(code, { untilMs: needs.now() + LOG_INTERVAL_MS, suppressed: 0 });
+    needs.logger.warn({ ...fields, code, suppressed: before?.suppressed ?? 0 }, 'frame refused');
+  };
+}
+
 /** One function decides what a verdict means for metrics and log. */
 export function createJudgementRecord(needs: JudgementRecordNeeds): JudgementRecord {
   const judged = new Counter({
@@ -47,17 +61,7 @@ export function createJudgementRecord(needs: JudgementRecordNeeds): JudgementRec
     registers: [needs.registry],
   });
   const proofs = new Map<string, EquivocationProof>();
-  const logged = new Map<string, { untilMs: number; suppressed: number }>();
-
-  const log = (code: string, fields: Record<string, unknown>): void => {
-    const before = logged.get(code);
-    if (before && needs.now() < before.untilMs) {
-      before.suppressed += 1;
-      return;
-    }
-    logged.set(code, { untilMs: needs.now() + LOG_INTERVAL_MS, suppressed: 0 });
-    needs.logger.warn({ ...fields, code, suppressed: before?.suppressed ?? 0 }, 'frame refused');
-  };
+  const log = createRefusalLog(needs);
 
   const keepProof = (
     code: EquivocationProof['code'],
@@ -98,7 +102,11 @@ export function createJudgementRecord(needs: JudgementRecordNeeds): JudgementRec
       if (verdict.verdict === 'ignore' && code === 'DUPLICATE') return;
       log(code, { from, verdict: verdict.verdict, reason: message });
       if (verdict.verdict === 'reject' && verdict.contradicts) {
-        keepProof(verdict.code === 'EQUIVOCATION' ? 'EQUIVOCATION' : 'CHAIN_BROKEN', verdict.contradicts, bytes);
+        keepProof(
+          verdict.code === 'EQUIVOCATION' ? 'EQUIVOCATION' : 'CHAIN_BROKEN',
+          verdict.contradicts,
+          bytes,
+        );
       }
     },
     proofs: () => [...proofs.values()],

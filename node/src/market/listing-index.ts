@@ -11,12 +11,12 @@ import {
 
 /** The directory, arranged for the questions that every frame asks. Rebuilt at every change. */
 export interface ListingIndex {
-  member(id: MemberId): Member | undefined;
+  readonly member: (id: MemberId) => Member | undefined;
   /** Standing venues, in the order of their ids. */
   readonly venues: readonly VenueId[];
   /** Listings by instrument; proposed and delisted ones do not count, nor those of absent venues. */
   readonly listings: ReadonlyMap<InstrumentId, readonly Listing[]>;
-  listed(venue: VenueId, instrument: InstrumentId): Instrument | undefined;
+  readonly listed: (venue: VenueId, instrument: InstrumentId) => Instrument | undefined;
 }
 
 /** Arranges a directory. */

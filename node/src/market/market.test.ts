@@ -10,7 +10,11 @@ import {
 } from '@stoa/schema';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
-import { memoryDirectory, testInstrument, testMember } from '../network/testing/memory-directory.ts';
+import {
+  memoryDirectory,
+  testInstrument,
+  testMember,
+} from '../network/testing/memory-directory.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { createMarket, type Market } from './market.ts';
 import type { ConsolidatedBook } from './market-view.ts';
@@ -103,11 +107,44 @@ describe('a gap', () => {
   });
 
   it('that somebody only invents takes no venue out', async () => {
-    const { market } = start();
+    const { market, clock } = start();
     const first = frameChain('alpha')([levels(1)]);
     market.receive(first, 'pushed', 'alpha');
     market.hear('watcher', [{ ...headOf(first), sequence: 1_000_000 }]);
-    await sleep(600);
+    clock.nowMs += 300;
+    await sleep(250);
+    expect(stateOf(market)).toBe('live');
+    // The venue itself is no hearsay.
+    market.hear('alpha', [{ ...headOf(first), sequence: 2 }]);
+    clock.nowMs += 300;
+    await until(() => stateOf(market) === 'degraded');
+  });
+});
+
+describe('a venue that is met in the middle', () => {
+  it('counts at once, and is asked once for what it said before', async () => {
+    const write = frameChain('alpha');
+    const trade = { kind: 'trade', action: 'print', instrument: id, executionId: 't1' } as const;
+    const frames = [
+      write([{ ...trade, price: 9, quantity: 1, executedAtMs: TEST_NOW_MS }]),
+      write([levels(8)]),
+      write([]),
+    ];
+    const { market, asked } = start(async ({ from, to }) => frames.slice(from - 1, to));
+    market.receive(frames[2] as Uint8Array, 'pushed', 'alpha');
+    expect(stateOf(market)).toBe('live');
+    await until(() => market.lastTrade(id)?.price === 9 && market.book(id).bids[0]?.price === 8);
+    await sleep(250);
+    expect(asked).toEqual([expect.objectContaining({ from: 1, to: 2 })]);
+  });
+
+  it('stays live when nobody has it, and nobody is asked again', async () => {
+    const write = frameChain('alpha');
+    write([]);
+    const { market, asked } = start();
+    market.receive(write([levels(8)]), 'pushed', 'alpha');
+    await sleep(350);
+    expect(asked.length).toBe(1);
     expect(stateOf(market)).toBe('live');
   });
 });
@@ -141,7 +178,20 @@ describe('a venue', () => {
     const { market } = start();
     const write = frameChain('alpha');
     market.receive(write([levels(1)]), 'pushed', 'alpha');
-    market.receive(write([bookEntry(id, [[1, 1], [2, 1]], [])]), 'pushed', 'alpha');
+    market.receive(
+      write([
+        bookEntry(
+          id,
+          [
+            [1, 1],
+            [2, 1],
+          ],
+          [],
+        ),
+      ]),
+      'pushed',
+      'alpha',
+    );
     expect(market.book(id).venues[0]).toMatchObject({ state: 'live', bids: [] });
     market.receive(write([levels(3)]), 'pushed', 'alpha');
     expect(market.book(id).bids[0]?.price).toBe(3);
@@ -149,11 +199,29 @@ describe('a venue', () => {
 
   it('that signs two frames of one number leaves a proof of it', () => {
     const { market } = start();
-    const [one, two] = [1, 2].map((price) => signedFrame({ venue: 'alpha', entries: [levels(price)] }));
+    const [one, two] = [1, 2].map((price) =>
+      signedFrame({ venue: 'alpha', entries: [levels(price)] }),
+    );
     market.receive(one as Uint8Array, 'pushed', 'alpha');
     market.receive(two as Uint8Array, 'pushed', 'watcher');
-    expect(market.proofs()).toMatchObject([{ code: 'EQUIVOCATION', venue: 'alpha', frames: [one, two] }]);
+    expect(market.proofs()).toMatchObject([
+      { code: 'EQUIVOCATION', venue: 'alpha', frames: [one, two] },
+    ]);
     expect(market.book(id).bids[0]?.price).toBe(1);
+  });
+
+  it('that starts again is heard from its first frame, and what it said before is void', () => {
+    const { market } = start();
+    const before = frameChain('alpha', TEST_NOW_MS - 9_000);
+    const halt = { kind: 'status', instrument: id, authority: 'venue', reason: 'x' } as const;
+    for (let price = 1; price <= 5; price += 1) {
+      market.receive(before([levels(price), { ...halt, state: 'halted' }]), 'pushed', 'alpha');
+    }
+    const after = frameChain('alpha', TEST_NOW_MS - 1_000);
+    market.receive(after([]), 'pushed', 'alpha');
+    expect(market.book(id).venues[0]).toMatchObject({ state: 'live', halted: false, bids: [] });
+    market.receive(after([levels(7)]), 'pushed', 'alpha');
+    expect(market.book(id).bids[0]?.price).toBe(7);
   });
 
   it('that is suspended leaves the market at once', () => {
@@ -166,7 +234,12 @@ describe('a venue', () => {
 });
 
 describe('trades', () => {
-  const trade = (executionId: string, action: 'print' | 'correct' | 'bust', price: number, at: number) => ({
+  const trade = (
+    executionId: string,
+    action: 'print' | 'correct' | 'bust',
+    price: number,
+    at: number,
+  ) => ({
     ...({ kind: 'trade', action, instrument: id, executionId } as const),
     ...{ price, quantity: 1, executedAtMs: TEST_NOW_MS - 10 + at },
   });
@@ -174,9 +247,17 @@ describe('trades', () => {
   it('give the last one that stands, corrected, without those that were busted', () => {
     const { market } = start();
     const write = frameChain('alpha');
-    market.receive(write([trade('t1', 'print', 5, 1), trade('t2', 'print', 6, 2)]), 'pushed', 'alpha');
+    market.receive(
+      write([trade('t1', 'print', 5, 1), trade('t2', 'print', 6, 2)]),
+      'pushed',
+      'alpha',
+    );
     expect(market.lastTrade(id)).toMatchObject({ executionId: 't2', price: 6 });
-    market.receive(write([trade('t2', 'bust', 0, 2), trade('t1', 'correct', 4, 1)]), 'pushed', 'alpha');
+    market.receive(
+      write([trade('t2', 'bust', 0, 2), trade('t1', 'correct', 4, 1)]),
+      'pushed',
+      'alpha',
+    );
     expect(market.lastTrade(id)).toMatchObject({ venue: 'alpha', executionId: 't1', price: 4 });
   });
 });
@@ -198,6 +279,8 @@ describe('watching a book', () => {
     await sleep(5);
     for (const price of [1, 2, 3]) market.receive(write([levels(price)]), 'pushed', 'alpha');
     await until(() => seen.length === 2);
+    // Long enough for the reader to be waiting for the next change.
+    await sleep(60);
     ended.abort();
     await reading;
     expect(seen).toEqual([undefined, 3]);

@@ -15,7 +15,7 @@ import { createJudgementRecord, type EquivocationProof } from './judgement-recor
 import { indexListings } from './listing-index.ts';
 import { MarketState } from './market-state.ts';
 import type { MarketView } from './market-view.ts';
-import { createRecovery } from './recovery.ts';
+import { createRecovery, type Recovery } from './recovery.ts';
 import { watchLatest } from './watch-latest.ts';
 
 const TICK_MS = 100;
@@ -34,12 +34,16 @@ export interface MarketNeeds {
   readonly logger: Logger;
   readonly registry: Registry;
   /** Unix milliseconds. */
-  now(): number;
-  verifier(publicKey: string): Verifier;
+  readonly now: () => number;
+  readonly verifier: (publicKey: string) => Verifier;
   /** Members that can be asked for frames now. */
   peers(): readonly MemberId[];
   /** Asks a member for frames; bounded in time and size, gives SignedFrames unjudged. */
-  pull(member: MemberId, request: FramesRequest, signal: AbortSignal): Promise<Uint8Array[]>;
+  readonly pull: (
+    member: MemberId,
+    request: FramesRequest,
+    signal: AbortSignal,
+  ) => Promise<Uint8Array[]>;
 }
 
 /** The verified market of this node, and what feeds it. */
@@ -47,13 +51,13 @@ export interface Market extends MarketView {
   /** Judges the bytes of a SignedFrame and takes what is accepted. */
   receive(bytes: Uint8Array, arrival: Arrival, from: MemberId): Verdict;
   /** Takes in what a member says it has. */
-  hear(member: MemberId, heads: readonly Head[]): void;
+  readonly hear: (member: MemberId, heads: readonly Head[]) => void;
   /** What this node has of each venue. */
-  heads(): Head[];
+  readonly heads: () => Head[];
   /** SignedFrames of a range that this node can pass on. */
-  frames(range: FramesRequest): Iterable<Uint8Array>;
+  readonly frames: (range: FramesRequest) => Iterable<Uint8Array>;
   /** Contradictions that venues have signed. */
-  proofs(): readonly EquivocationProof[];
+  readonly proofs: () => readonly EquivocationProof[];
   start(): void;
   stop(): void;
 }
@@ -113,27 +117,26 @@ export function createMarket(options: MarketOptions, needs: MarketNeeds): Market
     },
   );
 
-  const tick = (): void => {
-    for (const venue of state.feeds.venues()) {
-      state.refresh(venue, now());
-      if (state.feeds.miss(venue)) recovery.kick(venue);
-    }
-    state.expire(now());
-  };
-
   return {
+    ...viewOf(state, now),
     receive,
-    hear(member, heads) {
-      for (const head of heads) {
-        if (!state.index.venues.includes(head.venue) || !recovery.believes(member, head.venue)) {
-          continue;
-        }
-        if (state.feeds.announce(member, head, now())) recovery.kick(head.venue);
-      }
-    },
+    hear: (member, heads) => hear(state, recovery, { member, heads }, now()),
     heads: () => headsOf(state, log),
     frames: (range) => log.range(range),
     proofs: () => record.proofs(),
+    start() {
+      timer = setInterval(() => tick(state, recovery, now()), TICK_MS);
+    },
+    stop() {
+      clearInterval(timer);
+      recovery.stop();
+      stopFollowing();
+    },
+  };
+}
+
+function viewOf(state: MarketState, now: () => number): MarketView {
+  return {
     book: (instrument) => state.book(instrument, now()),
     feeds: () => state.index.venues.map((venue) => state.feeds.view(venue)),
     lastTrade: (instrument) => state.lastTrade(instrument),
@@ -143,15 +146,29 @@ export function createMarket(options: MarketOptions, needs: MarketNeeds): Market
         (onChange) => state.subscribe(instrument, onChange),
         signal,
       ),
-    start() {
-      timer = setInterval(tick, TICK_MS);
-    },
-    stop() {
-      clearInterval(timer);
-      recovery.stop();
-      stopFollowing();
-    },
   };
+}
+
+/** What changes with time alone. */
+function tick(state: MarketState, recovery: Recovery, nowMs: number): void {
+  for (const venue of state.feeds.venues()) {
+    state.refresh(venue, nowMs);
+    if (state.feeds.miss(venue)) recovery.kick(venue);
+  }
+  state.expire(nowMs);
+}
+
+function hear(
+  state: MarketState,
+  recovery: Recovery,
+  said: { readonly member: MemberId; readonly heads: readonly Head[] },
+  nowMs: number,
+): void {
+  for (const head of said.heads) {
+    if (!state.index.venues.includes(head.venue)) continue;
+    if (!recovery.believes(said.member, head.venue)) continue;
+    if (state.feeds.announce(said.member, head, nowMs)) recovery.kick(head.venue);
+  }
 }
 
 function contextOf(
@@ -217,7 +234,8 @@ function registerFeedGauge(registry: Registry, state: MarketState): void {
     registers: [registry],
     collect() {
       this.reset();
-      for (const venue of state.index.venues) this.set({ venue, state: state.feeds.state(venue) }, 1);
+      for (const venue of state.index.venues)
+        this.set({ venue, state: state.feeds.state(venue) }, 1);
     },
   });
 }

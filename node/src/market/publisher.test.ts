@@ -25,7 +25,11 @@ afterEach(() => {
   for (const stop of stops.splice(0)) stop();
 });
 
-function start(heartbeatMs = 60_000): { publisher: Publisher; signed: SignedBytes[]; frames(): Frame[] } {
+function start(heartbeatMs = 60_000): {
+  publisher: Publisher;
+  signed: SignedBytes[];
+  frames: () => Frame[];
+} {
   const signed: SignedBytes[] = [];
   const publisher = createPublisher(
     {
@@ -39,7 +43,7 @@ function start(heartbeatMs = 60_000): { publisher: Publisher; signed: SignedByte
     },
   );
   publisher.start();
-  stops.push(publisher.stop);
+  stops.push(() => publisher.stop());
   return { publisher, signed, frames: () => signed.map(decoded) };
 }
 
@@ -60,7 +64,8 @@ function print(executionId: string): VenueMarketEvent {
 
 function said(frames: readonly Frame[]): string[] {
   const word = (entry: Entry): string => {
-    if (entry.kind === 'book') return `${entry.instrument.slice(-1)}@${entry.bids[0]?.price ?? '-'}`;
+    if (entry.kind === 'book')
+      return `${entry.instrument.slice(-1)}@${entry.bids[0]?.price ?? '-'}`;
     return entry.kind === 'trade' ? entry.executionId : entry.state;
   };
   return frames.flatMap((frame) => frame.entries.map(word));
@@ -72,11 +77,20 @@ describe('the publisher', () => {
     publisher.deliver([book(first, 100)]);
     await sleep(10);
     const verify = verifierOf(testKey('alpha').publicKey);
-    expect(signed.every(({ payload, signature }) => verify('frame', payload, signature))).toBe(true);
-    expect(frames().map(({ epoch, sequence }) => [epoch, sequence])).toEqual([[1_000, 1], [1_000, 2]]);
+    expect(signed.every(({ payload, signature }) => verify('frame', payload, signature))).toBe(
+      true,
+    );
+    expect(frames().map(({ epoch, sequence }) => [epoch, sequence])).toEqual([
+      [1_000, 1],
+      [1_000, 2],
+    ]);
     const hash = payloadHash(signed[0]?.payload ?? new Uint8Array());
     expect(Buffer.compare(frames()[1]?.previousHash ?? hash.subarray(1), hash)).toBe(0);
-    expect(frames()[1]?.entries[0]).toMatchObject({ kind: 'book', firm: true, validUntilMs: 11_000 });
+    expect(frames()[1]?.entries[0]).toMatchObject({
+      kind: 'book',
+      firm: true,
+      validUntilMs: 11_000,
+    });
   });
 
   it('sends the latest book and every trade of a busy moment in one frame', async () => {
@@ -86,6 +100,9 @@ describe('the publisher', () => {
     await sleep(10);
     expect(frames().length).toBe(2);
     expect(said(frames())).toEqual(['t1', 't2', '1@4', '2@3']);
+    publisher.deliver([print('t3')]);
+    await sleep(10);
+    expect(said(frames().slice(2))).toEqual(['t3']);
   });
 
   it('never conflates status changes, and repeats a halt with each book of the instrument', async () => {
@@ -112,12 +129,22 @@ describe('the publisher', () => {
 
   it('cuts a large state into frames of bounded size, none of it lost', async () => {
     const { publisher, signed, frames } = start();
-    const bids = Array.from({ length: 10 }, (_, n) => ({ price: 1_000_000_000 - n, quantity: 9e9 }));
-    const offers = bids.map(({ price }) => price + 1e9).map((price) => ({ price, quantity: 9e9 })).reverse();
-    publisher.deliver(instruments.map(({ id }) => ({ kind: 'book', instrument: id, bids, offers })));
+    const bids = Array.from({ length: 10 }, (_, n) => ({
+      price: 1_000_000_000 - n,
+      quantity: 9e9,
+    }));
+    const offers = bids
+      .map(({ price }) => price + 1e9)
+      .map((price) => ({ price, quantity: 9e9 }))
+      .reverse();
+    publisher.deliver(
+      instruments.map(({ id }) => ({ kind: 'book', instrument: id, bids, offers })),
+    );
     await sleep(20);
     expect(frames().flatMap((frame) => frame.entries).length).toBe(instruments.length);
-    expect(Math.max(...signed.map(({ payload }) => payload.length))).toBeLessThan(MAX_FRAME_BYTES / 2);
+    expect(Math.max(...signed.map(({ payload }) => payload.length))).toBeLessThan(
+      MAX_FRAME_BYTES / 2,
+    );
   });
 
   it('withdraws its books while the venue cannot be reached', async () => {

@@ -2,8 +2,8 @@ import type { VenueMarketEvent } from '@stoa/adapters';
 import {
   type BookEntry,
   type DirectorySource,
-  encodeFrame,
   type Entry,
+  encodeFrame,
   type InstrumentId,
   MAX_ENTRIES,
   type NodeKey,
@@ -227,7 +227,10 @@ class VenueState {
       : { code: 'INSTRUMENT_NOT_LISTED', message: `${entry.instrument} is not listed here.` };
     if (!offence) return [entry];
     this.#refused.inc({ code: offence.code });
-    this.#needs.logger.debug({ code: offence.code, reason: offence.message }, 'entry not published');
+    this.#needs.logger.debug(
+      { code: offence.code, reason: offence.message },
+      'entry not published',
+    );
     // An outdated book must not stand in place of one that cannot be said.
     return entry.kind === 'book' && instrument ? [{ ...entry, bids: [], offers: [] }] : [];
   }

@@ -46,7 +46,7 @@ export function createRecovery(
   needs: RecoveryNeeds,
 ): Recovery {
   const running = new Set<VenueId>();
-  const disbelieved = new Map<string, number>();
+  const disbelief = createDisbelief(needs);
   const stopped = new AbortController();
 
   /** Asks everybody once; true as soon as somebody brought us forward. */
@@ -60,7 +60,12 @@ export function createRecovery(
         needs.logger.debug({ venue, member, reason: String(error) }, 'pull failed');
       }
       const left = needs.miss(venue);
-      if (!left || left.epoch !== miss.epoch || left.from !== miss.from || left.kind !== miss.kind) {
+      if (
+        !left ||
+        left.epoch !== miss.epoch ||
+        left.from !== miss.from ||
+        left.kind !== miss.kind
+      ) {
         return true;
       }
     }
@@ -84,20 +89,13 @@ export function createRecovery(
       // Old frames are worth asking once; a gap holds a venue out of the market, and is worth more.
       const isHopeless = performance.now() - failingSinceMs >= options.giveUpAfterMs;
       if (miss.kind === 'history' || isHopeless) {
-        if (miss.kind === 'announced') disbelieve(venue);
+        if (miss.kind === 'announced') disbelief.add(venue);
         needs.giveUp(venue, miss);
         failingSinceMs = undefined;
         continue;
       }
       await sleep(waitMs, undefined, { signal: stopped.signal });
       waitMs = Math.min(MAX_RETRY_MS, waitMs * 2);
-    }
-  };
-
-  const disbelieve = (venue: VenueId): void => {
-    for (const member of needs.announcers(venue)) {
-      disbelieved.set(`${member}/${venue}`, performance.now() + DISBELIEF_MS);
-      needs.logger.warn({ member, venue }, 'a member announced frames that nobody has');
     }
   };
 
@@ -111,8 +109,22 @@ export function createRecovery(
         })
         .finally(() => running.delete(venue));
     },
-    believes: (member, venue) =>
-      (disbelieved.get(`${member}/${venue}`) ?? 0) <= performance.now(),
+    believes: disbelief.believes,
     stop: () => stopped.abort(),
+  };
+}
+
+/** Members that announced what nobody could show, per venue, until they are forgiven. */
+function createDisbelief(needs: RecoveryNeeds) {
+  const untilMs = new Map<string, number>();
+  return {
+    add(venue: VenueId): void {
+      for (const member of needs.announcers(venue)) {
+        untilMs.set(`${member}/${venue}`, performance.now() + DISBELIEF_MS);
+        needs.logger.warn({ member, venue }, 'a member announced frames that nobody has');
+      }
+    },
+    believes: (member: MemberId, venue: VenueId): boolean =>
+      (untilMs.get(`${member}/${venue}`) ?? 0) <= performance.now(),
   };
 }

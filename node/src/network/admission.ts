@@ -71,7 +71,7 @@ export function createAdmission(ownPublicKey: string, needs: AdmissionNeeds): Ad
 }
 
 /** The Ed25519 public key of a libp2p identity, in hex; undefined for another kind of key. */
-export function publicKeyOf(peer: PeerId): string | undefined {
+function publicKeyOf(peer: PeerId): string | undefined {
   if (peer.type !== 'Ed25519') return undefined;
   return Buffer.from(peer.publicKey.raw).toString('hex');
 }

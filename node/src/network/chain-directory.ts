@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  type Directory as RegistryDirectory,
   type RegistryAddresses,
+  type Directory as RegistryDirectory,
   readDirectory,
   watchDirectory,
 } from '@stoa/contracts';

@@ -14,7 +14,12 @@ function split(chunks: readonly Uint8Array[], maxMessageBytes = 100): string[] |
 }
 
 describe('a stream of messages', () => {
-  const bytes = Buffer.concat([message('one'), message(''), message('three'), message('ab'.repeat(40))]);
+  const bytes = Buffer.concat([
+    message('one'),
+    message(''),
+    message('three'),
+    message('ab'.repeat(40)),
+  ]);
   const texts = ['one', '', 'three', 'ab'.repeat(40)];
 
   it('is cut into the same messages however it is cut into chunks', () => {

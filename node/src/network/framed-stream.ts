@@ -28,10 +28,10 @@ export function frameStream(
   stream: Stream,
   options: FramedStreamOptions,
   handlers: {
-    onMessage(message: Uint8Array): void;
+    readonly onMessage: (message: Uint8Array) => void;
     /** The other side will send no more; it may still read. */
-    onEnd(): void;
-    onClose(): void;
+    readonly onEnd: () => void;
+    readonly onClose: () => void;
   },
 ): FramedStream {
   const writer = new CoalescingWriter(stream, options.maxBufferedBytes);

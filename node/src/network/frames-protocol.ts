@@ -10,11 +10,11 @@ import { type FramedStream, frameStream } from './framed-stream.ts';
 import type { ConnectedPeer, Host } from './host.ts';
 
 /** Request and answer: the frames of one venue and epoch that were missed. */
-export const FRAMES_PROTOCOL = '/stoa/frames/1';
+const FRAMES_PROTOCOL = '/stoa/frames/1';
 /** At most this many frames stand in one answer; who wants more asks again. */
-export const MAX_ANSWER_FRAMES = 512;
+const MAX_ANSWER_FRAMES = 512;
 /** At most this many bytes of frames stand in one answer. */
-export const MAX_ANSWER_BYTES = 1_048_576;
+const MAX_ANSWER_BYTES = 1_048_576;
 const MAX_REQUEST_BYTES = 256;
 const MAX_STREAMS_PER_PEER = 4;
 const DEADLINE_MS = 2_000;

@@ -1,8 +1,8 @@
 import { TopicValidatorResult } from '@libp2p/gossipsub';
 import {
+  type DirectorySource,
   decodeHeads,
   decodeSigned,
-  type DirectorySource,
   encodeHeads,
   encodeSigned,
   type Head,
@@ -23,7 +23,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Host } from './host.ts';
 
 /** The gossipsub topic of signed heads. */
-export const HEADS_TOPIC = 'stoa/heads/1';
+const HEADS_TOPIC = 'stoa/heads/1';
 
 export interface HeadsOptions {
   readonly member: MemberId;
@@ -37,7 +37,7 @@ interface HeadsNeeds {
   readonly directory: DirectorySource;
   readonly logger: Logger;
   readonly registry: Registry;
-  verifier(publicKey: string): Verifier;
+  readonly verifier: (publicKey: string) => Verifier;
   now(): number;
   /** What this node has. */
   heads(): readonly Head[];
@@ -130,7 +130,8 @@ function judgeHeads(
     return { verdict: 'reject', code: 'SIGNATURE_INVALID' };
   }
   // Replays and stragglers: the latest heads of a member are the only ones that say anything.
-  if (heads.sentAtMs <= (latest.get(heads.member) ?? 0)) return { verdict: 'ignore', code: 'HEADS_OLD' };
+  if (heads.sentAtMs <= (latest.get(heads.member) ?? 0))
+    return { verdict: 'ignore', code: 'HEADS_OLD' };
   if (Math.abs(now - heads.sentAtMs) > options.maxClockSkewMs * 2) {
     return { verdict: 'ignore', code: 'HEADS_OUT_OF_TIME' };
   }

@@ -43,7 +43,7 @@ export interface ConnectedPeer {
 /** This node on the network. Protocols are registered before `start`. */
 export interface Host {
   /** Where others reach this node, once it is started; each ends with /p2p/ and the peer id. */
-  addresses(): string[];
+  readonly addresses: () => string[];
   peers(): ConnectedPeer[];
   /** Whether of the two the peer is the one that opens streams: one side must, and only one. */
   opensTo(peer: string): boolean;
@@ -65,10 +65,16 @@ export interface Host {
 
 type Node = Libp2p<{ pubsub: GossipSub }>;
 
+interface Answer {
+  readonly protocol: string;
+  readonly maxStreams: number;
+  readonly handler: Parameters<Host['answer']>[2];
+}
+
 /** Builds the host; nothing listens or dials before `start`. */
 export function createHost(options: HostOptions, needs: HostNeeds): Host {
   const { admission, logger } = needs;
-  const answers = new Map<string, { maxStreams: number; handler: Parameters<Host['answer']>[2] }>();
+  const answers: Answer[] = [];
   const listeners: ((peer: ConnectedPeer, up: boolean) => void)[] = [];
   const connected = new Map<string, MemberId>();
   let node: Node | undefined;
@@ -107,23 +113,13 @@ export function createHost(options: HostOptions, needs: HostNeeds): Host {
       if (!connection) throw new CodedError('PEER_GONE', 'The peer is not connected.');
       return connection.newStream(protocol, { signal: bounded });
     },
-    answer: (protocol, maxStreams, handler) => answers.set(protocol, { maxStreams, handler }),
+    answer: (protocol, maxStreams, handler) => answers.push({ protocol, maxStreams, handler }),
     onPeer: (listener) => listeners.push(listener),
     pubsub: () => running().services.pubsub,
     async start() {
       const started = await createNode(options, admission.gater);
       node = started;
-      for (const [protocol, { maxStreams, handler }] of answers) {
-        await started.handle(
-          protocol,
-          (stream, connection) => {
-            const member = admission.memberOfPeer(connection.remotePeer);
-            if (member === undefined) stream.abort(new Error('not a member'));
-            else handler({ id: connection.remotePeer.toString(), member }, stream);
-          },
-          { maxInboundStreams: maxStreams, maxOutboundStreams: maxStreams },
-        );
-      }
+      for (const answer of answers) await register(started, admission, answer);
       started.addEventListener('peer:connect', (event) => onConnect(event.detail));
       started.addEventListener('peer:disconnect', (event) => onDisconnect(event.detail));
       const dialer = createDialer(options, { libp2p: started, logger });
@@ -141,6 +137,19 @@ export function createHost(options: HostOptions, needs: HostNeeds): Host {
       await node?.stop();
     },
   };
+}
+
+async function register(node: Node, admission: Admission, answer: Answer): Promise<void> {
+  const limits = { maxInboundStreams: answer.maxStreams, maxOutboundStreams: answer.maxStreams };
+  await node.handle(
+    answer.protocol,
+    (stream, connection) => {
+      const member = admission.memberOfPeer(connection.remotePeer);
+      if (member === undefined) stream.abort(new Error('not a member'));
+      else answer.handler({ id: connection.remotePeer.toString(), member }, stream);
+    },
+    limits,
+  );
 }
 
 /** Closes the connections of whoever is a member no longer, at once and whatever they are doing. */
@@ -180,7 +189,10 @@ async function createNode(options: HostOptions, connectionGater: ConnectionGater
       addressDialTimeout: 1_500,
     },
     // A peer that is stalled or cut off silently is noticed within about three seconds.
-    connectionMonitor: { pingInterval: 1_000, pingTimeout: { minTimeout: 1_000, maxTimeout: 3_000 } },
+    connectionMonitor: {
+      pingInterval: 1_000,
+      pingTimeout: { minTimeout: 1_000, maxTimeout: 3_000 },
+    },
     services: {
       identify: identify(),
       ping: ping(),

@@ -1,11 +1,11 @@
-import { encodeSigned, MAX_FRAME_BYTES, type SignedBytes } from '@stoa/schema';
+import { encodeSigned, MAX_FRAME_BYTES, type MemberId, type SignedBytes } from '@stoa/schema';
 import { Counter, type Registry } from 'prom-client';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ConnectedPeer, Host } from './host.ts';
 import { createPeerLinks } from './peer-links.ts';
 
 /** Eager push of signed frames. */
-export const QUOTES_PROTOCOL = '/stoa/quotes/1';
+const QUOTES_PROTOCOL = '/stoa/quotes/1';
 /** What a peer may be behind before frames are dropped for it: some hundreds of frames. */
 const MAX_BUFFERED_BYTES = 1_048_576;
 
@@ -13,6 +13,8 @@ const MAX_BUFFERED_BYTES = 1_048_576;
 export interface QuoteStreams {
   /** Pushes a frame as it stands: everyone who gets it judges it for himself. */
   push(frame: SignedBytes): void;
+  /** Members that a stream stands to: they have admitted this node, and it them. */
+  connected(): MemberId[];
   stop(): void;
 }
 
@@ -51,6 +53,7 @@ export function createQuoteStreams(needs: QuoteStreamsNeeds): QuoteStreams {
         if (!link.send(bytes)) dropped.inc({ member: link.peer.member });
       }
     },
+    connected: () => [...new Set(links.all().map((link) => link.peer.member))],
     stop: () => links.stop(),
   };
 }

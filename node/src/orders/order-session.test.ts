@@ -54,17 +54,14 @@ afterEach(async () => {
 });
 
 async function open(member: MemberId): Promise<Node> {
-  const store = await openDatabase(await databases.fresh());
-  await store.sql`create table effects (leg_id text)`;
+  const store = await openDatabase(await databases.empty(member));
+  await store.sql`create table if not exists effects (leg_id text)`;
   const node = { store, received: [], ...sessionsOf(member, store) };
   await start(node);
   return node;
 }
 
-function sessionsOf(
-  member: MemberId,
-  store: OpenDatabase,
-): Pick<Node, 'sessions' | 'metrics'> {
+function sessionsOf(member: MemberId, store: OpenDatabase): Pick<Node, 'sessions' | 'metrics'> {
   const metrics = new Registry();
   const sessions = createOrderSessions(
     { self: member, tickMs: 10, resendAfterMs: 150 },
@@ -116,7 +113,8 @@ async function refusals(node: Node): Promise<Record<string, number>> {
   );
 }
 
-const ids = (count: number): string[] => Array.from({ length: count }, (_, index) => `leg-${index}`);
+const ids = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `leg-${index}`);
 
 describe('order sessions', () => {
   it('bring messages across in order, and remove them from the outbox once they are recorded', async () => {
@@ -156,7 +154,8 @@ describe('order sessions', () => {
   it('find what was committed and never flushed', async () => {
     network.connect('alpha', 'beta');
     await alpha.store.db.transaction((tx) =>
-      alpha.sessions.send(tx, 'beta', { kind: 'leg-cancel', legId: 'leg-a' }));
+      alpha.sessions.send(tx, 'beta', { kind: 'leg-cancel', legId: 'leg-a' }),
+    );
     await until(() => beta.received.length === 1);
   });
 
@@ -215,6 +214,16 @@ describe('order sessions', () => {
     await send(alpha, 'beta', ['leg-b']);
     await until(() => beta.received.includes('leg-b'));
     expect(await effects(beta)).toEqual(['leg-a', 'leg-b']);
+  });
+
+  it('apply nothing that the store says was applied, whatever the process remembers', async () => {
+    network.connect('alpha', 'beta');
+    await send(alpha, 'beta', ['leg-a']);
+    await until(() => beta.received.length === 1);
+    await beta.store.sql`update session_inbox set received = 2`;
+    await send(alpha, 'beta', ['leg-b']);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await effects(beta)).toEqual(['leg-a']);
   });
 
   it('go on over a cut link where they were', async () => {

@@ -61,7 +61,13 @@ const done = (
   number: number,
   quantity: number,
   state: 'filled' | 'canceled' | 'expired' = 'canceled',
-): OrderEvent => ({ kind: 'leg-done', legId: `leg${number}`, state, filled: quantity, reason: 'done' });
+): OrderEvent => ({
+  kind: 'leg-done',
+  legId: `leg${number}`,
+  state,
+  filled: quantity,
+  reason: 'done',
+});
 const silent = (number: number): OrderEvent => ({
   kind: 'leg-silent',
   legId: `leg${number}`,
@@ -107,30 +113,135 @@ describe('an order', () => {
     ['is partially filled by a fill', {}, [two, filled(1, 30)], 'partially-filled', 30],
     ['is filled when its legs are', {}, [two, filled(1, 60), filled(2, 40)], 'filled', 100],
     ['is filled by fills in any order', {}, [two, filled(2, 40), filled(1, 60)], 'filled', 100],
-    ['counts a fill without an acceptance', {}, [two, filled(1, 10), accepted(1)], 'partially-filled', 10],
-    ['counts fills that come after the last word', {}, [two, done(1, 60, 'filled'), done(2, 40, 'filled'), filled(1, 60), filled(2, 40)], 'filled', 100],
+    [
+      'counts a fill without an acceptance',
+      {},
+      [two, filled(1, 10), accepted(1)],
+      'partially-filled',
+      10,
+    ],
+    [
+      'counts fills that come after the last word',
+      {},
+      [two, done(1, 60, 'filled'), done(2, 40, 'filled'), filled(1, 60), filled(2, 40)],
+      'filled',
+      100,
+    ],
     ['is not over while a told fill is missing', ioc, [two, done(1, 0), done(2, 10)], 'new', 0],
-    ['ends canceled when immediate legs are short', ioc, [two, filled(1, 60), done(2, 0)], 'canceled', 60],
+    [
+      'ends canceled when immediate legs are short',
+      ioc,
+      [two, filled(1, 60), done(2, 0)],
+      'canceled',
+      60,
+    ],
     ['ends rejected when every leg is', ioc, [two, rejected(1), rejected(2)], 'rejected', 0],
-    ['ends canceled when a leg was rejected and one filled', ioc, [two, rejected(1), filled(2, 40)], 'canceled', 40],
+    [
+      'ends canceled when a leg was rejected and one filled',
+      ioc,
+      [two, rejected(1), filled(2, 40)],
+      'canceled',
+      40,
+    ],
     ['is unknown when its only open leg is', {}, [two, filled(1, 60), silent(2)], 'unknown', 60],
     ['is not unknown while another leg works', {}, [two, accepted(1), silent(2)], 'new', 0],
-    ['is unknown, then filled by the late answer', {}, [sent(leg(1, 100)), silent(1), filled(1, 100)], 'filled', 100],
-    ['is known again when the venue accepts late', {}, [sent(leg(1, 100)), silent(1), accepted(1)], 'new', 0],
-    ['is known again by a status', {}, [sent(leg(1, 100)), silent(1), status(1, 'new', 0)], 'new', 0],
-    ['ends by the status of an unknown leg', ioc, [sent(leg(1, 100)), silent(1), status(1, 'canceled', 0)], 'canceled', 0],
-    ['waits for the fills that a status counts', ioc, [sent(leg(1, 100)), silent(1), status(1, 'canceled', 30)], 'new', 0],
-    ['ends with the fills that a status counted', ioc, [sent(leg(1, 100)), silent(1), status(1, 'canceled', 30), filled(1, 30)], 'canceled', 30],
-    ['ends when the venue never had its leg', ioc, [sent(leg(1, 100)), silent(1), status(1, 'unknown-order', 0)], 'rejected', 0],
+    [
+      'is unknown, then filled by the late answer',
+      {},
+      [sent(leg(1, 100)), silent(1), filled(1, 100)],
+      'filled',
+      100,
+    ],
+    [
+      'is known again when the venue accepts late',
+      {},
+      [sent(leg(1, 100)), silent(1), accepted(1)],
+      'new',
+      0,
+    ],
+    [
+      'is known again by a status',
+      {},
+      [sent(leg(1, 100)), silent(1), status(1, 'new', 0)],
+      'new',
+      0,
+    ],
+    [
+      'ends by the status of an unknown leg',
+      ioc,
+      [sent(leg(1, 100)), silent(1), status(1, 'canceled', 0)],
+      'canceled',
+      0,
+    ],
+    [
+      'waits for the fills that a status counts',
+      ioc,
+      [sent(leg(1, 100)), silent(1), status(1, 'canceled', 30)],
+      'new',
+      0,
+    ],
+    [
+      'ends with the fills that a status counted',
+      ioc,
+      [sent(leg(1, 100)), silent(1), status(1, 'canceled', 30), filled(1, 30)],
+      'canceled',
+      30,
+    ],
+    [
+      'ends when the venue never had its leg',
+      ioc,
+      [sent(leg(1, 100)), silent(1), status(1, 'unknown-order', 0)],
+      'rejected',
+      0,
+    ],
     ['is pending cancel while legs are open', {}, [two, cancel], 'pending-cancel', 0],
     ['is canceled when its legs are', {}, [two, cancel, done(1, 0), done(2, 0)], 'canceled', 0],
-    ['is filled when the cancel loses to the fill', {}, [two, cancel, filled(1, 60), filled(2, 40)], 'filled', 100],
-    ['keeps what filled before the cancel won', {}, [two, cancel, filled(1, 20), done(1, 20), done(2, 0)], 'canceled', 20],
-    ['goes on when the venue refuses the cancel', {}, [sent(rest), accepted(3), cancel, { kind: 'leg-cancel-rejected', legId: 'leg3', rejection: { code: 'TOO_LATE', message: '' } }], 'new', 0],
+    [
+      'is filled when the cancel loses to the fill',
+      {},
+      [two, cancel, filled(1, 60), filled(2, 40)],
+      'filled',
+      100,
+    ],
+    [
+      'keeps what filled before the cancel won',
+      {},
+      [two, cancel, filled(1, 20), done(1, 20), done(2, 0)],
+      'canceled',
+      20,
+    ],
+    [
+      'goes on when the venue refuses the cancel',
+      {},
+      [
+        sent(rest),
+        accepted(3),
+        cancel,
+        {
+          kind: 'leg-cancel-rejected',
+          legId: 'leg3',
+          rejection: { code: 'TOO_LATE', message: '' },
+        },
+      ],
+      'new',
+      0,
+    ],
     ['stays new while its rest waits', { quantity: 40 }, [sent(rest), accepted(3)], 'new', 0],
-    ['expires with its rest', { quantity: 40 }, [sent(rest), accepted(3), done(3, 0, 'expired')], 'expired', 0],
+    [
+      'expires with its rest',
+      { quantity: 40 },
+      [sent(rest), accepted(3), done(3, 0, 'expired')],
+      'expired',
+      0,
+    ],
     ['is rejected with its only leg', { quantity: 40 }, [sent(rest), rejected(3)], 'rejected', 0],
-    ['ends as decided when nothing is sent', { type: 'market' }, [{ kind: 'ended', status: 'canceled', reason: 'NO_LIQUIDITY' }], 'canceled', 0],
+    [
+      'ends as decided when nothing is sent',
+      { type: 'market' },
+      [{ kind: 'ended', status: 'canceled', reason: 'NO_LIQUIDITY' }],
+      'canceled',
+      0,
+    ],
   ];
 
   it.each(lives)('%s', (_what, start, events, expected, quantity) => {
@@ -154,7 +265,11 @@ describe('an order', () => {
   const ignored: [string, OrderEvent[], string][] = [
     ['the same execution again', [two, filled(1, 30), filled(1, 30)], 'DUPLICATE'],
     ['a leg it does not have', [two, filled(7, 30)], 'LEG_UNKNOWN'],
-    ['an execution of another venue', [two, { ...filled(1, 30), venue: 'beta' } as OrderEvent], 'LEG_UNKNOWN'],
+    [
+      'an execution of another venue',
+      [two, { ...filled(1, 30), venue: 'beta' } as OrderEvent],
+      'LEG_UNKNOWN',
+    ],
     ['more than the leg', [two, filled(1, 70)], 'LEG_OVERFILLED'],
     ['more than the last word counted', [two, done(1, 20), filled(1, 30)], 'LEG_OVERFILLED'],
     ['a price worse than the limit', [two, filled(1, 30, 'e1', 21)], 'PRICE_WORSE_THAN_LIMIT'],
@@ -207,7 +322,9 @@ describe('an order', () => {
       after(order(), events).effects.filter(({ kind }) => kind === 'close-group').length;
     expect(closes([two, filled(1, 60)])).toBe(0);
     expect(closes([two, filled(1, 60), done(2, 0)])).toBe(1);
-    expect(closes([two, filled(1, 60), done(2, 0), sent(rest), filled(3, 10, 'e3')].slice(0, 4))).toBe(1);
+    expect(
+      closes([two, filled(1, 60), done(2, 0), sent(rest), filled(3, 10, 'e3')].slice(0, 4)),
+    ).toBe(1);
   });
 
   it('never has quantity at risk twice', () => {

@@ -19,41 +19,62 @@ type Of<Kind extends SettlementMessage['kind']> = Extract<SettlementMessage, { k
 
 const defaultMaxSettleWithinS = 86_400;
 
-/** The conversation in which two venues come to sign the same batch. */
-export interface Affirmations {
-  onMessage(tx: Transaction, from: MemberId, body: SettlementMessage): Promise<void>;
-}
+/** What affirming is given. */
+export type AffirmationNeeds = Pick<
+  SettlementNeeds,
+  'signer' | 'directory' | 'send' | 'logger' | 'nowMs'
+> & {
+  readonly records: BatchRecords;
+};
 
-export function createAffirmations(
-  options: SettlementOptions,
-  needs: Pick<SettlementNeeds, 'signer' | 'directory' | 'send' | 'logger' | 'nowMs'> & {
-    readonly records: BatchRecords;
-  },
-): Affirmations {
-  const domain = { chainId: options.chainId, settlement: options.settlement };
+/** The conversation in which two venues come to sign the same batch. */
+export class Affirmations {
+  readonly #options: SettlementOptions;
+  readonly #needs: AffirmationNeeds;
+
+  constructor(options: SettlementOptions, needs: AffirmationNeeds) {
+    this.#options = options;
+    this.#needs = needs;
+  }
+
+  onMessage(tx: Transaction, from: MemberId, body: SettlementMessage): Promise<void> {
+    switch (body.kind) {
+      case 'settlement-request':
+        return this.#onRequest(tx, from, body);
+      case 'settlement-affirmed':
+        return this.#onAffirmed(tx, from, body);
+      case 'settlement-refused':
+        return this.#onRefused(tx, from, body);
+    }
+  }
+
+  get #domain() {
+    const { chainId, settlement } = this.#options;
+    return { chainId, settlement };
+  }
 
   /** Executing venue: sign what our own record confirms. */
-  async function onRequest(tx: Transaction, from: MemberId, request: Of<'settlement-request'>) {
+  async #onRequest(tx: Transaction, from: MemberId, request: Of<'settlement-request'>) {
     const batchId = lower(request.batchId);
     const known = await lockBatch(tx, batchId);
     // Asked again, as after a crash: the same answer. A request that differs falls to the checks.
     if (known?.role === 'executing' && isSameRequest(known, from, request)) {
       const given = known.signatures[0];
-      if (given) return affirm(tx, from, batchId, given);
+      if (given) return this.#affirm(tx, from, batchId, given);
     }
     const refusal =
       malformed(request) ??
       (known === undefined
-        ? await judge(tx, from, request)
+        ? await this.#judge(tx, from, request)
         : refuse(
             'BATCH_ID_TAKEN',
-            `${options.venue} knows another batch of this id.`,
+            `${this.#options.venue} knows another batch of this id.`,
             'Compose it anew.',
           ));
     if (refusal) {
       const { code, message } = refusal;
-      needs.logger.warn({ batchId, from, code }, 'settlement request refused');
-      return needs.send(tx, from, {
+      this.#needs.logger.warn({ batchId, from, code }, 'settlement request refused');
+      return this.#needs.send(tx, from, {
         kind: 'settlement-refused',
         batchId,
         code,
@@ -62,8 +83,8 @@ export function createAffirmations(
     }
     const legs = request.legs.map(legFromMessage);
     const groupsHash = lower(request.groupsHash);
-    const batch = { domain, batchId, venue: options.venue, legs, groupsHash };
-    const signature = await signVenueBatch(needs.signer, batch);
+    const batch = { domain: this.#domain, batchId, venue: this.#options.venue, legs, groupsHash };
+    const signature = await signVenueBatch(this.#needs.signer, batch);
     await tx.insert(settlementBatches).values({
       id: batchId,
       role: 'executing',
@@ -74,61 +95,60 @@ export function createAffirmations(
       signatures: [signature],
       state: 'instructed',
       earlierHashes: [],
-      createdAtMs: needs.nowMs(),
+      createdAtMs: this.#needs.nowMs(),
     });
-    await takeLegs(tx, batchId, request);
-    await needs.records.apply(tx, batchId, { kind: 'affirmed' });
-    await affirm(tx, from, batchId, signature);
-    needs.logger.info({ batchId, from, legs: legs.length }, 'settlement affirmed');
+    await this.#takeLegs(tx, batchId, request);
+    await this.#needs.records.apply(tx, batchId, { kind: 'affirmed' });
+    await this.#affirm(tx, from, batchId, signature);
+    this.#needs.logger.info({ batchId, from, legs: legs.length }, 'settlement affirmed');
   }
 
-  async function affirm(
+  async #affirm(
     tx: Transaction,
     to: MemberId,
     batchId: `0x${string}`,
     given: { readonly signer: `0x${string}`; readonly signature: `0x${string}` },
   ) {
     const { signer, signature } = given;
-    await needs.send(tx, to, { kind: 'settlement-affirmed', batchId, signer, signature });
+    await this.#needs.send(tx, to, { kind: 'settlement-affirmed', batchId, signer, signature });
   }
 
-  async function judge(
+  async #judge(
     tx: Transaction,
     from: MemberId,
     request: Of<'settlement-request'>,
   ): Promise<Refusal | undefined> {
     const numbers = request.legs.map((leg) => leg.tradeNumber);
-    const trades = await ownTrades(tx, numbers);
+    const trades = await this.#ownTrades(tx, numbers);
     return checkSettlementRequest(
       { batchId: lower(request.batchId), legs: request.legs.map(legFromMessage) },
       {
-        venue: options.venue,
+        venue: this.#options.venue,
         from,
-        directory: needs.directory.current(),
-        nowS: Math.floor(needs.nowMs() / 1_000),
-        maxSettleWithinS: options.maxSettleWithinS ?? defaultMaxSettleWithinS,
+        directory: this.#needs.directory.current(),
+        nowS: Math.floor(this.#needs.nowMs() / 1_000),
+        maxSettleWithinS: this.#options.maxSettleWithinS ?? defaultMaxSettleWithinS,
         trades: new Map(trades.map((trade) => [trade.tradeNumber, trade])),
-        settlements: await lockLegs(tx, options.venue, numbers),
+        settlements: await lockLegs(tx, this.#options.venue, numbers),
       },
     );
   }
 
-  function ownTrades(tx: Transaction, numbers: readonly number[]) {
+  #ownTrades(tx: Transaction, numbers: readonly number[]) {
     return tx
       .select()
       .from(executions)
       .where(
-        and(eq(executions.venue, options.venue), inArray(executions.tradeNumber, [...numbers])),
+        and(
+          eq(executions.venue, this.#options.venue),
+          inArray(executions.tradeNumber, [...numbers]),
+        ),
       );
   }
 
   /** Puts the batch's trades on this node's books, whether or not an order of ours is part of them. */
-  async function takeLegs(
-    tx: Transaction,
-    batchId: `0x${string}`,
-    request: Of<'settlement-request'>,
-  ) {
-    const trades = await ownTrades(
+  async #takeLegs(tx: Transaction, batchId: `0x${string}`, request: Of<'settlement-request'>) {
+    const trades = await this.#ownTrades(
       tx,
       request.legs.map((leg) => leg.tradeNumber),
     );
@@ -153,7 +173,7 @@ export function createAffirmations(
           buyer: leg.buyer,
           tokenQuantity: leg.quantity,
           cashAmount: leg.amount,
-          recordedAtMs: needs.nowMs(),
+          recordedAtMs: this.#needs.nowMs(),
           ...renewed,
         })
         .onConflictDoUpdate({
@@ -164,12 +184,12 @@ export function createAffirmations(
   }
 
   /** Home venue: one more signature; with the last one the batch can go out. */
-  async function onAffirmed(tx: Transaction, from: MemberId, answer: Of<'settlement-affirmed'>) {
-    const batch = await homeBatch(tx, from, answer.batchId);
+  async #onAffirmed(tx: Transaction, from: MemberId, answer: Of<'settlement-affirmed'>) {
+    const batch = await this.#homeBatch(tx, from, answer.batchId);
     if (!batch || batch.signatures.some(({ venue }) => venue === from)) return;
-    if (!(await isValidAffirmation(batch, from, answer))) {
-      needs.logger.error({ batchId: batch.id, from }, 'settlement signature is not valid');
-      await needs.records.apply(tx, batch.id, {
+    if (!(await this.#isValidAffirmation(batch, from, answer))) {
+      this.#needs.logger.error({ batchId: batch.id, from }, 'settlement signature is not valid');
+      await this.#needs.records.apply(tx, batch.id, {
         kind: 'failed',
         code: 'AFFIRMATION_INVALID',
         reason: `The signature of ${from} is not one of its current signers’ over this batch.`,
@@ -185,24 +205,26 @@ export function createAffirmations(
     const wanted = venuesOfBatch([batch.legs.map(legFromMessage)]);
     const signed = new Set(signatures.map(({ venue }) => venue));
     if (wanted.every((venue) => signed.has(venue))) {
-      await needs.records.apply(tx, batch.id, { kind: 'affirmed' });
+      await this.#needs.records.apply(tx, batch.id, { kind: 'affirmed' });
     }
   }
 
   /** Only accounts with a key: a contract's signature (ERC-1271) would have to be asked on chain. */
-  async function isValidAffirmation(
-    batch: BatchRow,
-    from: MemberId,
-    answer: Of<'settlement-affirmed'>,
-  ) {
-    const nowS = Math.floor(needs.nowMs() / 1_000);
-    const signers = needs.directory.current().members.get(from)?.signers ?? [];
+  async #isValidAffirmation(batch: BatchRow, from: MemberId, answer: Of<'settlement-affirmed'>) {
+    const nowS = Math.floor(this.#needs.nowMs() / 1_000);
+    const signers = this.#needs.directory.current().members.get(from)?.signers ?? [];
     const isCurrent = signers.some(
       (entry) => lower(entry.address) === lower(answer.signer) && isWithin(entry, nowS),
     );
     if (!isCurrent) return false;
     const legs = batch.legs.map(legFromMessage);
-    const signed = { domain, batchId: batch.id, venue: from, legs, groupsHash: batch.groupsHash };
+    const signed = {
+      domain: this.#domain,
+      batchId: batch.id,
+      venue: from,
+      legs,
+      groupsHash: batch.groupsHash,
+    };
     try {
       return (
         lower(await recoverVenueBatchSigner(signed, answer.signature)) === lower(answer.signer)
@@ -213,14 +235,14 @@ export function createAffirmations(
     }
   }
 
-  async function onRefused(tx: Transaction, from: MemberId, answer: Of<'settlement-refused'>) {
-    const batch = await homeBatch(tx, from, answer.batchId);
+  async #onRefused(tx: Transaction, from: MemberId, answer: Of<'settlement-refused'>) {
+    const batch = await this.#homeBatch(tx, from, answer.batchId);
     if (!batch) return;
-    needs.logger.warn(
+    this.#needs.logger.warn(
       { batchId: batch.id, from, code: answer.code },
       'settlement refused by venue',
     );
-    await needs.records.apply(tx, batch.id, {
+    await this.#needs.records.apply(tx, batch.id, {
       kind: 'failed',
       code: answer.code,
       reason: `${from} did not sign: ${answer.message}`,
@@ -228,26 +250,14 @@ export function createAffirmations(
   }
 
   /** The batch an answer is about, where it still waits for this venue's answer. */
-  async function homeBatch(tx: Transaction, from: MemberId, batchId: `0x${string}`) {
+  async #homeBatch(tx: Transaction, from: MemberId, batchId: `0x${string}`) {
     const batch = await lockBatch(tx, lower(batchId));
     const isAsked =
       batch?.role === 'home' && legsOfVenue(batch.legs.map(legFromMessage), from).length > 0;
-    if (!isAsked) needs.logger.warn({ batchId, from }, 'settlement answer to no question of ours');
+    if (!isAsked)
+      this.#needs.logger.warn({ batchId, from }, 'settlement answer to no question of ours');
     return isAsked && batch.state === 'instructed' ? batch : undefined;
   }
-
-  return {
-    onMessage: (tx, from, body) => {
-      switch (body.kind) {
-        case 'settlement-request':
-          return onRequest(tx, from, body);
-        case 'settlement-affirmed':
-          return onAffirmed(tx, from, body);
-        case 'settlement-refused':
-          return onRefused(tx, from, body);
-      }
-    },
-  };
 }
 
 /** Words of another length would be a fault of ours when signing; here they are the asker's. */

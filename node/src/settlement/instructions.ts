@@ -23,30 +23,36 @@ export interface Instruction {
   readonly execution: Execution;
 }
 
-export interface Instructions {
-  instruct(tx: Transaction, instruction: Instruction): Promise<void>;
-  closeGroup(orderId: string): Promise<void>;
-}
-
 const defaultSettleWithinS = 3_600;
 
+/** What composing batches is given. */
+export type InstructionNeeds = Pick<
+  SettlementNeeds,
+  'db' | 'signer' | 'directory' | 'send' | 'logger' | 'nowMs'
+> & {
+  readonly records: BatchRecords;
+};
+
 /** The home venue's side: what is to be settled, and with what. */
-export function createInstructions(
-  options: SettlementOptions,
-  needs: Pick<SettlementNeeds, 'db' | 'signer' | 'directory' | 'send' | 'logger' | 'nowMs'> & {
-    readonly records: BatchRecords;
-  },
-): Instructions {
-  async function instruct(tx: Transaction, instruction: Instruction): Promise<void> {
+export class Instructions {
+  readonly #options: SettlementOptions;
+  readonly #needs: InstructionNeeds;
+
+  constructor(options: SettlementOptions, needs: InstructionNeeds) {
+    this.#options = options;
+    this.#needs = needs;
+  }
+
+  async instruct(tx: Transaction, instruction: Instruction): Promise<void> {
     const { execution, orderId, legId } = instruction;
     const { venue, tradeNumber } = execution;
-    invariant(execution.homeVenue === options.venue, 'The home venue instructs.', {
+    invariant(execution.homeVenue === this.#options.venue, 'The home venue instructs.', {
       venue,
       tradeNumber,
     });
     const inserted = await tx
       .insert(settlementLegs)
-      .values({ ...legOf(execution), orderId, legId })
+      .values({ ...this.#legOf(execution), orderId, legId })
       .onConflictDoNothing()
       .returning({ tradeNumber: settlementLegs.tradeNumber });
     if (inserted.length > 0) return;
@@ -56,8 +62,8 @@ export function createInstructions(
     invariant(isSame, 'A trade is instructed once, on one set of terms.', { venue, tradeNumber });
   }
 
-  function legOf(execution: Execution) {
-    const terms = tradeTerms(execution, needs.directory.current());
+  #legOf(execution: Execution) {
+    const terms = tradeTerms(execution, this.#needs.directory.current());
     const { venue, tradeNumber, executionId, homeVenue, instrument, price, quantity } = execution;
     const trade = {
       ...{
@@ -71,11 +77,11 @@ export function createInstructions(
       },
       seller: lower(execution.seller),
       buyer: lower(execution.buyer),
-      recordedAtMs: needs.nowMs(),
+      recordedAtMs: this.#needs.nowMs(),
     };
     if (!isRefusal(terms)) return { ...trade, ...terms, state: 'instructed' as const };
     // The trade happened, and stays on record; what cannot move is said here, not thrown.
-    needs.logger.error({ venue, tradeNumber, code: terms.code }, 'trade cannot be settled');
+    this.#needs.logger.error({ venue, tradeNumber, code: terms.code }, 'trade cannot be settled');
     return {
       ...trade,
       token: instrumentParts(instrument)?.token ?? zeroAddress,
@@ -88,15 +94,15 @@ export function createInstructions(
     };
   }
 
-  async function closeGroup(orderId: string): Promise<void> {
-    await needs.db.transaction(async (tx) => {
+  async closeGroup(orderId: string): Promise<void> {
+    await this.#needs.db.transaction(async (tx) => {
       const rows = await tx
         .select()
         .from(settlementLegs)
         .where(
           and(
             eq(settlementLegs.orderId, orderId),
-            eq(settlementLegs.homeVenue, options.venue),
+            eq(settlementLegs.homeVenue, this.#options.venue),
             eq(settlementLegs.state, 'instructed'),
             isNull(settlementLegs.batchId),
           ),
@@ -105,38 +111,38 @@ export function createInstructions(
         .for('update');
       if (rows.length > maxLegsPerBatch) {
         const fields = { orderId, legs: rows.length, limit: maxLegsPerBatch };
-        needs.logger.warn(fields, 'order has more trades than one transaction settles');
+        this.#needs.logger.warn(fields, 'order has more trades than one transaction settles');
       }
       for (let first = 0; first < rows.length; first += maxLegsPerBatch) {
-        await compose(tx, orderId, rows.slice(first, first + maxLegsPerBatch));
+        await this.#compose(tx, orderId, rows.slice(first, first + maxLegsPerBatch));
       }
     });
   }
 
   /** Makes one batch of the legs, signs it for this venue, and asks the others to sign. */
-  async function compose(tx: Transaction, orderId: string, rows: readonly LegRow[]): Promise<void> {
+  async #compose(tx: Transaction, orderId: string, rows: readonly LegRow[]): Promise<void> {
     const [groups] = await tx
       .select({ count: count() })
       .from(settlementBatches)
       .where(eq(settlementBatches.orderId, orderId));
     const groupNumber = (groups?.count ?? 0) + 1;
-    const batchId = batchIdOf(options.venue, orderId, groupNumber);
-    const createdAtMs = needs.nowMs();
+    const batchId = batchIdOf(this.#options.venue, orderId, groupNumber);
+    const createdAtMs = this.#needs.nowMs();
     const deadline =
-      Math.floor(createdAtMs / 1_000) + (options.settleWithinS ?? defaultSettleWithinS);
+      Math.floor(createdAtMs / 1_000) + (this.#options.settleWithinS ?? defaultSettleWithinS);
     const legs = rows.map((row): SettlementLeg => contractLeg(row, deadline));
     const hash = groupsHash([legs]);
-    const own = await signVenueBatch(needs.signer, {
-      domain: { chainId: options.chainId, settlement: options.settlement },
+    const own = await signVenueBatch(this.#needs.signer, {
+      domain: { chainId: this.#options.chainId, settlement: this.#options.settlement },
       batchId,
-      venue: options.venue,
+      venue: this.#options.venue,
       legs,
       groupsHash: hash,
     });
     await tx.insert(settlementBatches).values({
       id: batchId,
       role: 'home',
-      homeVenue: options.venue,
+      homeVenue: this.#options.venue,
       orderId,
       groupNumber,
       legs: legs.map(legToMessage),
@@ -152,23 +158,21 @@ export function createInstructions(
         .update(settlementLegs)
         .set({ batchId })
         .where(isLeg(tradeOf(row)));
-    const others = venuesOfBatch([legs]).filter((venue) => venue !== options.venue);
+    const others = venuesOfBatch([legs]).filter((venue) => venue !== this.#options.venue);
     for (const venue of others) {
-      await needs.send(tx, venue, {
+      await this.#needs.send(tx, venue, {
         kind: 'settlement-request',
         batchId,
         groupsHash: hash,
         legs: legsOfVenue(legs, venue).map(legToMessage),
       });
     }
-    if (others.length === 0) await needs.records.apply(tx, batchId, { kind: 'affirmed' });
-    needs.logger.info(
+    if (others.length === 0) await this.#needs.records.apply(tx, batchId, { kind: 'affirmed' });
+    this.#needs.logger.info(
       { batchId, orderId, legs: legs.length, asked: others },
       'settlement batch composed',
     );
   }
-
-  return { instruct, closeGroup };
 }
 
 function contractLeg(row: LegRow, deadline: number): SettlementLeg {

@@ -5,6 +5,7 @@ import { startSampleApi } from './sample-api.ts';
 const [, , venue = '', jwks = '', issuer = '', audience = ''] = process.argv;
 const api = await startSampleApi(venue, { jwks, issuer, audience });
 process.stdout.write(`${JSON.stringify({ ready: true, http: api.url })}\n`);
+process.stdin.on('end', () => process.exit(0)).resume();
 process.once('SIGTERM', () => {
   void api.stop().then(() => process.exit(0));
 });

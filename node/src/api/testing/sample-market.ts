@@ -36,7 +36,7 @@ function member(id: MemberId, kind: Member['kind'], status: Member['status'] = '
   return { id, kind, status, nodeKeys: [], signers: [] };
 }
 
-/** Three venues, two brokers, an issuer; one broker is suspended. */
+/** Three venues, two brokers, an issuer. */
 export const SAMPLE_DIRECTORY: Directory = {
   blockNumber: 42n,
   members: new Map(
@@ -46,7 +46,6 @@ export const SAMPLE_DIRECTORY: Directory = {
       member('beta', 'venue'),
       member('broker', 'broker'),
       member('other', 'broker'),
-      member('barred', 'broker', 'suspended'),
       member('acme', 'issuer'),
     ].map((one) => [one.id, one]),
   ),
@@ -54,7 +53,13 @@ export const SAMPLE_DIRECTORY: Directory = {
   listings: [
     { instrument: ACME.id, venue: 'beta', status: 'listed', exemption: 'reg-d-506c', evidenceHash },
     { instrument: ACME.id, venue: 'alpha', status: 'listed', exemption: 'reg-s', evidenceHash },
-    { instrument: BOND.id, venue: 'alpha', status: 'halted', exemption: 'registered', evidenceHash },
+    {
+      instrument: BOND.id,
+      venue: 'alpha',
+      status: 'halted',
+      exemption: 'registered',
+      evidenceHash,
+    },
   ],
 };
 
@@ -151,7 +156,13 @@ export function createSampleMarket(): SampleMarket {
   return {
     book: (instrument) => ({ ...book, instrument }),
     feeds: () => [
-      { venue: 'alpha', state: 'live', sinceMs: 1_700_000_000_000, epoch: 1, lastSequence: 2 ** 33 },
+      {
+        venue: 'alpha',
+        state: 'live',
+        sinceMs: 1_700_000_000_000,
+        epoch: 1,
+        lastSequence: 2 ** 33,
+      },
       { venue: 'beta', state: 'degraded', sinceMs: 1_700_000_000_000, epoch: 1, lastSequence: 7 },
     ],
     lastTrade: (instrument) =>

@@ -47,7 +47,8 @@ export function createSampleOrders(venue: string): SampleOrders {
     },
     order: async (caller, by) =>
       own(caller.member).find(
-        (one) => one.id === by.id || (by.id === undefined && one.clientOrderId === by.clientOrderId),
+        (one) =>
+          one.id === by.id || (by.id === undefined && one.clientOrderId === by.clientOrderId),
       ),
     async orders(caller, { first, after }) {
       const newestFirst = own(caller.member).reverse();

@@ -1,8 +1,8 @@
 import {
   type BookEntry,
+  type Entry,
   encodeFrame,
   encodeSigned,
-  type Entry,
   type Frame,
   type InstrumentId,
   type NodeKey,

@@ -3,7 +3,7 @@ import type { DirectorySource, OrderRequest, VenueId } from '@stoa/schema';
 import { Registry } from 'prom-client';
 import { type OpenDatabase, openDatabase } from '../../store/database.ts';
 import { createOrderService, type OrderService, type OrderServiceNeeds } from '../order-service.ts';
-import { createOrderSessions } from '../order-session.ts';
+import { createOrderSessions, type OrderSessions } from '../order-session.ts';
 import type { Caller, OrderView } from '../order-view.ts';
 import type { LinkNetwork } from './link-network.ts';
 import type { TestMarket } from './test-market.ts';
@@ -14,7 +14,6 @@ export interface TestNodeOptions {
   readonly network: LinkNetwork;
   readonly market: TestMarket;
   readonly directory: DirectorySource;
-  readonly legDeadlineMs?: number;
   readonly checkOrder?: OrderServiceNeeds['checkOrder'];
 }
 
@@ -32,8 +31,11 @@ export class TestNode {
   readonly closed: string[] = [];
   /** Throws within the next transaction in which settlement is instructed, as a crash there would. */
   crashAtInstruct = false;
+  /** Counts from the next start. */
+  legDeadlineMs = 400;
   orders!: OrderService;
   metrics!: Registry;
+  sessions!: OrderSessions;
   readonly #options: TestNodeOptions;
 
   private constructor(options: TestNodeOptions, store: OpenDatabase) {
@@ -49,7 +51,7 @@ export class TestNode {
   ): Promise<TestNode> {
     const store = await openDatabase(url);
     // Settlement, as far as orders see it: an instruction a trade, twice is an error.
-    await store.sql`create table instructions (venue text, trade_number int, order_id text,
+    await store.sql`create table if not exists instructions (venue text, trade_number int, order_id text,
       primary key (venue, trade_number))`;
     const node = new TestNode(options, store);
     await node.start(adapter);
@@ -58,7 +60,7 @@ export class TestNode {
 
   /** Starts with nothing but the store, as after a crash. */
   async start(adapter: VenueAdapter): Promise<void> {
-    const { venue, network, market, directory, legDeadlineMs = 400 } = this.#options;
+    const { venue, network, market, directory } = this.#options;
     this.metrics = new Registry();
     const common = {
       database: this.store.db,
@@ -67,16 +69,16 @@ export class TestNode {
       metrics: this.metrics,
       nowMs: Date.now,
     };
-    const sessions = createOrderSessions(
+    this.sessions = createOrderSessions(
       { self: venue, tickMs: 10, resendAfterMs: 150 },
       { ...common, links: network.links(venue), nodeKey: keyOf(venue) },
     );
     this.orders = createOrderService(
-      { venue, legDeadlineMs, tickMs: 20 },
+      { venue, legDeadlineMs: this.legDeadlineMs, tickMs: 20 },
       {
         ...common,
         adapter,
-        sessions,
+        sessions: this.sessions,
         market,
         settlement: {
           instruct: async (tx, { orderId, execution }) => {
