@@ -104,6 +104,30 @@ describe('the embedded venue', () => {
     expect(flow.cancel(7)).toBe(false);
   });
 
+  it('settles as one trade what an order takes of the flow at a price, and prints each', async () => {
+    const sink = new RecordingSink();
+    const venue = await started(sink);
+    const flow = venue.flowTarget(FINE.id);
+    for (const [orderId, price] of [
+      [1, 1_000_000],
+      [2, 1_000_000],
+      [3, 1_000_100],
+      [4, 1_000_100],
+    ] as const) {
+      flow.submit({ orderId, side: 'sell', price, size: 10 });
+    }
+    await venue.submit({ kind: 'new', order: order('anna', 'buy', 35, 10_001) });
+    expect(await sink.done('anna')).toMatchObject({ state: 'filled', filled: 35 });
+    expect(sink.of('executed').map(({ execution }) => execution)).toMatchObject([
+      { tradeNumber: 1, price: 10_000, quantity: 20 },
+      { tradeNumber: 2, price: 10_001, quantity: 15 },
+    ]);
+    const prints = sink.of('print');
+    expect(prints.map(({ quantity }) => quantity)).toEqual([10, 10, 10, 5]);
+    expect(new Set(prints.map(({ executionId }) => executionId)).size).toBe(4);
+    expect(sink.of('executed')[1]?.execution.executionId).toBe(prints[2]?.executionId);
+  });
+
   it('refuses recorded prices and sizes that the instrument cannot express', async () => {
     const sink = new RecordingSink();
     const venue = await started(sink);

@@ -163,8 +163,8 @@ export class VenueBook {
   }
 
   #tell(events: readonly EngineEvent[]): void {
-    for (const event of events) {
-      if (event.kind === 'trade') this.#trade(event);
+    for (const event of joinFlowTrades(events)) {
+      if (event.kind === 'trades') this.#trade(event.trades);
       else if (event.kind !== 'rejected' && event.kind !== 'reduced') this.#tellMember(event);
     }
     if (events.some(({ kind }) => kind !== 'rejected')) this.#needs.bookChanged(this);
@@ -184,10 +184,13 @@ export class VenueBook {
     }
   }
 
-  #trade(trade: EngineTrade): void {
-    const { price, quantity } = trade;
-    const executionId = this.#needs.nextExecutionId();
+  /** One trade, or several with the recorded flow: one execution, and a print for each of them. */
+  #trade(trades: readonly [EngineTrade, ...EngineTrade[]]): void {
     const executedAtMs = this.#needs.nowMs();
+    const prints = trades.map((one) => ({ ...one, executionId: this.#needs.nextExecutionId() }));
+    const [trade] = trades;
+    const { price } = trade;
+    const quantity = trades.reduce((sum, one) => sum + one.quantity, 0);
     const maker = this.#memberOf(trade.maker);
     const taker = this.#memberOf(trade.taker);
     const side = (wanted: Side): MemberOrder | undefined =>
@@ -198,7 +201,7 @@ export class VenueBook {
     if (maker !== undefined || taker !== undefined) {
       const execution = {
         venue,
-        executionId,
+        executionId: prints[0]?.executionId ?? '',
         tradeNumber: this.#needs.nextTradeNumber(),
         instrument: this.instrument.id,
         price,
@@ -211,9 +214,11 @@ export class VenueBook {
       const parties = { buyOrderId: buy?.request.orderId, sellOrderId: sell?.request.orderId };
       this.#needs.emit({ kind: 'executed', execution, parties });
     }
-    this.#emitPrint(executionId, price, quantity, executedAtMs);
+    for (const print of prints) {
+      this.#emitPrint(print.executionId, price, print.quantity, executedAtMs);
+    }
     this.#fill(maker, quantity, trade.makerLeaves);
-    this.#fill(taker, quantity, trade.takerLeaves);
+    this.#fill(taker, quantity, (trades.at(-1) ?? trade).takerLeaves);
   }
 
   #fill(order: MemberOrder | undefined, quantity: Quantity, leaves: Quantity): void {
@@ -248,9 +253,8 @@ export class VenueBook {
     return quantity % this.instrument.lotSize === 0 ? undefined : rejectionOf('off-lot');
   }
 
-  /** Members' orders have text references, recorded ones numbers. */
   #memberOf(ref: OrderRef): MemberOrder | undefined {
-    if (typeof ref === 'number') return undefined;
+    if (isOfFlow(ref)) return undefined;
     const order = this.#needs.members.get(ref);
     invariant(order !== undefined, 'the engine holds an order that no member has', {
       orderId: ref,
@@ -271,4 +275,34 @@ export class VenueBook {
     const instrument = this.instrument.id;
     this.#needs.emit({ kind: 'print', instrument, executionId, price, quantity, executedAtMs });
   }
+}
+
+type JoinedEvent =
+  | Exclude<EngineEvent, EngineTrade>
+  | { readonly kind: 'trades'; readonly trades: [EngineTrade, ...EngineTrade[]] };
+
+/**
+ * Joins what one order took from the recorded flow at one price: the flow is one participant with
+ * one wallet, so that many of its orders settle as one trade. Each is printed for itself all the
+ * same: what is public must not tell the flow's orders from members'.
+ */
+function joinFlowTrades(events: readonly EngineEvent[]): JoinedEvent[] {
+  const joined: JoinedEvent[] = [];
+  for (const event of events) {
+    const last = joined.at(-1);
+    if (event.kind !== 'trade') joined.push(event);
+    else if (last?.kind === 'trades' && isSameCounterparty(last.trades[0], event)) {
+      last.trades.push(event);
+    } else joined.push({ kind: 'trades', trades: [event] });
+  }
+  return joined;
+}
+
+function isSameCounterparty(one: EngineTrade, other: EngineTrade): boolean {
+  return isOfFlow(one.maker) && isOfFlow(other.maker) && one.price === other.price;
+}
+
+/** Members' orders have text references, recorded ones numbers. */
+function isOfFlow(ref: OrderRef): ref is number {
+  return typeof ref === 'number';
 }
