@@ -17,7 +17,7 @@ export type ApiErrorCode =
   | 'NODE_UNAVAILABLE';
 
 /** Code of whatever nobody meant to tell the caller. */
-export const INTERNAL_ERROR = 'INTERNAL_SERVER_ERROR';
+const INTERNAL_ERROR = 'INTERNAL_SERVER_ERROR';
 
 /** An error that may cross the API as it is: its message is written for the caller. */
 export function apiError(

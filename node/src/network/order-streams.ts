@@ -65,7 +65,6 @@ export function createOrderStreams(needs: {
       } catch (error) {
         // What was not recorded must come again, and a new stream makes both sides exchange numbers.
         needs.logger.error({ member: link.peer.member, err: error }, 'order message not handled');
-        inbox.messages.length = 0;
         link.abort(new Error('a message could not be handled'));
       }
       inbox.bytes -= next.length;

@@ -70,7 +70,7 @@ export const sampleDirectory: DirectorySource = {
 };
 
 /** A book of two venues, locked at 100.10, with a halted third. */
-export function sampleBook(version: number): ConsolidatedBook {
+function sampleBook(version: number): ConsolidatedBook {
   const asOfMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
   const venueBook = { validUntilMs: asOfMs + 5_000, firm: true, halted: false };
   return {
