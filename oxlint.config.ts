@@ -11,7 +11,8 @@ const mayImport = {
   schema: [],
   adapters: ['@stoa/schema'],
   contracts: ['@stoa/schema'],
-  node: ['@stoa/schema', '@stoa/adapters', '@stoa/contracts'],
+  // Tests of the node run a real chain.
+  node: ['@stoa/schema', '@stoa/adapters', '@stoa/contracts', '@stoa/contracts/testing/anvil'],
   // Of the node: its verified view of the market and the API of it, nothing that acts.
   gateway: ['@stoa/schema', '@stoa/contracts', '@stoa/node/observer', '@stoa/node/market-api'],
 } as const;

@@ -7,11 +7,15 @@ import {
   startNetwork,
 } from '../harness/network.ts';
 import { DEMO_STALE_AFTER_MS } from '../harness/network-processes.ts';
+import { openBrokerDesk } from '../scenario/broker-desk.ts';
+import { awaitLiveMarket } from '../scenario/market-ready.ts';
 
 /** Runs the network until the signal aborts. */
 export async function runLive(options: NetworkOptions, signal: AbortSignal): Promise<number> {
   const network = await startNetwork(options);
   try {
+    options.onProgress?.('waiting for every venue to be in the book');
+    await awaitLiveMarket(await openBrokerDesk(network));
     process.stderr.write(await welcome(network));
     if (!signal.aborted) await once(signal, 'abort');
   } finally {

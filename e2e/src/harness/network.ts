@@ -3,12 +3,22 @@ import type { MemberId, VenueId } from '@stoa/schema';
 import type { Address } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { startAnvil } from '../chain/anvil.ts';
-import { type DeployedNetwork, demoMembers, deployNetwork } from '../chain/deploy-network.ts';
+import {
+  type DeployedNetwork,
+  demoMembers,
+  deployNetwork,
+  type MemberSeed,
+} from '../chain/deploy-network.ts';
 import { DEMO_VENUES } from './demo-venues.ts';
 import { startGuardian } from './guardian.ts';
 import { type MemberIdentity, makeIdentities } from './member-identity.ts';
 import { type DatabaseServer, openDatabaseServer } from './network-databases.ts';
-import { type RunningProcess, startGateway, startVenueNode } from './network-processes.ts';
+import {
+  type RunningProcess,
+  type SharedSetup,
+  startGateway,
+  startVenueNode,
+} from './network-processes.ts';
 import { createRunFolder } from './run-folder.ts';
 import { createTokenIssuer, type TokenIssuer } from './token-issuer.ts';
 
@@ -51,7 +61,7 @@ export interface Network {
 }
 
 /** The broker's accounts at its home node, the first venue. */
-export const DEMO_BROKER = 'harbor';
+const DEMO_BROKER = 'harbor';
 /** An observer whose key the tests hold, to say things to the nodes that no honest member would. */
 export const PROBE = 'probe';
 const BROKER_SCOPE = 'market:read orders:read orders:write';
@@ -66,135 +76,149 @@ export function brokerToken(network: Pick<Network, 'tokens'>): Promise<string> {
  * the way stops what was started before.
  */
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
-  const undo: (() => Promise<unknown>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (const step of undo.splice(0).reverse()) await step();
-  };
+  const run = new Run(options);
   try {
-    return await start(options, undo, stop);
+    return await start(run, options);
   } catch (error) {
-    await stop();
+    await run.stop();
     throw error;
   }
 }
 
-async function start(
-  options: NetworkOptions,
-  undo: (() => Promise<unknown>)[],
-  stop: () => Promise<void>,
-): Promise<Network> {
-  const stagesMs: Record<string, number> = {};
-  const stage = async <T>(name: string, message: string, run: () => Promise<T>): Promise<T> => {
-    options.signal?.throwIfAborted();
-    options.onProgress?.(message);
-    const began = performance.now();
-    const result = await run();
-    stagesMs[name] = Math.round(performance.now() - began);
-    return result;
-  };
+/** The stages of a start, and what ends them again, in the reverse order. */
+class Run {
+  readonly stagesMs: Record<string, number> = {};
+  readonly #options: NetworkOptions;
+  readonly #undo: (() => Promise<unknown>)[] = [];
 
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+  }
+
+  async stage<T>(name: string, message: string, work: () => Promise<T>): Promise<T> {
+    this.#options.signal?.throwIfAborted();
+    this.#options.onProgress?.(message);
+    const began = performance.now();
+    const result = await work();
+    this.stagesMs[name] = Math.round(performance.now() - began);
+    return result;
+  }
+
+  onStop(step: () => Promise<unknown>): void {
+    this.#undo.push(step);
+  }
+
+  async stop(): Promise<void> {
+    for (const step of this.#undo.splice(0).reverse()) await step();
+  }
+}
+
+async function start(run: Run, options: NetworkOptions): Promise<Network> {
   const folder = await createRunFolder(options.baseFolder);
-  if (!options.keepFolder) undo.push(() => folder.remove());
+  if (!options.keepFolder) run.onStop(() => folder.remove());
   const guardian = await startGuardian();
-  undo.push(() => guardian.close());
+  run.onStop(() => guardian.close());
   const identities = await makeIdentities(folder.path, [...DEMO_VENUES, 'gateway', PROBE]);
 
-  const anvil = await stage('chain', 'starting a chain (anvil)', async () =>
+  const anvil = await run.stage('chain', 'starting a chain (anvil)', async () =>
     startAnvil({
       folder: await folder.folder('chain'),
       onExit: () => options.onCrash?.('chain', 'anvil ended'),
     }),
   );
-  undo.push(() => anvil.stop());
+  run.onStop(() => anvil.stop());
   guardian.guard(anvil.pid);
-
-  const chain = await stage('contracts', 'deploying the contracts', () =>
+  const { rpcUrl } = anvil;
+  const chain = await run.stage('contracts', 'deploying the contracts', () =>
     deployNetwork({
-      rpcUrl: anvil.rpcUrl,
-      members: [...demoMembers, { id: PROBE, kind: 'observer' as const }].map((member) => {
-        const identity = identities.get(member.id);
-        return {
-          ...member,
-          ...(identity && { nodeKey: identity.nodeKey.publicKey }),
-          ...(identity &&
-            member.kind === 'venue' && { signer: privateKeyToAccount(identity.signerKey).address }),
-        };
-      }),
+      rpcUrl,
+      members: memberSeeds(identities),
       onProgress: (message) => options.onProgress?.(`  ${message}`),
     }),
   );
-
-  const databases = await stage('database', 'starting PostgreSQL', async () =>
+  const databases = await run.stage('database', 'starting PostgreSQL', () =>
     openDatabaseServer({
       folder: folder.file('postgres'),
       ...(options.databaseUrl !== undefined && { url: options.databaseUrl }),
       guardian,
     }),
   );
-  undo.push(() => databases.stop());
+  run.onStop(() => databases.stop());
 
   const tokens = await createTokenIssuer(folder.file('jwks.json'));
   const accountsFile = await writeAccounts(folder.file('accounts.json'), [
     chain.alice.address,
     chain.mallory.address,
   ]);
-  const shared = {
-    folder,
-    guardian,
-    chain,
-    rpcUrl: anvil.rpcUrl,
-    identities,
-    tokens,
-    accountsFile,
-  };
-
+  const setup = { folder, guardian, chain, rpcUrl, identities, tokens, accountsFile };
   const venues = new Map<VenueId, RunningProcess>();
-  const startVenue = async (venue: VenueId): Promise<RunningProcess> => {
-    const flow = options.flows.get(venue);
-    const node = await startVenueNode(venue, {
-      ...shared,
-      databaseUrl: await databases.database(venue),
-      ...(flow !== undefined && { flow: { file: flow, speed: options.flowSpeed } }),
-      logLevel: options.logLevel ?? 'info',
-    });
-    venues.set(venue, node);
-    void node.process.exited.then((exit) => {
-      if (venues.get(venue) === node) venues.delete(venue);
-      if (!exit.wanted) options.onCrash?.(venue, exit.signal ?? `code ${exit.code}`);
-    });
-    return node;
-  };
-  undo.push(() => Promise.all([...venues.values()].map((node) => node.process.stop())));
-  await stage('venues', `starting the nodes of ${DEMO_VENUES.join(', ')}`, () =>
+  const startVenue = createVenueStarter(setup, { options, databases, venues });
+  run.onStop(() => Promise.all([...venues.values()].map((node) => node.process.stop())));
+  await run.stage('venues', `starting the nodes of ${DEMO_VENUES.join(', ')}`, () =>
     Promise.all(DEMO_VENUES.map(startVenue)),
   );
-
-  const gateway = await stage('gateway', 'starting the gateway', async () =>
+  const gateway = await run.stage('gateway', 'starting the gateway', async () =>
     startGateway({
-      ...shared,
+      ...setup,
       port: options.gatewayPort ?? 0,
       graphiqlToken: await brokerToken({ tokens }),
       logLevel: options.logLevel ?? 'info',
     }),
   );
-  undo.push(() => gateway.process.stop());
-  void gateway.process.exited.then((exit) => {
-    if (!exit.wanted) options.onCrash?.('gateway', exit.signal ?? `code ${exit.code}`);
-  });
-
+  run.onStop(() => gateway.process.stop());
+  reportCrash('gateway', gateway, options);
   return {
-    folder: folder.path,
-    rpcUrl: anvil.rpcUrl,
-    chain,
-    tokens,
-    identities,
+    ...{ folder: folder.path, rpcUrl, chain, tokens, identities, databases, venues, gateway },
+    stagesMs: run.stagesMs,
+    restartVenue: startVenue,
+    stop: () => run.stop(),
+  };
+}
+
+function memberSeeds(identities: ReadonlyMap<MemberId, MemberIdentity>): MemberSeed[] {
+  const members: MemberSeed[] = [...demoMembers, { id: PROBE, kind: 'observer' }];
+  return members.map((member) => {
+    const identity = identities.get(member.id);
+    if (!identity) return member;
+    const nodeKey = identity.nodeKey.publicKey;
+    if (member.kind !== 'venue') return { ...member, nodeKey };
+    return { ...member, nodeKey, signer: privateKeyToAccount(identity.signerKey).address };
+  });
+}
+
+function createVenueStarter(
+  setup: SharedSetup,
+  {
+    options,
     databases,
     venues,
-    gateway,
-    stagesMs,
-    restartVenue: startVenue,
-    stop,
+  }: {
+    readonly options: NetworkOptions;
+    readonly databases: DatabaseServer;
+    readonly venues: Map<VenueId, RunningProcess>;
+  },
+): (venue: VenueId) => Promise<RunningProcess> {
+  return async (venue) => {
+    const flow = options.flows.get(venue);
+    const node = await startVenueNode(venue, {
+      ...setup,
+      databaseUrl: await databases.database(venue),
+      ...(flow !== undefined && { flow: { file: flow, speed: options.flowSpeed } }),
+      logLevel: options.logLevel ?? 'info',
+    });
+    venues.set(venue, node);
+    void node.process.exited.then(() => {
+      if (venues.get(venue) === node) venues.delete(venue);
+    });
+    reportCrash(venue, node, options);
+    return node;
   };
+}
+
+function reportCrash(name: string, node: RunningProcess, { onCrash }: NetworkOptions): void {
+  void node.process.exited.then((exit) => {
+    if (!exit.wanted) onCrash?.(name, exit.signal ?? `code ${exit.code}`);
+  });
 }
 
 async function writeAccounts(file: string, wallets: readonly Address[]): Promise<string> {

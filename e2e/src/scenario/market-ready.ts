@@ -3,6 +3,14 @@ import type { BookAnswer, BrokerDesk } from './broker-desk.ts';
 import { readMetric } from './node-metrics.ts';
 import { eventually, scenarioFailure } from './scenario-failure.ts';
 
+/** Waits until every venue is live in the gateway's book. */
+export function awaitLiveMarket(desk: BrokerDesk): Promise<BookAnswer> {
+  return eventually('A book with every venue live in it', async () => {
+    const book = await desk.book();
+    return book.venues.every(({ state }) => state === 'LIVE') ? book : undefined;
+  });
+}
+
 /**
  * Waits until each venue's recorded flow was replayed to its end, however long that takes, and the
  * gateway's book stands still with every venue live in it.

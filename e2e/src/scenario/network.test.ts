@@ -7,7 +7,7 @@ import { brokerToken, type Network, startNetwork } from '../harness/network.ts';
 import { DEMO_STALE_AFTER_MS, type RunningProcess } from '../harness/network-processes.ts';
 import { type BrokerDesk, openBrokerDesk } from './broker-desk.ts';
 import { amountOf, readHoldings } from './holdings.ts';
-import { awaitReplayedMarket } from './market-ready.ts';
+import { awaitLiveMarket, awaitReplayedMarket } from './market-ready.ts';
 import { refuseSecondSettlement, refuseUnverifiedInvestor, rejectForgedQuote } from './refusals.ts';
 import { eventually } from './scenario-failure.ts';
 import { integerOf, type SplitTrade, tradeAcrossVenues } from './split-trade.ts';
@@ -170,9 +170,7 @@ describe('a network of three venues, a chain and a gateway', () => {
   });
 
   it('goes on without a venue that was killed, says which one is missing, and takes it back', async () => {
-    await eventually('gamma back in the book', async () =>
-      (await desk.book()).venues.every(({ state }) => state === 'LIVE') ? true : undefined,
-    );
+    await awaitLiveMarket(desk);
     const beta = venueNode('beta');
     beta.process.kill('SIGKILL');
     await beta.process.exited;
@@ -210,9 +208,7 @@ describe('a network of three venues, a chain and a gateway', () => {
     expect(without.order.legs.map((leg) => leg.venue.id).sort()).toEqual(['alpha', 'gamma']);
 
     await network.restartVenue('beta');
-    await eventually('beta back in the book', async () =>
-      (await desk.book()).venues.every(({ state }) => state === 'LIVE') ? true : undefined,
-    );
+    await awaitLiveMarket(desk);
   });
 
   it('lost no process but those that were killed', () => {

@@ -1,12 +1,15 @@
 import {
-  addResolversToSchema,
+  addResolversToSchema as addReferenceResolvers,
   buildSubgraphSchema,
   type GraphQLResolverMap,
 } from '@apollo/subgraph';
 import { mergeTypeDefs } from '@graphql-tools/merge';
-import { CodedError, readSdl, type SdlPart } from '@stoa/schema';
-import { type DocumentNode, type GraphQLSchema, isObjectType, parse } from 'graphql';
+import { addResolversToSchema } from '@graphql-tools/schema';
+import { readSdl, type SdlPart } from '@stoa/schema';
+import { type DocumentNode, type GraphQLSchema, parse } from 'graphql';
 import { scalarResolvers } from './scalars.ts';
+
+type IResolvers = Parameters<typeof addResolversToSchema>[0]['resolvers'] & Record<string, object>;
 
 const FEDERATION = parse(
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])',
@@ -24,8 +27,7 @@ export type ResolverMap = Readonly<Record<string, object>>;
 /**
  * An executable subgraph of some parts of the SDL, with `_service` and `_entities`.
  *
- * @throws CodedError RESOLVER_UNKNOWN for a resolver of a field that the SDL does not have: the
- * library would ignore it in silence
+ * @throws Error for a resolver of a type or field that the SDL does not have
  */
 export function buildStoaSchema(
   parts: readonly SdlPart[],
@@ -33,18 +35,31 @@ export function buildStoaSchema(
 ): GraphQLSchema {
   const schema = buildSubgraphSchema([{ typeDefs: subgraphTypeDefs(parts) }]);
   for (const map of [scalarResolvers, ...resolvers]) {
-    for (const [name, fields] of Object.entries(map)) assertKnown(schema, name, fields);
-    // The library's map type knows no parent types: this is the one place where they meet.
-    addResolversToSchema(schema, map as GraphQLResolverMap);
+    const { references, fields } = apart(map);
+    addReferenceResolvers(schema, references);
+    addResolversToSchema({
+      schema,
+      resolvers: fields,
+      // Otherwise a misspelt resolver is ignored in silence, by both libraries.
+      resolverValidationOptions: { requireResolversToMatchSchema: 'error' },
+      updateResolversInPlace: true,
+    });
   }
   return schema;
 }
 
-function assertKnown(schema: GraphQLSchema, name: string, fields: object): void {
-  const type = schema.getType(name);
-  const unknown = isObjectType(type)
-    ? Object.keys(fields).filter((key) => !key.startsWith('__') && !(key in type.getFields()))
-    : [];
-  if (type && unknown.length === 0) return;
-  throw new CodedError('RESOLVER_UNKNOWN', `The SDL has no ${name}.${unknown.join(', ')}.`);
+/** Entity references are federation's own; all other resolvers are plain GraphQL. */
+function apart(map: ResolverMap): { references: GraphQLResolverMap; fields: IResolvers } {
+  const references: GraphQLResolverMap = {};
+  const fields: IResolvers = {};
+  for (const [name, type] of Object.entries(map)) {
+    if (!('__resolveReference' in type)) {
+      fields[name] = type as IResolvers[string];
+      continue;
+    }
+    const { __resolveReference, ...rest } = type;
+    references[name] = { __resolveReference } as GraphQLResolverMap[string];
+    fields[name] = rest;
+  }
+  return { references, fields };
 }
