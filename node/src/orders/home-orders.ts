@@ -1,5 +1,4 @@
 import {
-  type DirectorySource,
   type Execution,
   invariant,
   type LegOrder,
@@ -8,8 +7,7 @@ import {
   type OrderMessageBody,
   type VenueId,
 } from '@stoa/schema';
-import type { MarketView } from '../market/market-view.ts';
-import { type Route, route } from '../routing/router.ts';
+import type { Route } from '../routing/router.ts';
 import type { Transaction } from '../store/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AfterCommit } from './after-commit.ts';
@@ -34,6 +32,7 @@ import {
   type StoredOrder,
   saveOrder,
 } from './order-store.ts';
+import { type Decision, RoutePlanner, type RoutePlannerNeeds } from './route-planner.ts';
 
 /** What an executing venue says of a leg to its home. */
 export type LegReport = Extract<
@@ -50,13 +49,9 @@ export interface OrderSettlement {
   ): Promise<void>;
 }
 
-export interface HomeOrderNeeds {
+export interface HomeOrderNeeds extends RoutePlannerNeeds {
   readonly sessions: Pick<OrderSessions, 'send' | 'isUp'>;
-  readonly market: MarketView;
-  readonly directory: DirectorySource;
   readonly settlement: OrderSettlement;
-  /** Whether this venue's own book takes orders now. */
-  readonly isVenueReady: () => boolean;
   /** Records legs for this venue's own book. */
   readonly openOwn: (
     tx: Transaction,
@@ -66,15 +61,6 @@ export interface HomeOrderNeeds {
   /** Told of what a venue said that cannot be true; nothing of it was applied. */
   readonly onContradiction: (code: string) => void;
   readonly logger: Logger;
-  readonly nowMs: () => number;
-}
-
-/** Rounds of routing before the rest waits at home; each asks only venues that were not asked yet. */
-const MAX_ROUNDS = 3;
-
-interface Decision {
-  readonly event: OrderEvent;
-  readonly route?: Route;
 }
 
 /**
@@ -84,28 +70,17 @@ interface Decision {
 export class HomeOrders {
   readonly #venue: VenueId;
   readonly #needs: HomeOrderNeeds;
+  readonly #planner: RoutePlanner;
 
   constructor(venue: VenueId, needs: HomeOrderNeeds) {
     this.#venue = venue;
     this.#needs = needs;
+    this.#planner = new RoutePlanner(venue, needs);
   }
 
   /** Where an order would go now. */
   preview(order: Pick<StoredOrder, 'instrument' | 'state'>): Route | undefined {
-    const { instrument: id, state } = order;
-    const instrument = this.#needs.directory.current().instruments.get(id);
-    if (!instrument) return undefined;
-    const { side, timeInForce, limitPrice } = state;
-    const quantity = state.quantity - state.filled;
-    return route({
-      order: { side, timeInForce, quantity, limitPrice },
-      book: this.#needs.market.book(id),
-      tickSize: instrument.tickSize,
-      lotSize: instrument.lotSize,
-      home: this.#venue,
-      nowMs: this.#needs.nowMs(),
-      exclusions: this.#exclusions(id, state),
-    });
+    return this.#planner.preview(order);
   }
 
   /** Records and routes a new order; undefined when its client order id was used meanwhile. */
@@ -115,14 +90,11 @@ export class HomeOrders {
     after: AfterCommit,
   ): Promise<StoredOrder | undefined> {
     if (!(await insertOrder(tx, order))) return undefined;
-    const { legs, ...terms } = order.state;
-    const data = {
-      ...terms,
-      notional: '0',
-      clientOrderId: order.clientOrderId,
-      account: order.account,
-    };
-    return this.#advance(tx, order, this.#decide(order, order.state), after, {
+    const { side, type, timeInForce, quantity, limitPrice } = order.state;
+    const { clientOrderId, account, instrument } = order;
+    const terms = { side, type, timeInForce, quantity, limitPrice };
+    const data = { clientOrderId, account, instrument, ...terms };
+    return this.#advance(tx, order, this.#planner.decide(order, order.state), after, {
       journal: [{ kind: 'placed', data }],
     });
   }
@@ -285,7 +257,7 @@ export class HomeOrders {
       if (next.event.kind === 'routed') await this.#send(tx, order, next.event.legs, after);
       next = undefined;
       for (const effect of step.effects) {
-        if (effect.kind === 'continue') next = this.#decide(order, state);
+        if (effect.kind === 'continue') next = this.#planner.decide(order, state);
         else if (effect.kind === 'close-group') closing = true;
         else await this.#carryOut(tx, order, effect, after);
       }
@@ -295,77 +267,6 @@ export class HomeOrders {
     await saveOrder(tx, order, saved, journal, this.#needs.nowMs());
     this.#watch(order, state, after);
     return { ...order, ...saved, lastEvent: order.lastEvent + journal.length };
-  }
-
-  /**
-   * What becomes of what is left: more legs, the rest waiting at home, or the end.
-   *
-   * The rest waits only when every leg is answered, and no venue that was not asked shows anything
-   * within the limit: so it crosses nothing that could still be seen, and no quantity is at risk twice.
-   */
-  #decide(order: StoredOrder, state: OrderState): Decision {
-    const round = 1 + Math.max(0, ...state.legs.map((leg) => leg.round));
-    const routed = this.preview({ instrument: order.instrument, state });
-    const number = state.legs.length + 1;
-    if (routed && routed.legs.length > 0 && round <= MAX_ROUNDS) {
-      const timeInForce = state.timeInForce === 'fok' ? 'fok' : 'ioc';
-      const legs = routed.legs.map(
-        (leg, index): NewLeg => ({
-          ...leg,
-          id: `${state.id}.${number + index}.${round}`,
-          number: number + index,
-          round,
-          purpose: 'route',
-          timeInForce,
-        }),
-      );
-      return { event: { kind: 'routed', legs }, route: routed };
-    }
-    const { timeInForce, limitPrice } = state;
-    const mayWait = timeInForce === 'day' || timeInForce === 'gtc';
-    const why = routed && { route: routed };
-    if (mayWait && limitPrice !== undefined) {
-      const rest: NewLeg = {
-        id: `${state.id}.${number}.${round}`,
-        number,
-        round,
-        purpose: 'rest',
-        venue: this.#venue,
-        timeInForce,
-        quantity: state.quantity - state.filled,
-        limitPrice,
-      };
-      return { event: { kind: 'routed', legs: [rest] }, ...why };
-    }
-    const reason =
-      timeInForce === 'fok'
-        ? 'FOK_UNFILLABLE: The visible book cannot fill the whole order.'
-        : 'NO_LIQUIDITY: No venue shows a firm quote that the order could take.';
-    return { event: { kind: 'ended', status: 'canceled', reason }, ...why };
-  }
-
-  #exclusions(instrument: string, state: OrderState): ReadonlyMap<VenueId, string> {
-    const { listings, members } = this.#needs.directory.current();
-    const listed = new Map(
-      listings
-        .filter((each) => each.instrument === instrument)
-        .map((each) => [each.venue, each.status]),
-    );
-    const reasons = new Map<VenueId, string>();
-    const later = state.legs.length > 0;
-    for (const { venue } of this.#needs.market.book(instrument).venues) {
-      const own = venue === this.#venue;
-      const status = listed.get(venue);
-      if (status !== 'listed') reasons.set(venue, status ?? 'not-listed');
-      else if (members.get(venue)?.status !== 'active') reasons.set(venue, 'member-not-active');
-      else if (own && !this.#needs.isVenueReady()) reasons.set(venue, 'venue-not-ready');
-      else if (!own && !this.#needs.sessions.isUp(venue)) reasons.set(venue, 'no-order-link');
-      // What it shows may be what was just taken there. The home book is met by what waits in it.
-      else if (later && (own || state.legs.some((leg) => leg.venue === venue))) {
-        reasons.set(venue, 'asked-before');
-      }
-    }
-    return reasons;
   }
 
   async #send(

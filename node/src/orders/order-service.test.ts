@@ -258,7 +258,7 @@ describe('an order is refused', () => {
   });
 
   it('without the price that a limit order needs', async () => {
-    const { limitPrice, ...request } = orderRequest();
+    const { limitPrice: _none, ...request } = orderRequest();
     const answer = await alpha.orders.place(alpha.caller, request);
     expect(answer).toMatchObject({ code: 'LIMIT_PRICE_MISSING' });
   });

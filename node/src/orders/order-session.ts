@@ -14,6 +14,7 @@ import type { OrderLinks } from '../network/order-links.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createMessageCheck, ORDER_MESSAGE_VERSION } from './session-message-check.ts';
+import { newPeer, type SessionPeer } from './session-peer.ts';
 import {
   addToOutbox,
   type NumberedMessage,
@@ -78,25 +79,6 @@ const PRUNE_EVERY_MS = 1_000;
 const ASK_AGAIN_EVERY_MS = 200;
 const LOOK_EVERY_MS = 200;
 
-interface Peer {
-  readonly member: MemberId;
-  up: boolean;
-  /** The peer has said, over this link, how far it has our messages. */
-  heard: boolean;
-  received: number;
-  sent: number;
-  acknowledged: number;
-  /** Highest number handed to the link since the last look back. */
-  cursor: number;
-  pruned: number;
-  waiting: boolean;
-  owed: number;
-  progressAtMs: number;
-  helloAtMs: number;
-  prunedAtMs: number;
-  pumping: Promise<void> | undefined;
-}
-
 /** Creates the sessions; nothing is sent or taken before `start`. */
 export function createOrderSessions(
   options: OrderSessionOptions,
@@ -111,7 +93,7 @@ class Sessions implements OrderSessions {
   readonly #resendAfterMs: number;
   readonly #needs: OrderSessionNeeds;
   readonly #check: ReturnType<typeof createMessageCheck>;
-  readonly #peers = new Map<MemberId, Peer>();
+  readonly #peers = new Map<MemberId, SessionPeer>();
   readonly #listeners: ((member: MemberId, up: boolean) => void)[] = [];
   readonly #receiving = new Set<Promise<void>>();
   readonly #written = new WeakMap<Transaction, Set<MemberId>>();
@@ -200,25 +182,10 @@ class Sessions implements OrderSessions {
     ]);
   }
 
-  #peer(member: MemberId): Peer {
+  #peer(member: MemberId): SessionPeer {
     const known = this.#peers.get(member);
     if (known) return known;
-    const peer: Peer = {
-      member,
-      up: false,
-      heard: false,
-      received: 0,
-      sent: 0,
-      acknowledged: 0,
-      cursor: 0,
-      pruned: 0,
-      waiting: false,
-      owed: 0,
-      progressAtMs: 0,
-      helloAtMs: 0,
-      prunedAtMs: 0,
-      pumping: undefined,
-    };
+    const peer = newPeer(member);
     this.#peers.set(member, peer);
     return peer;
   }
@@ -236,17 +203,17 @@ class Sessions implements OrderSessions {
   }
 
   /** Says how far we have the peer's messages; it answers with how far it has ours, and sends on. */
-  #hello(peer: Peer): void {
+  #hello(peer: SessionPeer): void {
     peer.helloAtMs = this.#needs.nowMs();
     this.#sendUnstored(peer, { kind: 'hello' });
   }
 
-  #sendUnstored(peer: Peer, body: OrderMessageBody): void {
+  #sendUnstored(peer: SessionPeer, body: OrderMessageBody): void {
     peer.owed = 0;
     this.#needs.links.send(peer.member, this.#signed(peer, 0, body));
   }
 
-  #signed(peer: Peer, number: number, body: OrderMessageBody): Uint8Array {
+  #signed(peer: SessionPeer, number: number, body: OrderMessageBody): Uint8Array {
     const payload = encodeOrderMessage({
       version: ORDER_MESSAGE_VERSION,
       from: this.#self,
@@ -292,7 +259,7 @@ class Sessions implements OrderSessions {
     if (peer.waiting || peer.cursor < peer.sent) void this.#pump(peer);
   }
 
-  #acknowledged(peer: Peer, message: OrderMessage): void {
+  #acknowledged(peer: SessionPeer, message: OrderMessage): void {
     const { acknowledged } = message;
     if (acknowledged > peer.sent) {
       // Our store is older than what the peer saw of us, or the peer lies: never guess numbers.
@@ -314,7 +281,7 @@ class Sessions implements OrderSessions {
   }
 
   /** Effect and number are recorded together, or neither is: then the peer sends it again. */
-  async #take(peer: Peer, message: OrderMessage): Promise<void> {
+  async #take(peer: SessionPeer, message: OrderMessage): Promise<void> {
     const handler = this.#handler;
     if (!handler) return;
     try {
@@ -332,13 +299,13 @@ class Sessions implements OrderSessions {
     }
   }
 
-  #pump(peer: Peer): Promise<void> {
+  #pump(peer: SessionPeer): Promise<void> {
     // While one pump runs, it sees what is asked of it by `waiting` and the cursor.
     peer.pumping ??= this.#pumpAll(peer);
     return peer.pumping;
   }
 
-  async #pumpAll(peer: Peer): Promise<void> {
+  async #pumpAll(peer: SessionPeer): Promise<void> {
     await Promise.resolve();
     try {
       while (peer.up) {
@@ -353,7 +320,7 @@ class Sessions implements OrderSessions {
     }
   }
 
-  async #number(peer: Peer): Promise<NumberedMessage[]> {
+  async #number(peer: SessionPeer): Promise<NumberedMessage[]> {
     peer.waiting = false;
     const fresh = await numberOutbox(
       this.#needs.database,
@@ -368,7 +335,7 @@ class Sessions implements OrderSessions {
   }
 
   /** Hands on what the window lets through; false when the link takes no more. */
-  async #sendOn(peer: Peer, fresh: readonly NumberedMessage[]): Promise<boolean> {
+  async #sendOn(peer: SessionPeer, fresh: readonly NumberedMessage[]): Promise<boolean> {
     if (peer.cursor === peer.acknowledged) peer.progressAtMs = this.#needs.nowMs();
     while (peer.cursor < peer.sent && peer.cursor - peer.acknowledged < WINDOW) {
       const from = peer.cursor;
@@ -420,7 +387,7 @@ class Sessions implements OrderSessions {
     }
   }
 
-  async #prune(peer: Peer, now: number): Promise<void> {
+  async #prune(peer: SessionPeer, now: number): Promise<void> {
     const { member, acknowledged, sent } = peer;
     peer.prunedAtMs = now;
     try {

@@ -271,7 +271,9 @@ function changed(
   effects: readonly OrderEffect[] = [],
 ): OrderStep {
   const legs = state.legs.map((each) => (each.id === leg.id ? leg : each));
-  const answered: readonly OrderEffect[] = isComplete(leg) ? [{ kind: 'close-group' }] : [];
+  const wasOpen = state.legs.some((each) => each.id === leg.id && !isComplete(each));
+  const answered: readonly OrderEffect[] =
+    wasOpen && isComplete(leg) ? [{ kind: 'close-group' }] : [];
   return concluded({ ...state, legs }, [...effects, ...answered]);
 }
 

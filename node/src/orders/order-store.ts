@@ -52,10 +52,9 @@ export async function insertOrder(
   tx: Transaction,
   { state, ...fixed }: StoredOrder,
 ): Promise<boolean> {
-  const { legs: none, ...columns } = state;
   const inserted = await tx
     .insert(orders)
-    .values({ ...fixed, ...columns, limitPrice: state.limitPrice ?? null, reason: null })
+    .values({ ...fixed, ...state, limitPrice: state.limitPrice ?? null, reason: null })
     .onConflictDoNothing({ target: [orders.member, orders.clientOrderId] })
     .returning({ id: orders.id });
   return inserted.length === 1;
@@ -230,10 +229,20 @@ export async function readExecutions(
     .innerJoin(executions, or(eq(executions.buyLegId, legs.id), eq(executions.sellLegId, legs.id)))
     .where(eq(legs.orderId, orderId))
     .orderBy(asc(executions.recordedAtMs), asc(executions.venue), asc(executions.tradeNumber));
-  return rows.map(({ execution, legId }) => {
-    const { recordedAtMs, buyLegId, sellLegId, ...told } = execution;
-    return { ...told, orderId, legId };
-  });
+  return rows.map(({ execution, legId }) => ({
+    venue: execution.venue,
+    executionId: execution.executionId,
+    tradeNumber: execution.tradeNumber,
+    instrument: execution.instrument,
+    price: execution.price,
+    quantity: execution.quantity,
+    buyer: execution.buyer,
+    seller: execution.seller,
+    homeVenue: execution.homeVenue,
+    executedAtMs: execution.executedAtMs,
+    orderId,
+    legId,
+  }));
 }
 
 /** An order as others see it. */
@@ -308,6 +317,19 @@ function storedOrder(row: OrderRow, own: readonly LegRow[]): StoredOrder {
   };
 }
 
-function legState({ orderId, sentAtMs, ...row }: LegRow): LegState {
-  return { ...row, finalFilled: row.finalFilled ?? undefined, reason: row.reason ?? undefined };
+function legState(row: LegRow): LegState {
+  return {
+    id: row.id,
+    number: row.number,
+    round: row.round,
+    purpose: row.purpose,
+    venue: row.venue,
+    timeInForce: row.timeInForce,
+    quantity: row.quantity,
+    limitPrice: row.limitPrice,
+    status: row.status,
+    filled: row.filled,
+    finalFilled: row.finalFilled ?? undefined,
+    reason: row.reason ?? undefined,
+  };
 }

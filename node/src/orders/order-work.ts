@@ -51,7 +51,7 @@ export interface OrderWorkNeeds {
 }
 
 const GROUP_RETRY_MS = 5_000;
-const STOP_WITHIN_MS = 1_000;
+const STOP_WITHIN_MS = 1_500;
 
 /**
  * Joins the two sides of orders at a node, as home and as venue, to the store, the book, the sessions
@@ -134,14 +134,17 @@ export class OrderWork {
     this.#timer = setInterval(() => this.#tick(), this.#options.tickMs);
   }
 
-  /** Takes no more, lets what runs come to its end, for a second at most. */
+  /** Takes no more and lets what runs come to its end, though not for long. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#needs.adapter.stop();
+    await Promise.race([this.#windUp(), sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
     this.#ended.abort();
+  }
+
+  async #windUp(): Promise<void> {
+    await this.#needs.adapter.stop();
     await this.#needs.sessions.stop();
-    const all = Promise.allSettled([...this.#running, this.#deliveries]);
-    await Promise.race([all, sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
+    await Promise.allSettled([...this.#running, this.#deliveries]);
   }
 
   async #transaction<T>(

@@ -2,7 +2,7 @@ import type { Price, Quantity, RouteLeg, Side, TimeInForce, VenueId } from '@sto
 import type { ConsolidatedBook, VenueBook } from '../market/market-view.ts';
 
 /** Version of the routing rules below; recorded with every decision. */
-export const ROUTER_VERSION = 'price-time/1';
+const ROUTER_VERSION = 'price-time/1';
 
 /** What is to be routed: an order, or what is left of one. */
 export interface RouteOrder {

@@ -17,7 +17,11 @@ export interface TemporaryDatabases {
 /** Starts one server; a test file needs no more than one. */
 export async function startTemporaryDatabases(): Promise<TemporaryDatabases> {
   const folder = await mkdtemp(join(tmpdir(), 'stoa-databases-'));
-  const server = await startEmbeddedPostgres({ dataDir: folder });
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const server = await startEmbeddedPostgres({ dataDir: folder }).catch(async (error: unknown) => {
+    await remove();
+    throw error;
+  });
   let made = 0;
   return {
     fresh: () => {
@@ -26,14 +30,14 @@ export async function startTemporaryDatabases(): Promise<TemporaryDatabases> {
     },
     empty: async (name) => {
       const url = await createDatabase(server.url('postgres'), name);
-      const { close } = await openDatabase(url);
-      await close();
+      const store = await openDatabase(url);
+      await store.close();
       await emptyAll(url);
       return url;
     },
     stop: async () => {
       await server.stop();
-      await rm(folder, { recursive: true, force: true });
+      await remove();
     },
   };
 }

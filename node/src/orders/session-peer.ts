@@ -1,0 +1,41 @@
+import type { MemberId } from '@stoa/schema';
+
+/** Where the session with one other member stands, as this process knows it. */
+export interface SessionPeer {
+  readonly member: MemberId;
+  up: boolean;
+  /** The peer has said, over this link, how far it has our messages. */
+  heard: boolean;
+  received: number;
+  sent: number;
+  acknowledged: number;
+  /** Highest number handed to the link since the last look back. */
+  cursor: number;
+  pruned: number;
+  waiting: boolean;
+  owed: number;
+  progressAtMs: number;
+  helloAtMs: number;
+  prunedAtMs: number;
+  pumping: Promise<void> | undefined;
+}
+
+/** A session in which nothing was said yet. */
+export function newPeer(member: MemberId): SessionPeer {
+  return {
+    member,
+    up: false,
+    heard: false,
+    received: 0,
+    sent: 0,
+    acknowledged: 0,
+    cursor: 0,
+    pruned: 0,
+    waiting: false,
+    owed: 0,
+    progressAtMs: 0,
+    helloAtMs: 0,
+    prunedAtMs: 0,
+    pumping: undefined,
+  };
+}
