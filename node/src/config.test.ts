@@ -14,7 +14,10 @@ describe('the environment of a node', () => {
     folder = mkdtempSync(join(tmpdir(), 'stoa-config-'));
     writeFileSync(join(folder, 'node.key'), 'ab'.repeat(32));
     writeFileSync(join(folder, 'settlement.key'), `0x${'cd'.repeat(32)}\n`);
-    writeFileSync(join(folder, 'accounts.json'), JSON.stringify({ harbor: [ADDRESS.toUpperCase().replace('0X', '0x')] }));
+    writeFileSync(
+      join(folder, 'accounts.json'),
+      JSON.stringify({ harbor: [ADDRESS.toUpperCase().replace('0X', '0x')] }),
+    );
     env = {
       STOA_VENUE: 'alpha',
       STOA_NODE_KEY_FILE: join(folder, 'node.key'),
@@ -70,10 +73,8 @@ describe('the environment of a node', () => {
       STOA_HEARTBEAT_MS: '1000',
       STOA_STALE_AFTER_MS: '1500',
     });
-    expect('mistakes' in config && config.mistakes.map((mistake) => mistake.split(/[: ]/)[0])).toEqual([
-      'STOA_DATA_DIR',
-      'STOA_FLOW_ACCOUNT',
-      'STOA_STALE_AFTER_MS',
-    ]);
+    expect(
+      'mistakes' in config && config.mistakes.map((mistake) => mistake.split(/[: ]/)[0]),
+    ).toEqual(['STOA_DATA_DIR', 'STOA_FLOW_ACCOUNT', 'STOA_STALE_AFTER_MS']);
   });
 });
