@@ -44,30 +44,41 @@ export async function startVenueNode(
     readonly databaseUrl: string;
     readonly flow?: { readonly file: string; readonly speed: number | 'max' };
     readonly logLevel: string;
+    /** Told of each line of the order flow that was skipped. */
+    readonly onSkippedLine?: (message: string) => void;
   },
 ): Promise<RunningProcess> {
   const identity = identityOf(setup, venue);
-  const { flow } = setup;
-  return startProcess(venue, NODE_MAIN, setup, {
-    ...common(setup, identity),
-    STOA_VENUE: venue,
-    STOA_SETTLEMENT_KEY_FILE: identity.signerKeyFile,
-    STOA_SETTLEMENT: setup.chain.settlement,
-    STOA_FINALITY: '1',
-    STOA_HTTP_PORT: String(identity.httpPort),
-    DATABASE_URL: setup.databaseUrl,
-    STOA_ACCOUNTS_FILE: setup.accountsFile,
-    STOA_CLAIM_TOPICS: Object.entries(setup.chain.topicNames)
-      .map(([topic, name]) => `${topic}=${name}`)
-      .join(','),
-    STOA_HEARTBEAT_MS: String(HEARTBEAT_MS),
-    ...(flow && {
-      STOA_FLOW_FILE: flow.file,
-      STOA_FLOW_SPEED: String(flow.speed),
-      STOA_FLOW_ACCOUNT: setup.chain.flowWallets[venue]?.address ?? '',
-    }),
-    LOG_LEVEL: setup.logLevel,
-  });
+  const { flow, onSkippedLine } = setup;
+  const onLine = (line: string): void => {
+    const skipped = skippedLine(venue, line);
+    if (skipped !== undefined) onSkippedLine?.(skipped);
+  };
+  return startProcess(
+    venue,
+    NODE_MAIN,
+    { ...setup, onLine },
+    {
+      ...common(setup, identity),
+      STOA_VENUE: venue,
+      STOA_SETTLEMENT_KEY_FILE: identity.signerKeyFile,
+      STOA_SETTLEMENT: setup.chain.settlement,
+      STOA_FINALITY: '1',
+      STOA_HTTP_PORT: String(identity.httpPort),
+      DATABASE_URL: setup.databaseUrl,
+      STOA_ACCOUNTS_FILE: setup.accountsFile,
+      STOA_CLAIM_TOPICS: Object.entries(setup.chain.topicNames)
+        .map(([topic, name]) => `${topic}=${name}`)
+        .join(','),
+      STOA_HEARTBEAT_MS: String(HEARTBEAT_MS),
+      ...(flow && {
+        STOA_FLOW_FILE: flow.file,
+        STOA_FLOW_SPEED: String(flow.speed),
+        STOA_FLOW_ACCOUNT: setup.chain.flowWallets[venue]?.address ?? '',
+      }),
+      LOG_LEVEL: setup.logLevel,
+    },
+  );
 }
 
 /** Starts the gateway and waits until it is ready. */
@@ -118,7 +129,7 @@ function identityOf(setup: SharedSetup, id: MemberId): MemberIdentity {
 async function startProcess(
   name: string,
   main: string,
-  setup: SharedSetup,
+  setup: SharedSetup & { readonly onLine?: (line: string) => void },
   env: Record<string, string>,
 ): Promise<RunningProcess> {
   const child = await startChildProcess({
@@ -128,7 +139,15 @@ async function startProcess(
     logFile: setup.folder.file(`${name}.log`),
     ready: { kind: 'json-line', with: { ready: true } },
     guardian: setup.guardian,
+    ...(setup.onLine && { onLine: setup.onLine }),
   });
   const http = String(child.announced.http);
   return { process: child, http, graphql: `${http}/graphql` };
+}
+
+/** What a node's log line says of a line of its order flow that it could not read. */
+function skippedLine(venue: VenueId, line: string): string | undefined {
+  if (!line.includes('"order flow line skipped"')) return undefined;
+  const { file, line: number, reason } = JSON.parse(line) as Record<string, unknown>;
+  return `${venue}: line ${String(number)} of ${String(file)} skipped: ${String(reason)}`;
 }

@@ -205,6 +205,7 @@ function createVenueStarter(
       databaseUrl: await databases.database(venue),
       ...(flow !== undefined && { flow: { file: flow, speed: options.flowSpeed } }),
       logLevel: options.logLevel ?? 'info',
+      ...(options.onProgress && { onSkippedLine: options.onProgress }),
     });
     venues.set(venue, node);
     void node.process.exited.then(() => {
