@@ -26,6 +26,8 @@ export interface SharedSetup {
   readonly identities: ReadonlyMap<MemberId, MemberIdentity>;
   readonly tokens: TokenIssuer;
   readonly accountsFile: string;
+  /** Ends the waiting for a process that starts, and the process. */
+  readonly signal?: AbortSignal;
 }
 
 const NODE_MAIN = fileURLToPath(new URL('../../../node/src/main.ts', import.meta.url));
@@ -140,6 +142,7 @@ async function startProcess(
     ready: { kind: 'json-line', with: { ready: true } },
     guardian: setup.guardian,
     ...(setup.onLine && { onLine: setup.onLine }),
+    ...(setup.signal && { signal: setup.signal }),
   });
   const http = String(child.announced.http);
   return { process: child, http, graphql: `${http}/graphql` };

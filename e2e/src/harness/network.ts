@@ -150,7 +150,10 @@ async function start(run: Run, options: NetworkOptions): Promise<Network> {
     chain.alice.address,
     chain.mallory.address,
   ]);
-  const setup = { folder, guardian, chain, rpcUrl, identities, tokens, accountsFile };
+  const setup: SharedSetup = {
+    ...{ folder, guardian, chain, rpcUrl, identities, tokens, accountsFile },
+    ...(options.signal && { signal: options.signal }),
+  };
   const venues = new Map<VenueId, RunningProcess>();
   const startVenue = createVenueStarter(setup, { options, databases, venues });
   run.onStop(() => Promise.all([...venues.values()].map((node) => node.process.stop())));
