@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { formatDecimal } from '@stoa/schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -135,6 +136,23 @@ describe('a network of three venues, a chain and a gateway', () => {
     });
   });
 
+  it('answers the queries of the README as they stand there', async () => {
+    const { instrument, alice } = network.chain;
+    const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+    const queries = [...readme.matchAll(/```graphql\n(.*?)```/gs)].map(([, query = '']) =>
+      // The demo prints the order with these filled in.
+      query.replace('eip155:31337/erc20:0x…', instrument).replace('"0x…"', `"${alice.address}"`),
+    );
+    expect(queries).toHaveLength(3);
+    const token = await brokerToken(network);
+    for (const query of queries) {
+      const answer = await askGraphql<object>(network.gateway.graphql, { query, token });
+      expect(answer.errors).toEqual([]);
+      expect(JSON.stringify(answer.data)).not.toContain('null');
+      if (query.startsWith('mutation')) await desk.settledOrder('my-first');
+    }
+  });
+
   it('keeps an order exactly once when a venue dies in the middle of it', async () => {
     const gamma = venueNode('gamma');
     const book = await desk.book();
@@ -213,5 +231,12 @@ describe('a network of three venues, a chain and a gateway', () => {
 
   it('lost no process but those that were killed', () => {
     expect(crashes).toEqual([]);
+  });
+
+  it('ends every process cleanly when it is told to', async () => {
+    const exits = await Promise.all(
+      [...network.venues.values(), network.gateway].map((node) => node.process.stop()),
+    );
+    for (const exit of exits) expect(exit).toMatchObject({ code: 0, signal: null });
   });
 });
