@@ -4,7 +4,7 @@ import { entityFields, entityParts, mergeEntities } from './entity-partition.ts'
 
 const document = parse(`query ($a: [_Any!]!, $b: [_Any!]!) {
   one: _entities(representations: $a) { ... on Venue { __typename node { version } } }
-  two: _entities(representations: $b) { ... on Venue { status: node { openOrders } } }
+  two: _entities(representations: $b) { ... on Venue { status: node { framesPublished } } }
 }`);
 const venue = (id: string) => ({ __typename: 'Venue', id });
 const variables = { a: [venue('x'), venue('y'), venue('x')], b: [venue('y')] };

@@ -118,7 +118,7 @@ const input = {
   quantity: '2',
   limitPrice: '100.1',
 };
-const NODES = '{ venues { id quotes node { peers openOrders } } instruments { symbol } }';
+const NODES = '{ venues { id quotes node { peers framesPublished } } instruments { symbol } }';
 
 describe('the gateway', () => {
   it('answers the market itself and each venue from its own node', async () => {
@@ -147,7 +147,7 @@ describe('the gateway', () => {
     expect(await nodes[1]?.operations('mutation')).toBe(1);
     const read = await ask(
       gateway.url,
-      `{ orders { edges { node { id legs { venue { id quotes node { openOrders } } } settlements { state } } } }
+      `{ orders { edges { node { id legs { venue { id quotes node { framesPublished } } } settlements { state } } } }
          settlements { blockNumber } }`,
       token,
     );
@@ -159,7 +159,9 @@ describe('the gateway', () => {
               node: {
                 id: 'beta-1',
                 // A leg's venue is asked of that venue's node, not of the home node.
-                legs: [{ venue: { id: 'beta', quotes: 'LIVE', node: { openOrders: 1 } } }],
+                legs: [
+                  { venue: { id: 'beta', quotes: 'LIVE', node: { framesPublished: 2 ** 40 } } },
+                ],
                 settlements: [{ state: 'SETTLED' }],
               },
             },
@@ -259,9 +261,9 @@ describe('when nodes fail', () => {
     expect(answer.data).toMatchObject({
       instruments: [{ symbol: 'ACME' }],
       venues: [
-        { id: 'alpha', quotes: 'LIVE', node: { openOrders: 0 } },
+        { id: 'alpha', quotes: 'LIVE', node: { framesPublished: 2 ** 40 } },
         { id: 'beta', quotes: 'LIVE', node: null },
-        { id: 'gamma', quotes: 'LIVE', node: { openOrders: 0 } },
+        { id: 'gamma', quotes: 'LIVE', node: { framesPublished: 2 ** 40 } },
       ],
     });
     expect(answer.errors).toHaveLength(1);

@@ -9,7 +9,7 @@ interface ExampleTab {
 
 const MARKET = `# Every venue's quotes as one book, verified by this gateway itself.
 query Market {
-  venues { id membership quotes lastSequence node { version peers openOrders } }
+  venues { id membership quotes lastSequence node { version peers framesPublished } }
   instruments {
     id symbol name currency
     book(depth: 5) {

@@ -1,6 +1,6 @@
 import type { DirectorySource, VenueId } from '@stoa/schema';
 import { apiError } from './api-error.ts';
-import type { ApiNode, ApiOrders } from './api-services.ts';
+import type { ApiNode } from './api-services.ts';
 import type { VenueParent } from './market-output.ts';
 import { sdlDateTime } from './sdl-value.ts';
 
@@ -8,15 +8,14 @@ import { sdlDateTime } from './sdl-value.ts';
 export interface OperationsNeeds {
   readonly venue: VenueId;
   readonly node: ApiNode;
-  readonly orders: Pick<ApiOrders, 'openOrderCount'>;
   readonly directory: DirectorySource;
 }
 
 /** Resolvers of the SDL's operations part: a node speaks for itself, and for no other venue's. */
-export function createOperationsResolvers({ venue, node, orders, directory }: OperationsNeeds) {
+export function createOperationsResolvers({ venue, node, directory }: OperationsNeeds) {
   return {
     Venue: {
-      async node({ id }: VenueParent) {
+      node({ id }: VenueParent) {
         if (id !== venue) {
           throw apiError(
             'NODE_ELSEWHERE',
@@ -30,7 +29,6 @@ export function createOperationsResolvers({ venue, node, orders, directory }: Op
           peers: [...node.peers()].sort(),
           registryBlock: directory.current().blockNumber,
           framesPublished: node.framesPublished(),
-          openOrders: await orders.openOrderCount(),
         };
       },
     },

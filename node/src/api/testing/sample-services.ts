@@ -88,7 +88,6 @@ export function createSampleOrders(venue: string): SampleOrders {
         executedAtMs: 1_700_000_000_456,
       },
     ],
-    openOrderCount: () => placed.length,
   };
 }
 
