@@ -5,6 +5,8 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import {
+  type Control,
+  encodeControl,
   encodeFrame,
   encodeFramesRequest,
   encodeHeads,
@@ -88,6 +90,15 @@ const heads: Record<string, Heads> = {
 const requests: Record<string, FramesRequest> = {
   'frames 3 to 9': { venue: 'alpha', epoch, from: 3, to: 9 },
 };
+const controls: Record<string, Control> = {
+  'asks for two venues, and for one no longer': {
+    ...{ version: 1, graft: ['alpha', 'beta'], prune: ['gamma'] },
+  },
+  'carries a proof': {
+    ...{ version: 1, graft: [], prune: [] },
+    proof: { first: new Uint8Array([10, 1, 7]), second: new Uint8Array([10, 1, 8]) },
+  },
+};
 const orders: Record<string, OrderMessage> = {
   'the greeting of a new stream': {
     ...{ version: 1, from: 'alpha', to: 'beta', number: 0, acknowledged: 41, sentAtMs: epoch },
@@ -135,6 +146,11 @@ const files = {
   'frame.json': signedVectors('frame', frames, encodeFrame),
   'heads.json': signedVectors('heads', heads, encodeHeads),
   'order-message.json': signedVectors('order', orders, encodeOrderMessage),
+  'control.json': {
+    vectors: Object.entries(controls).map(([name, message]) =>
+      readable({ name, message, bytes: encodeControl(message) }),
+    ),
+  },
   'frames-request.json': {
     vectors: Object.entries(requests).map(([name, message]) =>
       readable({ name, message, bytes: encodeFramesRequest(message) }),

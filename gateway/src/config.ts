@@ -22,6 +22,7 @@ const nodes = list.transform((items, context): ReadonlyMap<VenueId, string> => {
       context.addIssue({ code: 'custom', message: `${venue} stands there twice` });
     } else found.set(venue, url);
   }
+  if (items.length === 0) context.addIssue({ code: 'custom', message: 'names no node' });
   return found;
 });
 

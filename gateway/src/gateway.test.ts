@@ -176,6 +176,31 @@ describe('the gateway', () => {
     });
   });
 
+  it("has the past and what an account could settle from the caller's home node", async () => {
+    const account = `0x${'22'.repeat(20)}`;
+    const query = `{
+      bookAt(instrument: "${SAMPLE_INSTRUMENT.id}", at: "2023-11-14T22:13:20.000Z") { digest complete }
+      settleableBook(instrument: "${SAMPLE_INSTRUMENT.id}", account: "${account}") {
+        bid { price venues } buyRefusal { code }
+      }
+      book(instrument: "${SAMPLE_INSTRUMENT.id}") { digest }
+    }`;
+    const answer = await ask(gateway.url, query, await issuer.token('broker', 'beta'));
+    expect(answer).toEqual({
+      data: {
+        bookAt: { digest: expect.stringMatching(/^[0-9a-f]{64}$/), complete: true },
+        settleableBook: {
+          bid: { price: '100.1', venues: ['alpha'] },
+          buyRefusal: { code: 'CLAIM_MISSING' },
+        },
+        book: { digest: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      },
+    });
+    const anonymous = await ask(gateway.url, query);
+    expect(anonymous.data).toMatchObject({ bookAt: null, settleableBook: null });
+    expect(anonymous.data?.['book']).not.toBeNull();
+  });
+
   it('passes refusals and input errors on as the home node gives them', async () => {
     const token = await issuer.token('broker', 'beta');
     const refused = await ask(gateway.url, PLACE, token, { input: { ...input, quantity: '13' } });

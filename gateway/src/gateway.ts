@@ -20,7 +20,7 @@ import type { Logger, MarketView } from '@stoa/node/observer';
 import { CodedError, type DirectorySource } from '@stoa/schema';
 import type { Registry } from 'prom-client';
 import { callerContext } from './caller-context.ts';
-import { exampleTabs } from './graphiql.ts';
+import { exampleTabs, graphiqlHeaders } from './graphiql.ts';
 import { createMarketSubgraph, type MarketSubgraph } from './market-subgraph.ts';
 import { createPool, POOL_TIMEOUTS, type Pool, type PoolOptions } from './pool-transport.ts';
 import { composeSupergraph, SUBGRAPHS } from './supergraph.ts';
@@ -130,7 +130,8 @@ function createRuntime(
     landingPage: false,
     graphiql: () => ({
       title: 'Stoa',
-      defaultTabs: exampleTabs(directory.current(), options.graphiqlToken),
+      defaultTabs: exampleTabs(directory.current()),
+      ...graphiqlHeaders(options.graphiqlToken),
       subscriptionsProtocol: 'SSE',
       shouldPersistHeaders: false,
     }),

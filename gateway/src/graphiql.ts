@@ -4,7 +4,6 @@ import type { Directory } from '@stoa/schema';
 interface ExampleTab {
   readonly query: string;
   readonly variables?: string;
-  readonly headers?: string;
 }
 
 const MARKET = `# Every venue's quotes as one book, verified by this gateway itself.
@@ -54,14 +53,25 @@ mutation PlaceOrder($input: PlaceOrderInput!) {
 }
 `;
 
+/**
+ * The headers editor of every tab, filled with a token. A tab's own headers would do, but GraphiQL
+ * drops them where headers are not kept in the browser, and a token must not be.
+ */
+export function graphiqlHeaders(token: string | undefined): {
+  readonly headers?: string;
+  readonly defaultHeaders?: string;
+} {
+  if (token === undefined) return {};
+  const headers = JSON.stringify({ Authorization: `Bearer ${token}` });
+  return { headers, defaultHeaders: headers };
+}
+
 /** Three operations to begin with, about the first instrument of the registry. */
-export function exampleTabs(directory: Directory, token: string | undefined): ExampleTab[] {
+export function exampleTabs(directory: Directory): ExampleTab[] {
   const instrument = directory.instruments.keys().next().value ?? 'eip155:1/erc20:0x…';
-  const headers = token ? JSON.stringify({ Authorization: `Bearer ${token}` }) : undefined;
   const tab = (query: string, variables?: object): ExampleTab => ({
     query,
     ...(variables ? { variables: JSON.stringify(variables, undefined, 2) } : {}),
-    ...(headers ? { headers } : {}),
   });
   return [
     tab(MARKET),

@@ -39,6 +39,7 @@ describe("the gateway's process", () => {
       STOA_RPC_URL: 'http://127.0.0.1:9',
       STOA_MEMBER_REGISTRY: `0x${'01'.repeat(20)}`,
       STOA_LISTING_REGISTRY: `0x${'02'.repeat(20)}`,
+      STOA_NODES: 'alpha=http://127.0.0.1:9/graphql',
       STOA_JWKS: 'jwks.json',
       STOA_TOKEN_ISSUER: 'https://issuer.example',
     });

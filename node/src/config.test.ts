@@ -41,6 +41,8 @@ describe('the environment of a node', () => {
       STOA_PEERS: [],
       STOA_HEARTBEAT_MS: 1_000,
       STOA_FINALITY: 'finalized',
+      STOA_FRAME_RETENTION_HOURS: 72,
+      STOA_FRAME_RETENTION_COUNT: 1_000_000,
     });
     if ('mistakes' in config) return;
     expect(config.STOA_NODE_KEY_FILE.publicKey).toMatch(/^[0-9a-f]{64}$/);

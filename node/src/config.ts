@@ -101,6 +101,8 @@ const environment = z
     STOA_FLOW_ACCOUNT: address.optional(),
     STOA_HEARTBEAT_MS: milliseconds(1_000, 50),
     STOA_STALE_AFTER_MS: milliseconds(3_000, 100),
+    STOA_FRAME_RETENTION_HOURS: z.coerce.number().positive().max(100_000).default(72),
+    STOA_FRAME_RETENTION_COUNT: z.coerce.number().int().min(1_000).default(1_000_000),
     LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   })
   .refine((env) => env.DATABASE_URL !== undefined || env.STOA_DATA_DIR !== undefined, {

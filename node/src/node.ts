@@ -1,13 +1,15 @@
 import { EmbeddedVenue, type LobsterFile, openLobsterFile } from '@stoa/adapters';
-import type { DirectorySource, Instrument } from '@stoa/schema';
+import { CodedError, type DirectorySource, type Instrument } from '@stoa/schema';
 import type { Registry } from 'prom-client';
 import { createPublicClient, http, type PublicClient } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApiServer } from './api/api-server.ts';
 import type { HttpServer } from './api/http-server.ts';
-import { createPreTradeChecks } from './compliance/pre-trade.ts';
+import { createPreTradeChecks, type PreTradeChecks } from './compliance/pre-trade.ts';
 import type { NodeConfig } from './config.ts';
+import type { FrameArchive } from './market/frame-archive.ts';
+import { createPostgresArchive } from './market/postgres-frame-archive.ts';
 import { createPublisher, type Publisher } from './market/publisher.ts';
 import { openChainDirectory } from './network/chain-directory.ts';
 import { createObserver, type Observer } from './observer.ts';
@@ -27,6 +29,7 @@ import { listedInstruments, requireVenue } from './venue-standing.ts';
 
 const REGISTRY_POLL_MS = 500;
 const RPC_TIMEOUT_MS = 5_000;
+const HOUR_MS = 3_600_000;
 const NO_ACCOUNT = `0x${'00'.repeat(20)}` as const;
 
 /** What every part of the node is given. */
@@ -46,7 +49,7 @@ interface Base {
  * Composes and starts the node of a venue, in the order things start. What was started is stopped in
  * the reverse order, also when a later step fails.
  *
- * @throws CodedError `FLOW_FILE_UNREADABLE`, `NOT_A_VENUE`, `NOTHING_LISTED`, `DATABASE_UNAVAILABLE`,
+ * @throws CodedError `FLOW_FILE_UNREADABLE`, `NOT_A_VENUE`, `NOT_ITS_SIGNER`, `NO_SETTLEMENT`, `NOTHING_LISTED`, `DATABASE_UNAVAILABLE`,
  * and what the parts throw when they cannot start
  */
 export async function startNode(
@@ -82,7 +85,8 @@ async function start(base: Base): Promise<Record<string, unknown>> {
   const flowFile = await openFlow(base);
   const chain = await readChain(base);
   const database = await openStore(base);
-  const network = joinNetwork(base, chain);
+  const archive = openArchive(base, database);
+  const network = joinNetwork(base, chain, archive);
   const trading = await createTrading(base, { chain, network, database });
 
   await network.observer.start();
@@ -93,7 +97,7 @@ async function start(base: Base): Promise<Record<string, unknown>> {
   onStop(() => trading.settlement.stop());
   await trading.orders.start();
   onStop(() => trading.orders.stop());
-  const api = await serveApi(base, chain, network, trading);
+  const api = await serveApi(base, chain, { ...network, archive }, trading);
   onStop(() => api.stop());
   if (flowFile) startFlow(base, flowFile, trading.adapter, chain.instruments);
 
@@ -132,7 +136,14 @@ async function readChain({ config, logger, running }: Base): Promise<Chain> {
     { addresses, pollIntervalMs: REGISTRY_POLL_MS, signal: running },
     { client, logger },
   );
-  requireVenue(directory.current(), config.STOA_VENUE, config.STOA_NODE_KEY_FILE.publicKey);
+  requireVenue(directory.current(), {
+    venue: config.STOA_VENUE,
+    publicKey: config.STOA_NODE_KEY_FILE.publicKey,
+    signer: privateKeyToAccount(config.STOA_SETTLEMENT_KEY_FILE).address,
+  });
+  if (!(await client.getCode({ address: config.STOA_SETTLEMENT }))) {
+    throw new CodedError('NO_SETTLEMENT', `There is no contract at ${config.STOA_SETTLEMENT}.`);
+  }
   const instruments = listedInstruments(directory.current(), config.STOA_VENUE);
   return { client, directory, instruments };
 }
@@ -152,13 +163,27 @@ async function openStore({ config, logger, onStop }: Base): Promise<Database> {
   return database.db;
 }
 
+/** Frames beyond memory. It ends after the network has, with what that still brought. */
+function openArchive({ config, logger, metrics, nowMs, onStop }: Base, database: Database) {
+  const archive = createPostgresArchive(
+    {
+      maxAgeMs: config.STOA_FRAME_RETENTION_HOURS * HOUR_MS,
+      maxFrames: config.STOA_FRAME_RETENTION_COUNT,
+    },
+    { database, logger, registry: metrics, now: nowMs },
+  );
+  archive.start();
+  onStop(() => archive.stop());
+  return archive;
+}
+
 interface NetworkPart {
   readonly observer: Observer;
   readonly publisher: Publisher;
   readonly framesPublished: () => number;
 }
 
-function joinNetwork(base: Base, { directory }: Chain): NetworkPart {
+function joinNetwork(base: Base, { directory }: Chain, archive: FrameArchive): NetworkPart {
   const { config, logger, metrics, nowMs } = base;
   const { STOA_VENUE: venue, STOA_NODE_KEY_FILE: nodeKey } = config;
   const staleAfterMs = config.STOA_STALE_AFTER_MS;
@@ -170,7 +195,7 @@ function joinNetwork(base: Base, { directory }: Chain): NetworkPart {
       peers: config.STOA_PEERS,
       staleAfterMs,
     },
-    { directory, logger, registry: metrics },
+    { directory, logger, registry: metrics, archive },
   );
   let framesPublished = 0;
   const publisher = createPublisher(
@@ -192,6 +217,7 @@ function joinNetwork(base: Base, { directory }: Chain): NetworkPart {
 }
 
 interface Trading {
+  readonly preTrade: PreTradeChecks;
   readonly adapter: EmbeddedVenue;
   readonly settlement: SettlementService;
   readonly orders: OrderService;
@@ -245,16 +271,16 @@ async function createTrading(
       checkOrder: (order) => preTrade.checkOrder(order),
     },
   );
-  return { adapter, settlement, orders };
+  return { preTrade, adapter, settlement, orders };
 }
 
 function serveApi(
   base: Base,
   { directory }: Chain,
-  { observer, framesPublished }: NetworkPart,
-  { orders, settlement }: Trading,
+  { observer, framesPublished, archive }: NetworkPart & { readonly archive: FrameArchive },
+  { orders, settlement, preTrade }: Trading,
 ): Promise<HttpServer> {
-  const { config, logger, metrics, startedAtMs } = base;
+  const { config, logger, metrics, startedAtMs, nowMs } = base;
   const tokens = {
     jwks: config.STOA_JWKS,
     issuer: config.STOA_TOKEN_ISSUER,
@@ -266,6 +292,7 @@ function serveApi(
     { venue: config.STOA_VENUE, ...listen, tokens },
     {
       ...{ directory, orders, settlements: settlement, market: observer.market, metrics, logger },
+      ...{ archive, preTrade, nowMs },
       node: { version, startedAtMs, framesPublished, peers: () => observer.peers() },
       readiness: () => {
         const { ready, reason } = settlement.readiness();

@@ -83,7 +83,7 @@ async function startNetwork(): Promise<{ directory: MemoryDirectory; nodes: Runn
     const peers = nodes.flatMap((node) => node.observer.addresses());
     nodes.push(await startNode(id, directory, { peers, publishes: id !== 'watcher' }));
   }
-  await until(() => nodes.every((node) => node.observer.peers().length === 3));
+  await until(() => nodes.every((node) => node.observer.peers().length === 3), 10_000);
   return { directory, nodes };
 }
 

@@ -1,7 +1,9 @@
+import type { PeerId } from '@libp2p/interface';
 import {
   CodedError,
   type DirectorySource,
   encodeSigned,
+  type Head,
   type MemberId,
   nodeKeyFromSeed,
   type SignedBytes,
@@ -9,16 +11,23 @@ import {
   verifierOf,
 } from '@stoa/schema';
 import type { Registry } from 'prom-client';
+import { createForkWatch } from './market/fork-watch.ts';
+import type { FrameArchive } from './market/frame-archive.ts';
+import type { Verdict } from './market/judge.ts';
 import type { EquivocationProof } from './market/judgement-record.ts';
-import { createMarket } from './market/market.ts';
+import { createMarket, type Market, type MarketNeeds } from './market/market.ts';
 import type { MarketView } from './market/market-view.ts';
-import { createAdmission } from './network/admission.ts';
-import { createFramesProtocol } from './network/frames-protocol.ts';
+import { offenceOf } from './market/peer-fault.ts';
+import { createProofAlarm, proofName } from './market/proof-alarm.ts';
+import { type Admission, createAdmission } from './network/admission.ts';
+import { type Broadcast, createBroadcast, type FrameOutcome } from './network/broadcast.ts';
+import { createFramesProtocol, type FramesProtocol } from './network/frames-protocol.ts';
 import { createHeadsGossip } from './network/heads.ts';
-import { createHost } from './network/host.ts';
+import { createHost, type Host } from './network/host.ts';
 import type { OrderLinks } from './network/order-links.ts';
 import { createOrderStreams } from './network/order-streams.ts';
-import { createQuoteStreams } from './network/quote-streams.ts';
+import { createPeerScores, DEFAULT_SCORES } from './network/peer-scores.ts';
+import type { NamedProof } from './network/proof-gossip.ts';
 import type { Logger } from './telemetry/logger.ts';
 
 export type { EquivocationProof } from './market/judgement-record.ts';
@@ -43,6 +52,8 @@ export interface ObserverOptions {
   readonly staleAfterMs: number;
   /** How far other members' clocks may be off; 2 s unless told. */
   readonly maxClockSkewMs?: number;
+  /** For how long a member that sent what no honest node sends is refused; a minute unless told. */
+  readonly banMs?: number;
 }
 
 export interface ObserverNeeds {
@@ -52,6 +63,10 @@ export interface ObserverNeeds {
   readonly registry: Registry;
   /** Unix milliseconds; the system's clock unless given. */
   readonly now?: () => number;
+  /** Frames and proofs beyond memory; a gateway has none. */
+  readonly archive?: FrameArchive | undefined;
+  /** Hears of each contradiction once, whether this node found it or another one showed it. */
+  readonly onProof?: (proof: EquivocationProof) => void;
 }
 
 /** A node's part in the network: it hears all venues, verifies all they say, and carries messages. */
@@ -80,64 +95,138 @@ export interface Observer {
  */
 export function createObserver(options: ObserverOptions, needs: ObserverNeeds): Observer {
   const { directory, logger, registry } = needs;
+  const { member, staleAfterMs, maxClockSkewMs = DEFAULT_CLOCK_SKEW_MS } = options;
   const now = needs.now ?? Date.now;
   const nodeKey = nodeKeyFromSeed(options.seed);
-  const verifier = createVerifierCache();
-  const maxClockSkewMs = options.maxClockSkewMs ?? DEFAULT_CLOCK_SKEW_MS;
+  const shared = { directory, logger, registry, now, verifier: createVerifierCache() };
 
-  const admission = createAdmission(nodeKey.publicKey, { directory, logger, registry, now });
-  const host = createHost(options, { admission, directory, logger, registry });
-
+  const scores = createPeerScores({ ...DEFAULT_SCORES, ...options }, { logger, registry, now });
+  const { isBanned, charge, onBan } = scores;
+  const admission = createAdmission(nodeKey.publicKey, { ...shared, isBanned });
+  const host = createHost(options, { admission, directory, logger, registry, onBan });
+  const pull = createPull(host, () => frames);
   const market = createMarket(
-    { staleAfterMs: options.staleAfterMs, maxClockSkewMs },
+    { staleAfterMs, maxClockSkewMs },
     {
-      ...{ directory, logger, registry, now, verifier },
+      ...{ ...shared, pull, archive: needs.archive },
       peers: () => host.peers().map((peer) => peer.member),
-      async pull(member, request, signal) {
-        const peer = host.peers().find((one) => one.member === member);
-        if (!peer) throw new CodedError('PEER_GONE', `${member} is not connected.`);
-        return frames.request(peer, request, signal);
+      onVerdict(verdict, from) {
+        const offence = offenceOf(verdict, from);
+        if (offence) charge(from, offence);
+        if (verdict.verdict === 'reject' && verdict.contradicts) alarm.check();
       },
     },
   );
-  const frames = createFramesProtocol({ host, logger, frames: market.frames });
-  const quotes = createQuoteStreams({
-    ...{ host, logger, registry },
-    onFrame: (peer, bytes) => market.receive(bytes, 'pushed', peer.member),
+  const frames = createFramesProtocol({ host, logger, charge, frames: market.frames });
+  const broadcast = createBroadcast(member, {
+    ...{ host, directory, logger, registry, charge },
+    onFrame: (peer, bytes) => outcomeOf(market.receive(bytes, 'pushed', peer.member)),
+    onProof(peer, { first, second }) {
+      const { verdict } = market.receiveProof(first, second);
+      if (verdict === 'accept') alarm.check();
+      if (verdict === 'reject') charge(peer.member, 'PROOF_INVALID');
+    },
+    isAhead: (head) => head.epoch <= now() + maxClockSkewMs && isAhead(head, market.heads()),
+    proofs: () => market.proofs().map(namedProof),
+  });
+  const alarm = createProofAlarm({
+    ...{ registry, proofs: market.proofs },
+    onProof(proof) {
+      needs.onProof?.(proof);
+      broadcast.spreadProofs();
+    },
+  });
+  const forks = createForkWatch({
+    ...{ logger, pull, held: market.held, now: () => performance.now() },
+    isConnected: (other) => host.peers().some((peer) => peer.member === other),
+    receive: (bytes, from) => market.receive(bytes, 'pulled', from),
   });
   const heads = createHeadsGossip(
-    { member: options.member, nodeKey, intervalMs: HEADS_INTERVAL_MS, maxClockSkewMs },
+    { member, nodeKey, intervalMs: HEADS_INTERVAL_MS, maxClockSkewMs },
     {
-      ...{ host, directory, logger, registry, now, verifier },
-      heads: market.heads,
-      onHeads: market.hear,
+      ...{ ...shared, host, heads: market.heads },
+      charge: (peer, code) => chargePeer(admission, charge, peer, code),
+      onHeads(from, said) {
+        market.hear(from, said);
+        for (const part of [broadcast, forks]) part.onHeads(from, said);
+      },
     },
   );
   const links = createOrderStreams({ host, logger });
+  return composed(options.member, { market, directory, links, broadcast, host, heads, forks });
+}
 
+interface Parts {
+  readonly market: Market;
+  readonly directory: DirectorySource;
+  readonly links: OrderLinks & { stop(): void };
+  readonly broadcast: Broadcast;
+  readonly host: Host;
+  readonly heads: { start(): void; stop(): void };
+  readonly forks: { stop(): void };
+}
+
+function composed(member: MemberId, parts: Parts): Observer {
+  const { market, directory, links, broadcast, host, heads, forks } = parts;
   return {
-    ...{ market, directory, links },
+    ...{ market, directory, links, proofs: market.proofs, addresses: host.addresses },
     // A stream, not a connection: a node that refuses us lets the connection stand for a moment.
-    peers: () => quotes.connected(),
-    addresses: host.addresses,
-    proofs: market.proofs,
+    peers: broadcast.connected,
     broadcast(signed) {
-      market.receive(encodeSigned(signed), 'pushed', options.member);
-      quotes.push(signed);
+      const bytes = encodeSigned(signed);
+      broadcast.publish(bytes);
+      // Peers first: to judge its own frame takes a node as long as the frame takes to reach others.
+      setImmediate(() => market.receive(bytes, 'pushed', member));
     },
     async start() {
       await host.start();
-      heads.start();
-      market.start();
+      for (const part of [heads, market, broadcast]) part.start();
     },
     async stop() {
-      market.stop();
-      heads.stop();
-      quotes.stop();
-      links.stop();
+      for (const part of [market, heads, forks, broadcast, links]) part.stop();
       await host.stop();
     },
   };
+}
+
+/** Charges the member behind a connection, if it is one still. */
+function chargePeer(
+  admission: Admission,
+  charge: (member: MemberId, code: string) => void,
+  peer: PeerId,
+  code: string,
+): void {
+  const member = admission.memberOfPeer(peer);
+  if (member !== undefined) charge(member, code);
+}
+
+/** Asks a member for frames, over whichever of its nodes is connected. */
+function createPull(host: Host, frames: () => FramesProtocol): MarketNeeds['pull'] {
+  return async (member, request, signal) => {
+    const peer = host.peers().find((one) => one.member === member);
+    if (!peer) throw new CodedError('PEER_GONE', `${member} is not connected.`);
+    return frames().request(peer, request, signal);
+  };
+}
+
+/** What a verdict is to the tree: a wrong frame that the venue signed has its place, and travels on. */
+function outcomeOf(verdict: Verdict): FrameOutcome {
+  if (verdict.verdict === 'ignore') {
+    return { standing: verdict.repeats ? 'repeat' : 'useless', venue: verdict.repeats };
+  }
+  const logged = verdict.verdict === 'accept' ? verdict.logged : verdict.authentic;
+  return { standing: logged ? 'first' : 'useless', venue: logged?.frame.venue };
+}
+
+function isAhead(head: Head, own: readonly Head[]): boolean {
+  const known = own.find(({ venue }) => venue === head.venue);
+  if (!known || head.epoch > known.epoch) return true;
+  return head.epoch === known.epoch && head.sequence > known.sequence;
+}
+
+function namedProof(proof: EquivocationProof): NamedProof {
+  const [first, second] = proof.frames;
+  return { name: proofName(proof), first, second };
 }
 
 /** Parsed keys, kept: parsing one costs more than a check with it. As many as the registry names. */

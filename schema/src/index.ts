@@ -10,6 +10,7 @@ export * from './order.ts';
 export * from './order-message.ts';
 export * from './refusal.ts';
 export * from './sdl.ts';
+export * from './wire/control-codec.ts';
 export * from './wire/frame-codec.ts';
 export * from './wire/heads-codec.ts';
 export * from './wire/node-key.ts';

@@ -1,12 +1,25 @@
 import { readFileSync } from 'node:fs';
 
 /** The parts of the API; `scalars` belongs to each of the others. */
-export type SdlPart = 'market' | 'listings' | 'orders' | 'settlement' | 'operations';
+export type SdlPart =
+  | 'market'
+  | 'listings'
+  | 'orders'
+  | 'settlement'
+  | 'eligibility'
+  | 'history'
+  | 'operations';
 
 /** What anybody who verifies the gossip can serve. */
 export const MARKET_PARTS: readonly SdlPart[] = ['market', 'listings'];
-/** What only a node can serve: its brokers' orders, its settlements, itself. */
-export const NODE_PARTS: readonly SdlPart[] = ['orders', 'settlement', 'operations'];
+/** What only a node can serve: its brokers' orders, its settlements, its store, itself. */
+export const NODE_PARTS: readonly SdlPart[] = [
+  'orders',
+  'settlement',
+  'eligibility',
+  'history',
+  'operations',
+];
 
 /** Reads the SDL of some parts, scalars included; types stand once per part and are to be merged. */
 export function readSdl(parts: readonly SdlPart[]): string[] {

@@ -6,6 +6,15 @@ export interface BenchNeeds {
   readonly peer: (name: string) => Promise<unknown>;
   /** Tell a person what is going on; never a result. */
   readonly say: (text: string) => void;
+  /** The value of one of the bench's own options, as given or its default. */
+  readonly option: (name: string) => number;
+}
+
+/** A number that a run can be given, as `--name N`: a whole one, above 0. */
+export interface BenchOption {
+  /** One line for `--help`. */
+  readonly about: string;
+  readonly default: number;
 }
 
 /** One benchmark. It stands in a file of its own and in the list of `bench-list.ts`. */
@@ -13,5 +22,6 @@ export interface Bench {
   readonly name: string;
   /** One line for `--help`. */
   readonly about: string;
+  readonly options?: Readonly<Record<string, BenchOption>>;
   readonly run: (needs: BenchNeeds) => Promise<BenchResult>;
 }

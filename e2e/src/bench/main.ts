@@ -4,7 +4,15 @@ import { benchList } from './bench-list.ts';
 import { loadPeer } from './bench-peers.ts';
 import { machineFacts } from './machine.ts';
 
-const names = benchList.map((bench) => `  ${bench.name.padEnd(10)}${bench.about}`).join('\n');
+const names = benchList
+  .flatMap(({ name, about, options = {} }) => [
+    `  ${name.padEnd(10)}${about}`,
+    ...Object.entries(options).map(
+      ([option, { about: meaning, default: value }]) =>
+        `${''.padEnd(12)}--${option} N  ${meaning} (${value})`,
+    ),
+  ])
+  .join('\n');
 
 const help = `npm run bench -- NAME [--json]
 
@@ -17,6 +25,7 @@ ${names}
 Examples
   npm run bench -- engine
   npm run --silent bench -- engine --json > engine.json
+  npm run bench -- quotes --seconds 600
 
 Peers that a bench compares with are installed from e2e/bench-peers when it first needs them.
 Exit code 0 if the bench ran, 1 if it failed, 2 for a wrong argument.
@@ -27,14 +36,20 @@ function refuse(reason: string): number {
   return 2;
 }
 
-async function runBench(bench: Bench, json: boolean): Promise<number> {
+type Options = Readonly<Record<string, number>>;
+
+async function runBench(bench: Bench, given: Options, json: boolean): Promise<number> {
   const say = (text: string) => process.stderr.write(`${text}\n`);
   const at = new Date().toISOString();
   // Taken before the bench, whose own load is no news.
   const machine = machineFacts();
   const begun = performance.now();
   try {
-    const result = await bench.run({ say, peer: (name) => loadPeer(name, say) });
+    const result = await bench.run({
+      say,
+      peer: (name) => loadPeer(name, say),
+      option: (name) => given[name] ?? bench.options?.[name]?.default ?? Number.NaN,
+    });
     const ms = Math.round(performance.now() - begun);
     const report = { bench: bench.name, at, ok: true, ms, machine, result };
     process.stdout.write(`${JSON.stringify(report, undefined, json ? undefined : 2)}\n`);
@@ -51,20 +66,35 @@ async function runBench(bench: Bench, json: boolean): Promise<number> {
   }
 }
 
+/** The numbers given to a bench, or why they cannot be. */
+function readOptions(bench: Bench, values: Readonly<Record<string, unknown>>): Options | string {
+  const options: Record<string, number> = {};
+  for (const [name, text] of Object.entries(values)) {
+    if (typeof text !== 'string') continue;
+    if (!Object.hasOwn(bench.options ?? {}, name)) return `${bench.name} has no option --${name}.`;
+    const value = Number(text);
+    if (!Number.isSafeInteger(value) || value <= 0) return `--${name} is a whole number above 0.`;
+    options[name] = value;
+  }
+  return options;
+}
+
 async function main(): Promise<number> {
-  let parsed: { values: { json: boolean; help: boolean }; positionals: string[] };
+  const numbers = benchList.flatMap((bench) => Object.keys(bench.options ?? {}));
+  let parsed: { values: Readonly<Record<string, unknown>>; positionals: string[] };
   try {
     parsed = parseArgs({
       allowPositionals: true,
       options: {
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
+        ...Object.fromEntries(numbers.map((name) => [name, { type: 'string' as const }])),
       },
     });
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error));
   }
-  if (parsed.values.help) {
+  if (parsed.values['help'] === true) {
     process.stdout.write(help);
     return 0;
   }
@@ -73,7 +103,9 @@ async function main(): Promise<number> {
   if (more.length > 0) return refuse(`One bench at a time, not also: ${more.join(', ')}`);
   const bench = benchList.find((one) => one.name === name);
   if (bench === undefined) return refuse(`There is no bench named ${name}.`);
-  return runBench(bench, parsed.values.json);
+  const options = readOptions(bench, parsed.values);
+  if (typeof options === 'string') return refuse(options);
+  return runBench(bench, options, parsed.values['json'] === true);
 }
 
 process.exitCode = await main();

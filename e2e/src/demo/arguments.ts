@@ -51,13 +51,14 @@ export function readDemoArguments(
   try {
     ({ values } = parse(argv));
   } catch (error) {
-    return badArgument(error instanceof Error ? error.message : String(error));
+    const message = error instanceof Error ? error.message : String(error);
+    return badArgument(message.endsWith('.') ? message : `${message}.`);
   }
   const speed = values.speed ?? (values.once ? 'max' : '1');
   if (speed !== 'max' && !(Number(speed) > 0 && Number.isFinite(Number(speed)))) {
     return badArgument(`--speed ${speed} is neither a positive number nor "max".`);
   }
-  const port = Number(values.port);
+  const port = values.port === '' ? Number.NaN : Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     return badArgument(`--port ${values.port} is not a port.`);
   }
@@ -103,7 +104,7 @@ function readFlows(
   const seen = new Set<string>();
   for (const item of given) {
     const [venue = '', ...rest] = item.split('=');
-    if (!flows.has(venue) || rest.length === 0 || seen.has(venue)) {
+    if (!flows.has(venue) || rest.join('=') === '' || seen.has(venue)) {
       return badArgument(
         `--flow ${item}: expected VENUE=FILE, once per venue, of ${DEMO_VENUES.join(', ')}.`,
       );

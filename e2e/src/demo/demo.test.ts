@@ -71,6 +71,18 @@ describe('the demo', () => {
     expect(readdirSync(join(folder, '.stoa'))).toEqual([]);
   });
 
+  it('prints nothing but its result on stdout, also through npm', async () => {
+    demo = spawn('npm', ['run', 'demo', '--', '--once', '--json', '--flow', 'alpha=missing'], {
+      cwd: fileURLToPath(new URL('../../..', import.meta.url)),
+      stdio: 'pipe',
+    });
+    let said = '';
+    demo.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const [code] = (await once(demo, 'exit')) as [number];
+    expect(code).toBe(2);
+    expect(said).toBe('');
+  });
+
   it('takes every process with it when it is killed', async () => {
     run();
     await eventually(
@@ -82,6 +94,9 @@ describe('the demo', () => {
     demo.kill('SIGKILL');
     await eventually('The end of all processes', async () =>
       processesOfRun().length === 0 ? true : undefined,
+    );
+    await eventually('The end of its folder', async () =>
+      readdirSync(join(folder, '.stoa')).length === 0 ? true : undefined,
     );
   });
 

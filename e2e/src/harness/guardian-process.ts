@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startTimeOf } from './process-identity.ts';
@@ -6,7 +7,7 @@ import { startTimeOf } from './process-identity.ts';
 // input, one a line, and when that ends, because its parent closed it or died in whatever way, it
 // ends them all and then itself.
 //
-//   guard PID STARTTIME SIGNAL     release PID
+//   guard PID STARTTIME SIGNAL     release PID     clean FOLDER
 
 /** From the first, gentle signal to SIGKILL. */
 const graceMs = 2_000;
@@ -17,8 +18,11 @@ interface Guarded {
 }
 
 const guarded = new Map<number, Guarded>();
+/** Folders that go with the processes. */
+const folders = new Set<string>();
 
 function accept(line: string): void {
+  if (line.startsWith('clean ')) folders.add(line.slice('clean '.length));
   const [verb, pidText, startTime, signal] = line.split(' ');
   const pid = Number(pidText);
   if (!Number.isSafeInteger(pid) || pid <= 1) return;
@@ -75,6 +79,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 const lines = createInterface({ input: process.stdin });
 lines.on('line', accept);
 lines.once('close', () => {
-  void endAll().finally(() => process.exit(0));
+  void endAll()
+    .then(() => Promise.all([...folders].map((path) => rm(path, { recursive: true, force: true }))))
+    .finally(() => process.exit(0));
 });
 process.stdout.write('ready\n');

@@ -15,6 +15,8 @@ export interface Guardian {
   guard(pid: number, signal?: NodeJS.Signals): void;
   /** Guard it no longer, because it has ended or is to outlive us. */
   release(pid: number): void;
+  /** Remove a folder after the processes have ended. */
+  clean(folder: string): void;
   /** End the processes that are still guarded, then the guardian; resolves when it has ended. */
   close(): Promise<void>;
 }
@@ -51,6 +53,7 @@ export async function startGuardian(): Promise<Guardian> {
       if (startTime !== undefined) tell(`guard ${pid} ${startTime} ${signal}`);
     },
     release: (pid) => tell(`release ${pid}`),
+    clean: (folder) => tell(`clean ${folder}`),
     close: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.ref();

@@ -115,9 +115,10 @@ class Run {
 
 async function start(run: Run, options: NetworkOptions): Promise<Network> {
   const folder = await createRunFolder(options.baseFolder);
-  if (!options.keepFolder) run.onStop(() => folder.remove());
   const guardian = await startGuardian();
   run.onStop(() => guardian.close());
+  // The guardian removes it, so that it goes also when this process is killed.
+  if (!options.keepFolder) guardian.clean(folder.path);
   const identities = await makeIdentities(folder.path, [...DEMO_VENUES, 'gateway', PROBE]);
 
   const anvil = await run.stage('chain', 'starting a chain (anvil)', async () =>

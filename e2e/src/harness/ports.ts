@@ -1,29 +1,48 @@
-import { createServer, type Server } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { CodedError } from '@stoa/schema';
+
+const LOWEST_PORT = 10_000;
+/** Where Linux begins to take ports for outgoing connections, unless it says otherwise. */
+const DEFAULT_EPHEMERAL_FROM = 32_768;
+const MAX_TRIES = 1_000;
 
 /**
- * Ask the operating system for free TCP ports of the loopback interface, all different. They are
- * free when this returns and not reserved: use them soon, and prefer port 0 where a program can
- * say which port it got.
+ * Free TCP ports of the loopback interface, all different, for programs that have to be told their
+ * port before they start. They are drawn below the range that the system takes outgoing connections
+ * from: one of those would otherwise take a port between now and the program's start.
+ *
+ * @throws CodedError `NO_FREE_PORT`
  */
 export async function freePorts(count: number): Promise<number[]> {
-  // All are held open until the last is known, or one port would be given out twice.
-  const servers = await Promise.all(Array.from({ length: count }, listen));
-  const ports = servers.map(portOf);
-  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
-  return ports;
+  const ports = new Set<number>();
+  const end = ephemeralFrom();
+  for (let tries = 0; ports.size < count; tries += 1) {
+    if (tries === MAX_TRIES) throw new CodedError('NO_FREE_PORT', 'No free TCP port was found.');
+    const port = randomInt(LOWEST_PORT, end);
+    if (!ports.has(port) && (await isPortFree(port))) ports.add(port);
+  }
+  return [...ports];
 }
 
-async function listen(): Promise<Server> {
+/** Whether a port of the loopback interface can be listened on now. */
+export async function isPortFree(port: number): Promise<boolean> {
   const server = createServer();
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen(0, '127.0.0.1', resolve);
-  await promise;
-  return server;
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  server.once('error', () => resolve(false));
+  server.listen(port, '127.0.0.1', () => resolve(true));
+  const free = await promise;
+  if (free) await new Promise((closed) => server.close(closed));
+  return free;
 }
 
-function portOf(server: Server): number {
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
+function ephemeralFrom(): number {
+  try {
+    const range = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8');
+    const from = Number(range.split(/\s+/)[0]);
+    return from > LOWEST_PORT + MAX_TRIES ? from : DEFAULT_EPHEMERAL_FROM;
+  } catch {
+    return DEFAULT_EPHEMERAL_FROM;
+  }
 }

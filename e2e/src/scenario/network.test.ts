@@ -59,6 +59,31 @@ describe('a network of three venues, a chain and a gateway', () => {
     expect([...venues].sort()).toEqual([...DEMO_VENUES]);
   });
 
+  it('has one digest of the book at a past moment on every node, and one set of figures', async () => {
+    const instrument = network.chain.instrument;
+    const at = new Date(Date.now() - 100).toISOString();
+    const query = `{
+      bookAt(instrument: "${instrument}", at: "${at}") { digest complete }
+      book(instrument: "${instrument}") { digest }
+      instrument(id: "${instrument}") { statistics { dayStart exact consolidated {
+        trades volume notional open high low last vwap } } }
+    }`;
+    const token = await brokerToken(network);
+    const endpoints = [...network.venues.values(), network.gateway].map((node) => node.graphql);
+    const answers = await Promise.all(
+      endpoints.map((url) =>
+        askGraphql<{ bookAt: { digest: string }; book: { digest: string } }>(url, { query, token }),
+      ),
+    );
+    const [first] = answers;
+    for (const { data, errors } of answers) {
+      expect(errors).toEqual([]);
+      expect(data).toEqual(first?.data);
+    }
+    // The flow has ended, so the book of then is the book of now.
+    expect(first?.data?.bookAt).toEqual({ digest: first?.data?.book.digest, complete: true });
+  });
+
   let trade: SplitTrade;
 
   it('fills one order over two venues and settles all legs in one transaction', async () => {

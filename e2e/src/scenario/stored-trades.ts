@@ -19,7 +19,7 @@ export interface StoredLeg {
 }
 
 /** Runs one read against a venue's own database. */
-async function readStore<T>(
+export async function readStore<T>(
   network: Network,
   venue: string,
   read: (sql: postgres.Sql) => Promise<T>,

@@ -279,3 +279,32 @@ it('frees a trade at the executing venue when the batch it signed passed its dea
     .toMatchObject({ state: 'failed', code: 'DEADLINE_PASSED' });
   await world.restart('alpha');
 });
+
+it('settles what is signed although many batches wait for a venue that does not answer', async () => {
+  world.tamper = (_, body) => {
+    const asksBeta = body.kind === 'settlement-request' && body.legs[0]?.executingVenue === 'beta';
+    return asksBeta ? undefined : body;
+  };
+  for (let count = 0; count < 55; count += 1) {
+    const waiting = await world.order([await world.trade('beta')]);
+    await world.nodes.alpha.service.closeGroup(waiting);
+  }
+  const orderId = await world.order([await world.trade('gamma')]);
+  await world.nodes.alpha.service.closeGroup(orderId);
+  await world.untilState(orderId, 'settled');
+});
+
+it('says that it is not ready on a chain that began anew', async () => {
+  const { client } = world.fixture;
+  const { service } = world.nodes.gamma;
+  const id = await client.snapshot();
+  await client.mine({ blocks: 20 });
+  await expect.poll(() => service.readiness().ready).toBe(true);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await client.revert({ id });
+  await expect
+    .poll(() => service.readiness(), { timeout: 5_000 })
+    .toMatchObject({ ready: false, reason: expect.stringMatching(/^The chain ends at block/) });
+  await client.mine({ blocks: 21 });
+  await expect.poll(() => service.readiness().ready, { timeout: 10_000 }).toBe(true);
+});

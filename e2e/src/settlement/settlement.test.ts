@@ -129,6 +129,45 @@ it('settles nothing of an order when one leg cannot, and says why', async () => 
   await world.approveTokens('gamma', maxUint256);
 });
 
+it('names what failed to the order whose batch it was, and to the others of it only the code', async () => {
+  const [seen, other] = [await world.trade('beta'), await world.trade('gamma')];
+  await world.nodes.beta.recordOrder({ id: 'beta-2', member: 'reef' });
+  const resting = { ...seen, executionId: 'beta-902', tradeNumber: 902 };
+  await world.nodes.beta.recordTrade(resting, { sellLegId: 'beta-2.1.1' });
+  const orderId = await world.order([resting, other]);
+  await world.approveTokens('gamma', 0n);
+  await world.nodes.alpha.service.closeGroup(orderId);
+  await world.untilState(orderId, 'failed');
+  expect((await world.settlementOf(orderId))?.reason).toContain('not approved');
+  const others = (): Promise<unknown[]> => world.nodes.beta.service.forOrder('beta-2');
+  await expect.poll(others, { timeout: 10_000 }).toMatchObject([
+    {
+      state: 'failed',
+      code: 'ALLOWANCE_TOO_LOW',
+      reason: 'The batch that this trade was in did not settle: ALLOWANCE_TOO_LOW.',
+    },
+  ]);
+  await world.approveTokens('gamma', maxUint256);
+});
+
+it('shows a trade that can never settle apart from those that wait for their batch', async () => {
+  const good = await world.trade('alpha');
+  const self = await world.trade('alpha', { seller: good.buyer });
+  const orderId = await world.order([good, self]);
+  const states = (await world.nodes.alpha.service.forOrder(orderId)).map((one) => ({
+    state: one.state,
+    code: one.code,
+    legs: one.legs.length,
+  }));
+  expect(states).toHaveLength(2);
+  expect(states).toEqual(
+    expect.arrayContaining([
+      { state: 'instructed', code: undefined, legs: 1 },
+      { state: 'failed', code: 'SELF_TRADE', legs: 1 },
+    ]),
+  );
+});
+
 it('does not sign a leg that was altered on the way', async () => {
   const orderId = await world.order([await world.trade('beta'), await world.trade('gamma')]);
   world.tamper = (_, body): SettlementMessage =>

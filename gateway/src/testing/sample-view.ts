@@ -37,6 +37,8 @@ const directory: Directory = {
   })),
 };
 
+const NO_PRICES = { open: undefined, last: undefined, high: undefined, low: undefined };
+
 /** A directory of three venues that never changes. */
 export const sampleDirectory: DirectorySource = {
   current: () => directory,
@@ -96,8 +98,17 @@ export function createSampleView(): SampleView {
         sinceMs: 1_700_000_000_000,
         epoch: 1,
         lastSequence: 9,
+        lostFrames: 0,
       })),
     lastTrade: () => undefined,
+    statistics: () => ({
+      dayStartMs: 1_699_920_000_000,
+      knownSinceMs: 1_699_920_000_000,
+      exact: true,
+      consolidated: { trades: 0, volume: 0n, notional: 0n, ...NO_PRICES },
+      venues: [],
+    }),
+    proofs: () => [],
     watch,
     move() {
       version += 1;

@@ -1,6 +1,8 @@
 import { type DirectorySource, MARKET_PARTS, NODE_PARTS, type VenueId } from '@stoa/schema';
 import { createYoga } from 'graphql-yoga';
 import type { Registry } from 'prom-client';
+import type { PreTradeChecks } from '../compliance/pre-trade.ts';
+import type { FrameArchive } from '../market/frame-archive.ts';
 import type { MarketView } from '../market/market-view.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ApiContext } from './api-context.ts';
@@ -8,6 +10,8 @@ import { createErrorMask } from './api-error.ts';
 import { createApiMetrics } from './api-metrics.ts';
 import type { ApiNode, ApiOrders, ApiSettlements } from './api-services.ts';
 import { type HttpServer, type ListenOptions, startHttpServer } from './http-server.ts';
+import { createEligibilityResolvers } from './market-eligibility-resolvers.ts';
+import { createHistoryResolvers } from './market-history-resolvers.ts';
 import { createMarketResolvers } from './market-resolvers.ts';
 import { createOperationsResolvers } from './operations-resolvers.ts';
 import { createOrderResolvers } from './order-resolvers.ts';
@@ -33,7 +37,12 @@ export interface ApiServerNeeds {
   readonly directory: DirectorySource;
   readonly orders: ApiOrders;
   readonly settlements: ApiSettlements;
+  /** What the node has stored of the market. */
+  readonly archive: FrameArchive;
+  readonly preTrade: PreTradeChecks;
   readonly node: ApiNode;
+  /** Unix milliseconds. */
+  readonly nowMs: () => number;
   /** What the node still waits for, one sentence each; empty when it is ready. */
   readonly readiness: () => readonly string[] | Promise<readonly string[]>;
   readonly metrics: Registry;
@@ -45,7 +54,7 @@ const MAX_SUBSCRIPTIONS = 1_000;
 /** The schema of a node: every part of the SDL, as one Federation v2 subgraph. */
 export function buildNodeSchema(
   venue: VenueId,
-  needs: Pick<ApiServerNeeds, 'market' | 'directory' | 'orders' | 'settlements' | 'node'>,
+  needs: Omit<ApiServerNeeds, 'readiness' | 'metrics' | 'logger'>,
   streams: SubscriptionStreams,
 ) {
   return buildStoaSchema(
@@ -54,6 +63,8 @@ export function buildNodeSchema(
       createMarketResolvers({ ...needs, streams }),
       createOrderResolvers({ ...needs, venue }),
       createSettlementResolvers({ ...needs, venue }),
+      createEligibilityResolvers({ ...needs, venue }),
+      createHistoryResolvers(needs),
       createOperationsResolvers({ ...needs, venue }),
     ],
   );

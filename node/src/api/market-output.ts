@@ -1,4 +1,6 @@
 import { type Directory, formatDecimal, type Instrument, type VenueId } from '@stoa/schema';
+import { bookDigest } from '../market/book-digest.ts';
+import type { EquivocationProof } from '../market/judgement-record.ts';
 import type { BookLevel, ConsolidatedBook, LastTrade } from '../market/market-view.ts';
 import { sdlDateTime } from './sdl-value.ts';
 
@@ -37,6 +39,8 @@ export function bookOutput(
     instrument: instrument.id,
     version: book.version,
     asOf: sdlDateTime(book.asOfMs),
+    // Of all levels, whatever depth was asked for; hashed only where somebody asks.
+    digest: () => bookDigest(book),
     cbbo: {
       bid: bid ? level(bid) : null,
       offer: offer ? level(offer) : null,
@@ -48,6 +52,7 @@ export function bookOutput(
     venues: book.venues.map((quote) => ({
       venue: venueOf(directory, quote.venue),
       state: quote.state,
+      since: sdlDateTime(quote.sinceMs),
       halted: quote.halted,
       haltReason: quote.haltReason ?? null,
       firm: quote.firm,
@@ -65,5 +70,15 @@ export function tradeOutput(instrument: Instrument, trade: LastTrade) {
     price: formatDecimal(trade.price, instrument.priceDecimals),
     quantity: formatDecimal(trade.quantity, instrument.quantityDecimals),
     executedAt: sdlDateTime(trade.executedAtMs),
+  };
+}
+
+/** A contradiction in the shape of the SDL. */
+export function equivocationOutput(proof: EquivocationProof) {
+  const { venue, code, epoch, sequence, foundAtMs, frames } = proof;
+  return {
+    ...{ venue, kind: code, epoch, sequence },
+    foundAt: sdlDateTime(foundAtMs),
+    frames: frames.map((bytes) => Buffer.from(bytes).toString('base64')),
   };
 }

@@ -7,9 +7,17 @@ import {
   MAX_LEVELS,
   type VenueId,
 } from '@stoa/schema';
+import { MAX_PROOFS } from '../market/judgement-record.ts';
 import type { ConsolidatedBook, MarketView } from '../market/market-view.ts';
 import { apiError } from './api-error.ts';
-import { bookOutput, tradeOutput, type VenueParent, venueOf } from './market-output.ts';
+import {
+  bookOutput,
+  equivocationOutput,
+  tradeOutput,
+  type VenueParent,
+  venueOf,
+} from './market-output.ts';
+import { statisticsOutput } from './market-statistics-output.ts';
 import { boundedCount, sdlDateTime, sdlEnum } from './sdl-value.ts';
 import type { SubscriptionStreams } from './subscription-streams.ts';
 
@@ -85,6 +93,14 @@ function marketQueries({ market, directory }: MarketNeeds) {
       const instrument = current.instruments.get(id);
       return instrument ? bookOutput(current, instrument, market.book(id), levels) : null;
     },
+    equivocations(
+      _root: unknown,
+      by: { readonly venue?: VenueId | null; readonly first: number | null },
+    ) {
+      const first = boundedCount('first', by.first, MAX_PROOFS);
+      const proofs = market.proofs().filter(({ venue }) => by.venue == null || venue === by.venue);
+      return proofs.toReversed().slice(0, first).map(equivocationOutput);
+    },
     listings(_root: unknown, by: { readonly venue?: VenueId; readonly status?: string }) {
       return sortedListings(
         directory
@@ -141,6 +157,8 @@ function instrumentResolvers({ market, directory }: MarketNeeds) {
       const trade = market.lastTrade(instrument.id);
       return trade ? tradeOutput(instrument, trade) : null;
     },
+    statistics: (instrument: Instrument) =>
+      statisticsOutput(directory.current(), instrument, market.statistics(instrument.id)),
     listings: ({ id }: Instrument) =>
       sortedListings(directory.current().listings.filter(({ instrument }) => instrument === id)),
   };

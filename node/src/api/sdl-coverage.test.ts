@@ -16,13 +16,21 @@ import type { ApiContext } from './api-context.ts';
 import { buildNodeSchema } from './api-server.ts';
 import { createSubscriptionStreams } from './subscription-streams.ts';
 import { ACME, createSampleMarket, sampleDirectory } from './testing/sample-market.ts';
-import { createSampleOrders, sampleNode, sampleSettlements } from './testing/sample-services.ts';
+import {
+  createSampleOrders,
+  sampleArchive,
+  sampleNode,
+  samplePreTrade,
+  sampleSettlements,
+} from './testing/sample-services.ts';
 
 /** Arguments that the generated operations give, by field. */
 const ARGUMENTS: Record<string, string> = {
   'Query.instrument': `(id: "${ACME.id}")`,
   'Query.venue': '(id: "alpha")',
   'Query.book': `(instrument: "${ACME.id}")`,
+  'Query.bookAt': `(instrument: "${ACME.id}", at: "2023-11-14T22:13:20.000Z")`,
+  'Query.settleableBook': `(instrument: "${ACME.id}", account: "0x${'22'.repeat(20)}")`,
   'Query.order': '(clientOrderId: "one")',
   'Mutation.placeOrder': `(input: { clientOrderId: "one", instrument: "${ACME.id}", account: "0x${'11'.repeat(20)}", side: BUY, quantity: "2", limitPrice: "100.10" })`,
   'Mutation.cancelOrder': '(id: "alpha-1")',
@@ -95,6 +103,9 @@ describe('the SDL of a node', () => {
       orders: createSampleOrders('alpha'),
       settlements: sampleSettlements,
       node: sampleNode,
+      archive: sampleArchive,
+      preTrade: samplePreTrade,
+      nowMs: Date.now,
     },
     streams,
   );

@@ -16,7 +16,13 @@ interface VenueQuotes {
   bookSequence: number;
   status: StatusEntry | undefined;
   statusSequence: number;
+  /** State of the venue's feed as a whole. */
+  feed: QuoteState;
+  /** Its depth was taken out, and it has not said another since. */
+  isWithdrawn: boolean;
+  /** State of these quotes, and since when it holds. */
   state: QuoteState;
+  sinceMs: number;
   /** The registry's own word: a listing that is not in force does not trade. */
   listing: Listing['status'];
 }
@@ -50,7 +56,7 @@ export class InstrumentBook {
     for (const { venue, status } of listings) {
       const known = this.#venues.get(venue);
       if (known) known.listing = status;
-      else this.#venues.set(venue, silentQuotes(stateOf(venue), status));
+      else this.#venues.set(venue, unheardQuotes(stateOf(venue), status, nowMs));
     }
     this.#touch(nowMs);
   }
@@ -61,6 +67,8 @@ export class InstrumentBook {
     if (!quotes || sequence < quotes.bookSequence) return false;
     quotes.book = book;
     quotes.bookSequence = sequence;
+    quotes.isWithdrawn = false;
+    settleState(quotes, nowMs);
     this.#touch(nowMs);
     return true;
   }
@@ -78,8 +86,9 @@ export class InstrumentBook {
   /** Sets the state of a venue's feed. */
   setState(venue: VenueId, state: QuoteState, nowMs: number): boolean {
     const quotes = this.#venues.get(venue);
-    if (!quotes || quotes.state === state) return false;
-    quotes.state = state;
+    if (!quotes || quotes.feed === state) return false;
+    quotes.feed = state;
+    settleState(quotes, nowMs);
     this.#touch(nowMs);
     return true;
   }
@@ -93,6 +102,8 @@ export class InstrumentBook {
     if (!quotes || quotes.bookSequence >= sequence) return false;
     quotes.book = undefined;
     quotes.bookSequence = sequence;
+    quotes.isWithdrawn = true;
+    settleState(quotes, nowMs);
     this.#touch(nowMs);
     return true;
   }
@@ -101,7 +112,9 @@ export class InstrumentBook {
   restart(venue: VenueId, nowMs: number): void {
     const quotes = this.#venues.get(venue);
     if (!quotes) return;
-    this.#venues.set(venue, silentQuotes(quotes.state, quotes.listing));
+    const anew = unheardQuotes(quotes.feed, quotes.listing, nowMs);
+    if (anew.state === quotes.state) anew.sinceMs = quotes.sinceMs;
+    this.#venues.set(venue, anew);
     this.#touch(nowMs);
   }
 
@@ -151,15 +164,30 @@ export class InstrumentBook {
   }
 }
 
-function silentQuotes(state: QuoteState, listing: Listing['status']): VenueQuotes {
+function unheardQuotes(feed: QuoteState, listing: Listing['status'], nowMs: number): VenueQuotes {
   return {
     book: undefined,
     bookSequence: 0,
     status: undefined,
     statusSequence: 0,
-    state,
+    feed,
+    isWithdrawn: false,
+    state: feed,
+    sinceMs: nowMs,
     listing,
   };
+}
+
+/**
+ * A venue's quotes of one instrument are in the state of its feed, or in a worse one: where the feed
+ * is whole again and this depth had to be taken out, what the venue shows is not known yet. An
+ * instrument that a live venue never named is one for which it shows nothing.
+ */
+function settleState(quotes: VenueQuotes, nowMs: number): void {
+  const state = quotes.feed === 'live' && quotes.isWithdrawn ? 'degraded' : quotes.feed;
+  if (state === quotes.state) return;
+  quotes.state = state;
+  quotes.sinceMs = nowMs;
 }
 
 /** Whether a venue's levels stand in the consolidated levels: executable there and now, for all we know. */
@@ -175,6 +203,7 @@ function venueBook(venue: VenueId, quotes: VenueQuotes): VenueBook {
   return {
     venue,
     state: quotes.state,
+    sinceMs: quotes.sinceMs,
     halted: haltedByVenue !== undefined || haltedByRegistry !== undefined,
     haltReason: haltedByVenue ?? haltedByRegistry,
     firm: quotes.book?.firm ?? false,

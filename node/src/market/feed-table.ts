@@ -8,12 +8,16 @@ import type { Miss } from './recovery.ts';
 
 /** So many frames before the first one heard are asked for: they hold the latest trades. */
 const HISTORY_FRAMES = 256;
+/** So many frames at a time are asked for of the epoch before: as many as one answer holds. */
+const PAST_FRAMES = 512;
 /** How long a venue's own head may be ahead of us before its quotes count as degraded. */
 const HEAD_PATIENCE_MS = 250;
 
 /** Where the feed of one venue stands at this node. */
 interface Feed {
   position: FeedPosition | undefined;
+  /** The epoch before, while its last frames are still asked for: their trades stand. */
+  past: FeedPosition | undefined;
   lastFreshMs: number | undefined;
   /** The highest that members say they have. */
   announced: { epoch: number; sequence: number } | undefined;
@@ -22,6 +26,8 @@ interface Feed {
   behindSinceMs: number | undefined;
   state: QuoteState;
   sinceMs: number | undefined;
+  /** Frames that were given up: somebody withholds them, or they were lost. */
+  lostFrames: number;
 }
 
 /** What taking a frame did. */
@@ -50,6 +56,11 @@ export class FeedTable {
     return this.#feeds.get(venue)?.position;
   }
 
+  /** Where this node stood in the epoch before, while it still asks for frames of it. */
+  past(venue: VenueId): FeedPosition | undefined {
+    return this.#feeds.get(venue)?.past;
+  }
+
   state(venue: VenueId): QuoteState {
     return this.#feeds.get(venue)?.state ?? 'silent';
   }
@@ -62,6 +73,7 @@ export class FeedTable {
       sinceMs: feed?.sinceMs,
       epoch: feed?.position?.epoch,
       lastSequence: feed?.position?.highest,
+      lostFrames: feed?.lostFrames ?? 0,
     };
   }
 
@@ -81,6 +93,7 @@ export class FeedTable {
     else {
       // What was pulled was asked for with its history.
       const history = arrival === 'pulled' ? 0 : HISTORY_FRAMES;
+      feed.past = feed.position;
       feed.position = new FeedPosition(frame.epoch, frame.sequence, history);
     }
     if (!isAhead(feed.announced, feed.position)) {
@@ -111,7 +124,7 @@ export class FeedTable {
     return [...(this.#feeds.get(venue)?.announcers ?? [])];
   }
 
-  /** What to ask for next: a gap, then what was announced, then history. */
+  /** What to ask for next: a gap, then what was announced, then history, then the epoch before. */
   miss(venue: VenueId): Miss | undefined {
     const feed = this.#feeds.get(venue);
     if (!feed) return undefined;
@@ -126,6 +139,10 @@ export class FeedTable {
     }
     const history = position?.history();
     if (position && history) return { kind: 'history', venue, epoch: position.epoch, ...history };
+    if (feed.past) {
+      const from = feed.past.floor + 1;
+      return { kind: 'past', venue, epoch: feed.past.epoch, from, to: from + PAST_FRAMES - 1 };
+    }
     return undefined;
   }
 
@@ -134,6 +151,7 @@ export class FeedTable {
     const feed = this.#feed(venue);
     if (miss.kind === 'gap') return feed.position?.giveUpGap();
     if (miss.kind === 'history') feed.position?.giveUpHistory();
+    else if (miss.kind === 'past') feed.past = undefined;
     else {
       feed.announced = undefined;
       feed.announcers.clear();
@@ -162,6 +180,11 @@ export class FeedTable {
     return true;
   }
 
+  /** Notes frames that nobody had. */
+  countLost(venue: VenueId, lost: SequenceRange): void {
+    this.#feed(venue).lostFrames += lost.to - lost.from + 1;
+  }
+
   /** Forgets a venue that left the network. */
   drop(venue: VenueId): void {
     this.#feeds.delete(venue);
@@ -172,12 +195,14 @@ export class FeedTable {
     if (known) return known;
     const feed: Feed = {
       position: undefined,
+      past: undefined,
       lastFreshMs: undefined,
       announced: undefined,
       announcers: new Set(),
       behindSinceMs: undefined,
       state: 'silent',
       sinceMs: undefined,
+      lostFrames: 0,
     };
     this.#feeds.set(venue, feed);
     return feed;

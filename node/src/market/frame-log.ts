@@ -72,6 +72,17 @@ export class FrameLog {
     }
   }
 
+  /** The lowest number held of a venue's epoch; undefined where nothing of it is here. */
+  lowest(venue: VenueId, epoch: number): number | undefined {
+    const log = this.#venues.get(venue);
+    if (log?.epoch !== epoch) return undefined;
+    let lowest: number | undefined;
+    for (const sequence of log.frames.keys()) {
+      if (lowest === undefined || sequence < lowest) lowest = sequence;
+    }
+    return lowest;
+  }
+
   /** Drops everything of a venue that left the network. */
   drop(venue: VenueId): void {
     this.#venues.delete(venue);

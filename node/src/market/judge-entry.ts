@@ -33,25 +33,31 @@ export function entryOffence(
 }
 
 function bookOffence(entry: BookEntry, instrument: Instrument): EntryOffence | undefined {
-  for (const [side, levels] of [
-    ['bid', entry.bids],
-    ['offer', entry.offers],
-  ] as const) {
-    for (const [index, level] of levels.entries()) {
-      // Rule: a level has a positive price and a positive size.
-      if (level.price <= 0 || level.quantity <= 0) {
-        return offence('LEVEL_NOT_POSITIVE', `A ${side} of ${instrument.symbol} is not positive.`);
-      }
-      // Rule: prices are multiples of the instrument's tick, as its listing says.
-      if (level.price % instrument.tickSize !== 0) {
-        return offence('PRICE_OFF_TICK', `A ${side} of ${instrument.symbol} is off the tick.`);
-      }
-      // Rule: levels stand best first, each price once.
-      const before = levels[index - 1];
-      if (before && !isBetter(side, before, level)) {
-        return offence('LEVELS_UNSORTED', `The ${side}s of ${instrument.symbol} are not sorted.`);
-      }
+  return (
+    levelsOffence('bid', entry.bids, instrument) ?? levelsOffence('offer', entry.offers, instrument)
+  );
+}
+
+function levelsOffence(
+  side: 'bid' | 'offer',
+  levels: readonly Level[],
+  instrument: Instrument,
+): EntryOffence | undefined {
+  let before: Level | undefined;
+  for (const level of levels) {
+    // Rule: a level has a positive price and a positive size.
+    if (level.price <= 0 || level.quantity <= 0) {
+      return offence('LEVEL_NOT_POSITIVE', `A ${side} of ${instrument.symbol} is not positive.`);
     }
+    // Rule: prices are multiples of the instrument's tick, as its listing says.
+    if (level.price % instrument.tickSize !== 0) {
+      return offence('PRICE_OFF_TICK', `A ${side} of ${instrument.symbol} is off the tick.`);
+    }
+    // Rule: levels stand best first, each price once.
+    if (before && !isBetter(side, before, level)) {
+      return offence('LEVELS_UNSORTED', `The ${side}s of ${instrument.symbol} are not sorted.`);
+    }
+    before = level;
   }
   return undefined;
 }

@@ -36,6 +36,8 @@ export interface JudgeContext {
   readonly listed: (venue: VenueId, instrument: InstrumentId) => Instrument | undefined;
   /** Where this node stands in the venue's current epoch; undefined before the first frame. */
   position(venue: VenueId): FeedPosition | undefined;
+  /** Where it stood in the epoch before, while it still asks for frames of that. */
+  past?(venue: VenueId): FeedPosition | undefined;
   /** A frame this node has taken and still holds. */
   held(venue: VenueId, epoch: number, sequence: number): LoggedFrame | undefined;
 }
@@ -74,7 +76,13 @@ export type Verdict =
       /** Entries of kinds this version does not know. */
       readonly skippedEntries: number;
     }
-  | { readonly verdict: 'ignore'; readonly code: IgnoreCode; readonly message: string }
+  | {
+      readonly verdict: 'ignore';
+      readonly code: IgnoreCode;
+      readonly message: string;
+      /** Set where the very frame is held already: it came by more than one way. */
+      readonly repeats?: VenueId;
+    }
   | {
       readonly verdict: 'reject';
       readonly code: RejectCode;
@@ -134,7 +142,10 @@ function judgeAuthor(
   // Rule: what was judged once is not judged again. The same payload needs no second signature
   // check, which is a hundred times as dear as this one, and changes nothing whoever sent it.
   const held = context.held(frame.venue, frame.epoch, frame.sequence);
-  if (held && equal(held.hash, hash)) return ignore('DUPLICATE', 'This frame was taken before.');
+  if (held && equal(held.hash, hash)) {
+    const message = 'This frame was taken before.';
+    return { verdict: 'ignore', code: 'DUPLICATE', message, repeats: frame.venue };
+  }
   // Rule: the payload is signed with a key of the venue that is valid now.
   const atSeconds = Math.floor(context.nowMs / 1_000);
   const isSigned = member.nodeKeys.some(
@@ -162,6 +173,9 @@ function judgePlace(
   }
   // Rule: a node that started again is not heard from before.
   if (position && epoch < position.epoch) {
+    const past = arrival === 'pulled' ? context.past?.(venue) : undefined;
+    // But for what this node asked for: trades of then stand, whatever the venue said since.
+    if (past?.epoch === epoch && isOpen(past, sequence)) return undefined;
     return ignore('EPOCH_OLD', `${venue} has started again since.`);
   }
   // Rule: one number, one frame. Two are an equivocation, and both signatures prove it.
@@ -191,12 +205,15 @@ function judgePlace(
   }
   // Rule: a number is taken once. Frames no longer held cannot be compared, so they are let go.
   if (!position || epoch > position.epoch) return undefined;
-  const standing = position.standing(sequence);
-  const isOpen = standing === 'next' || standing === 'ahead' || standing === 'wanted';
-  if (!isOpen || (arrival === 'pushed' && sequence <= position.floor)) {
+  if (!isOpen(position, sequence) || (arrival === 'pushed' && sequence <= position.floor)) {
     return ignore('SEQUENCE_CLOSED', `${venue} frame ${sequence} is not awaited.`);
   }
   return undefined;
+}
+
+function isOpen(position: FeedPosition, sequence: number): boolean {
+  const standing = position.standing(sequence);
+  return standing === 'next' || standing === 'ahead' || standing === 'wanted';
 }
 
 /** When it was said. */

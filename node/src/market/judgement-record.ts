@@ -1,12 +1,12 @@
 import type { MemberId } from '@stoa/schema';
 import { Counter, type Registry } from 'prom-client';
 import type { Logger } from '../telemetry/logger.ts';
-import type { LoggedFrame } from './frame-log.ts';
 import type { Verdict } from './judge.ts';
 
 /** One line a code and second: whoever sends garbage must not fill the disk as well. */
 const LOG_INTERVAL_MS = 1_000;
-const MAX_PROOFS = 64;
+/** So many proofs are kept in memory, the latest. */
+export const MAX_PROOFS = 64;
 
 /** Two frames that a venue signed and that cannot both be true; anybody can check the signatures. */
 export interface EquivocationProof {
@@ -22,6 +22,10 @@ export interface EquivocationProof {
 /** Turns verdicts into counters, log lines and kept proofs. */
 export interface JudgementRecord {
   record(verdict: Verdict, bytes: Uint8Array, from: MemberId): void;
+  /** Keeps a proof that was checked, whoever found it; false for one that is known. */
+  addProof(proof: EquivocationProof): boolean;
+  /** Keeps proofs of before this node started. */
+  restore(proofs: readonly EquivocationProof[]): void;
   /** The latest proofs, oldest first. */
   proofs(): readonly EquivocationProof[];
 }
@@ -30,6 +34,8 @@ interface JudgementRecordNeeds {
   readonly logger: Logger;
   readonly registry: Registry;
   now(): number;
+  /** Hears of each proof that is new to this node. */
+  onProof?(proof: EquivocationProof): void;
 }
 
 /** Writes a line, unless one of the same code was written within the last second. */
@@ -60,27 +66,8 @@ export function createJudgementRecord(needs: JudgementRecordNeeds): JudgementRec
     labelNames: ['code'],
     registers: [needs.registry],
   });
-  const proofs = new Map<string, EquivocationProof>();
+  const shelf = createProofShelf(needs);
   const log = createRefusalLog(needs);
-
-  const keepProof = (
-    code: EquivocationProof['code'],
-    held: LoggedFrame,
-    bytes: Uint8Array,
-  ): void => {
-    const { venue, epoch, sequence } = held.frame;
-    const key = `${code}/${venue}/${epoch}/${sequence}`;
-    if (proofs.has(key)) return;
-    const proof: EquivocationProof = {
-      ...{ code, venue, epoch, sequence },
-      frames: [held.bytes, bytes],
-      foundAtMs: needs.now(),
-    };
-    proofs.set(key, proof);
-    needs.logger.error({ code, venue, epoch, sequence }, 'a venue contradicted itself');
-    const oldest = proofs.keys().next().value;
-    if (proofs.size > MAX_PROOFS && oldest !== undefined) proofs.delete(oldest);
-  };
 
   return {
     record(verdict, bytes, from) {
@@ -102,13 +89,44 @@ export function createJudgementRecord(needs: JudgementRecordNeeds): JudgementRec
       if (verdict.verdict === 'ignore' && code === 'DUPLICATE') return;
       log(code, { from, verdict: verdict.verdict, reason: message });
       if (verdict.verdict === 'reject' && verdict.contradicts) {
-        keepProof(
-          verdict.code === 'EQUIVOCATION' ? 'EQUIVOCATION' : 'CHAIN_BROKEN',
-          verdict.contradicts,
-          bytes,
-        );
+        const { venue, epoch, sequence } = verdict.contradicts.frame;
+        shelf.add({
+          code: verdict.code === 'EQUIVOCATION' ? 'EQUIVOCATION' : 'CHAIN_BROKEN',
+          ...{ venue, epoch, sequence },
+          frames: [verdict.contradicts.bytes, bytes],
+          foundAtMs: needs.now(),
+        });
       }
     },
-    proofs: () => [...proofs.values()],
+    addProof: (proof) => shelf.add(proof),
+    restore: (found) => shelf.restore(found),
+    proofs: () => shelf.all(),
+  };
+}
+
+/** The latest proofs, each contradiction once. */
+function createProofShelf(needs: JudgementRecordNeeds) {
+  const proofs = new Map<string, EquivocationProof>();
+  const hold = (proof: EquivocationProof): boolean => {
+    const { code, venue, epoch, sequence } = proof;
+    const key = `${code}/${venue}/${epoch}/${sequence}`;
+    if (proofs.has(key)) return false;
+    proofs.set(key, proof);
+    const oldest = proofs.keys().next().value;
+    if (proofs.size > MAX_PROOFS && oldest !== undefined) proofs.delete(oldest);
+    return true;
+  };
+  return {
+    add(proof: EquivocationProof): boolean {
+      if (!hold(proof)) return false;
+      const { code, venue, epoch, sequence } = proof;
+      needs.logger.error({ code, venue, epoch, sequence }, 'a venue contradicted itself');
+      needs.onProof?.(proof);
+      return true;
+    },
+    restore(found: readonly EquivocationProof[]): void {
+      for (const proof of found) hold(proof);
+    },
+    all: () => [...proofs.values()].sort((one, other) => one.foundAtMs - other.foundAtMs),
   };
 }

@@ -27,7 +27,7 @@ export function indexListings(directory: Directory): ListingIndex {
     .sort();
   const standing = new Set(venues);
   const listings = new Map<InstrumentId, Listing[]>();
-  const pairs = new Set<string>();
+  const byVenue = new Map<VenueId, Set<InstrumentId>>();
   for (const listing of directory.listings) {
     // A halted or suspended listing still stands: its book is shown, as halted.
     if (listing.status === 'proposed' || listing.status === 'delisted') continue;
@@ -35,13 +35,15 @@ export function indexListings(directory: Directory): ListingIndex {
     const known = listings.get(listing.instrument);
     if (known) known.push(listing);
     else listings.set(listing.instrument, [listing]);
-    pairs.add(`${listing.venue} ${listing.instrument}`);
+    const ofVenue = byVenue.get(listing.venue);
+    if (ofVenue) ofVenue.add(listing.instrument);
+    else byVenue.set(listing.venue, new Set([listing.instrument]));
   }
   return {
     member: (id) => directory.members.get(id),
     venues,
     listings,
     listed: (venue, instrument) =>
-      pairs.has(`${venue} ${instrument}`) ? directory.instruments.get(instrument) : undefined,
+      byVenue.get(venue)?.has(instrument) ? directory.instruments.get(instrument) : undefined,
   };
 }

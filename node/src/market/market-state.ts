@@ -1,4 +1,4 @@
-import type { InstrumentId, VenueId } from '@stoa/schema';
+import type { Entry, Frame, InstrumentId, VenueId } from '@stoa/schema';
 import { InstrumentBook } from './consolidated-book.ts';
 import type { SequenceRange } from './feed-position.ts';
 import { FeedTable, type FeedTableOptions } from './feed-table.ts';
@@ -6,7 +6,8 @@ import type { LoggedFrame } from './frame-log.ts';
 import type { Arrival } from './judge.ts';
 import { indexListings, type ListingIndex } from './listing-index.ts';
 import type { ConsolidatedBook, LastTrade } from './market-view.ts';
-import { TradeTape } from './trade-tape.ts';
+import { type DayStatistics, dayStartOf } from './trade-statistics.ts';
+import { TapeBudget, TradeTape } from './trade-tape.ts';
 
 /** All books, trades and feeds of this node. No clock and no network: time comes with each call. */
 export class MarketState {
@@ -19,10 +20,16 @@ export class MarketState {
   });
   readonly #books = new Map<InstrumentId, InstrumentBook>();
   readonly #tapes = new Map<InstrumentId, TradeTape>();
+  readonly #tapeBudget = new TapeBudget();
+  /** From when on trades are known: this node's start, or the first one it finds recorded. */
+  #knownSinceMs: number;
+  #dayStartMs: number;
   readonly #watchers = new Map<InstrumentId, Set<() => void>>();
 
-  constructor(options: FeedTableOptions) {
+  constructor(options: FeedTableOptions, nowMs: number) {
     this.feeds = new FeedTable(options);
+    this.#knownSinceMs = nowMs;
+    this.#dayStartMs = dayStartOf(nowMs);
   }
 
   get index(): ListingIndex {
@@ -52,18 +59,38 @@ export class MarketState {
 
   /** Takes a frame that was accepted; returns the frames that were given up for it. */
   take(logged: LoggedFrame, arrival: Arrival, nowMs: number): SequenceRange | undefined {
-    const { venue, epoch, sequence, entries } = logged.frame;
+    const { venue, sequence, entries } = logged.frame;
     const lost = this.#advance(logged, arrival, nowMs);
+    this.#applyTrades(logged.frame, nowMs);
     const touched = new Set<InstrumentId>();
     for (const entry of entries) {
       const book = this.#books.get(entry.instrument);
-      if (entry.kind === 'trade') this.#tape(entry.instrument).apply(venue, entry, epoch, sequence);
-      else if (entry.kind === 'book') book?.applyBook(venue, entry, sequence, nowMs);
-      else book?.applyStatus(venue, entry, sequence, nowMs);
+      if (entry.kind === 'book') book?.applyBook(venue, entry, sequence, nowMs);
+      else if (entry.kind === 'status') book?.applyStatus(venue, entry, sequence, nowMs);
       touched.add(entry.instrument);
     }
     for (const instrument of touched) this.#notify(instrument);
     return lost;
+  }
+
+  /** Takes the trades of a frame of the past, whatever its epoch; books and halts of then are void. */
+  takeTrades(frame: Frame, nowMs: number): void {
+    this.#knownSinceMs = Math.min(this.#knownSinceMs, frame.sentAtMs);
+    const { venue, entries } = frame;
+    const isListed = ({ instrument }: Entry) => this.#index.listed(venue, instrument) !== undefined;
+    this.#applyTrades({ ...frame, entries: entries.filter(isListed) }, nowMs);
+  }
+
+  /** Whether a frame is of an epoch that the venue's node has ended. */
+  isPast({ venue, epoch }: Frame): boolean {
+    const position = this.feeds.position(venue);
+    return position !== undefined && epoch < position.epoch;
+  }
+
+  /** Takes a frame of the epoch before: of it, only the trades still stand. */
+  takePast(frame: Frame, counts: boolean, nowMs: number): void {
+    this.feeds.past(frame.venue)?.take(frame.sequence);
+    if (counts) this.#applyTrades(frame, nowMs);
   }
 
   /** Takes the number of a frame that the venue signed and that is wrong: what it names is withdrawn. */
@@ -78,6 +105,7 @@ export class MarketState {
 
   /** Frames will never come: whatever the venue showed before them may be outdated, and goes. */
   lose(venue: VenueId, lost: SequenceRange, nowMs: number): void {
+    this.feeds.countLost(venue, lost);
     for (const [instrument, book] of this.#books) {
       if (book.withdraw(venue, lost.to, nowMs)) this.#notify(instrument);
     }
@@ -94,6 +122,10 @@ export class MarketState {
 
   /** Lets quotes expire in the books that somebody watches; the others do so when they are looked at. */
   expire(nowMs: number): void {
+    if (dayStartOf(nowMs) > this.#dayStartMs) {
+      this.#dayStartMs = dayStartOf(nowMs);
+      for (const tape of this.#tapes.values()) tape.turnDay(nowMs);
+    }
     for (const instrument of this.#watchers.keys()) {
       if (this.#books.get(instrument)?.expire(nowMs)) this.#notify(instrument);
     }
@@ -105,6 +137,12 @@ export class MarketState {
 
   lastTrade(instrument: InstrumentId): LastTrade | undefined {
     return this.#tapes.get(instrument)?.last();
+  }
+
+  statistics(instrument: InstrumentId, nowMs: number): DayStatistics {
+    // Nothing is kept for a question about an instrument that was never traded.
+    const tape = this.#tapes.get(instrument) ?? new TradeTape(this.#tapeBudget);
+    return tape.statistics(nowMs, this.#knownSinceMs);
   }
 
   /** Calls after every change of an instrument's book; the returned function ends it. */
@@ -131,10 +169,17 @@ export class MarketState {
     return lost;
   }
 
+  #applyTrades({ venue, epoch, sequence, entries }: Frame, nowMs: number): void {
+    for (const [place, entry] of entries.entries()) {
+      if (entry.kind !== 'trade') continue;
+      this.#tape(entry.instrument).apply(venue, entry, { epoch, sequence, entry: place }, nowMs);
+    }
+  }
+
   #tape(instrument: InstrumentId): TradeTape {
     const known = this.#tapes.get(instrument);
     if (known) return known;
-    const tape = new TradeTape();
+    const tape = new TradeTape(this.#tapeBudget);
     this.#tapes.set(instrument, tape);
     return tape;
   }

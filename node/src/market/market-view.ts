@@ -1,4 +1,6 @@
 import type { InstrumentId, Level, Price, Quantity, VenueId } from '@stoa/schema';
+import type { EquivocationProof } from './judgement-record.ts';
+import type { DayStatistics } from './trade-statistics.ts';
 
 /** State of a venue's quotes at this node; see the SDL's QuoteState. */
 export type QuoteState = 'live' | 'degraded' | 'stale' | 'silent';
@@ -11,6 +13,8 @@ export interface VenueFeed {
   readonly sinceMs: number | undefined;
   readonly epoch: number | undefined;
   readonly lastSequence: number | undefined;
+  /** Frames of the venue that were missing and that nobody could give, since this node started. */
+  readonly lostFrames: number;
 }
 
 /** One price with what each venue shows there. */
@@ -24,7 +28,10 @@ export interface BookLevel {
 /** What one venue shows of an instrument, and the state that is in. */
 export interface VenueBook {
   readonly venue: VenueId;
+  /** Of these quotes: as the venue's feed, or worse where this depth is not known. */
   readonly state: QuoteState;
+  /** Since when, in Unix milliseconds of this node's clock. */
+  readonly sinceMs: number;
   readonly halted: boolean;
   readonly haltReason: string | undefined;
   readonly firm: boolean;
@@ -63,6 +70,10 @@ export interface MarketView {
   book(instrument: InstrumentId): ConsolidatedBook;
   feeds(): readonly VenueFeed[];
   lastTrade(instrument: InstrumentId): LastTrade | undefined;
+  /** Figures of the running calendar day in UTC, corrections and busts applied. */
+  statistics(instrument: InstrumentId): DayStatistics;
+  /** Contradictions that venues have signed, with the proof; the latest, oldest first. */
+  proofs(): readonly EquivocationProof[];
   /** The book now and after every change, conflated to the latest for a slow reader. */
   watch(instrument: InstrumentId, signal: AbortSignal): AsyncIterable<ConsolidatedBook>;
 }

@@ -9,10 +9,17 @@ import type {
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Logger } from '../telemetry/logger.ts';
 import type { SequenceRange } from './feed-position.ts';
-import { FrameLog } from './frame-log.ts';
+import type { FrameArchive } from './frame-archive.ts';
+import { FrameLog, type LoggedFrame } from './frame-log.ts';
 import { type Arrival, type JudgeContext, judgeFrame, type Verdict } from './judge.ts';
-import { createJudgementRecord, type EquivocationProof } from './judgement-record.ts';
+import { judgeProof, type ProofVerdict } from './judge-proof.ts';
+import {
+  createJudgementRecord,
+  type EquivocationProof,
+  type JudgementRecord,
+} from './judgement-record.ts';
 import { indexListings } from './listing-index.ts';
+import { framesOf, restoreMarket } from './market-memory.ts';
 import { MarketState } from './market-state.ts';
 import type { MarketView } from './market-view.ts';
 import { createRecovery, type Recovery } from './recovery.ts';
@@ -44,6 +51,10 @@ export interface MarketNeeds {
     request: FramesRequest,
     signal: AbortSignal,
   ) => Promise<Uint8Array[]>;
+  /** Hears what was decided about each frame, and who brought it. */
+  readonly onVerdict?: ((verdict: Verdict, from: MemberId) => void) | undefined;
+  /** Frames beyond memory; a gateway has none. */
+  readonly archive?: FrameArchive | undefined;
 }
 
 /** The verified market of this node, and what feeds it. */
@@ -54,22 +65,26 @@ export interface Market extends MarketView {
   readonly hear: (member: MemberId, heads: readonly Head[]) => void;
   /** What this node has of each venue. */
   readonly heads: () => Head[];
-  /** SignedFrames of a range that this node can pass on. */
-  readonly frames: (range: FramesRequest) => Iterable<Uint8Array>;
-  /** Contradictions that venues have signed. */
+  /** SignedFrames of a range that this node can pass on, in order of their sequence. */
+  readonly frames: (range: FramesRequest) => AsyncIterable<Uint8Array>;
   readonly proofs: () => readonly EquivocationProof[];
+  /** A frame that was taken and is still in memory. */
+  readonly held: (venue: VenueId, epoch: number, sequence: number) => LoggedFrame | undefined;
+  /** Judges two SignedFrames that somebody says contradict each other, and keeps what is proven. */
+  readonly receiveProof: (first: Uint8Array, second: Uint8Array) => ProofVerdict;
   start(): void;
   stop(): void;
 }
 
 /** Composes judge, frame log, feeds, recovery and books. */
 export function createMarket(options: MarketOptions, needs: MarketNeeds): Market {
-  const { now, logger } = needs;
-  const state = new MarketState(options);
+  const { now, logger, archive } = needs;
+  const state = new MarketState(options, now());
   const log = new FrameLog({ maxFrames: MAX_LOGGED_FRAMES, maxBytes: MAX_LOGGED_BYTES });
-  const record = createJudgementRecord(needs);
-  const countLost = createLossCounter(needs.registry);
+  const record = createJudgementRecord({ ...needs, onProof: (proof) => archive?.keepProof(proof) });
+  const countLost = createLossCounter(needs);
   registerFeedGauge(needs.registry, state);
+  const running = new AbortController();
   let timer: NodeJS.Timeout | undefined;
 
   const followDirectory = (): void => {
@@ -82,7 +97,6 @@ export function createMarket(options: MarketOptions, needs: MarketNeeds): Market
   const lose = (venue: VenueId, lost: SequenceRange | undefined): void => {
     if (lost) {
       countLost(venue, lost);
-      logger.error({ venue, ...lost }, 'frames are lost: nobody had them');
       state.lose(venue, lost, now());
     }
     state.refresh(venue, now());
@@ -91,14 +105,13 @@ export function createMarket(options: MarketOptions, needs: MarketNeeds): Market
   const receive = (bytes: Uint8Array, arrival: Arrival, from: MemberId): Verdict => {
     const verdict = judgeFrame(bytes, arrival, contextOf(state, log, options, needs));
     record.record(verdict, bytes, from);
+    needs.onVerdict?.(verdict, from);
     const logged = verdict.verdict === 'accept' ? verdict.logged : authenticOf(verdict);
     if (!logged) return verdict;
     const { venue } = logged.frame;
-    log.add(logged);
-    const lost =
-      verdict.verdict === 'accept'
-        ? state.take(logged, arrival, now())
-        : state.takeWrong(logged, arrival, now());
+    const counts = verdict.verdict === 'accept';
+    archive?.keep(logged, { receivedAtMs: now(), counts });
+    const lost = take({ state, log }, { logged, counts, arrival }, now());
     if (lost) lose(venue, lost);
     if (state.feeds.miss(venue)) recovery.kick(venue);
     return verdict;
@@ -118,16 +131,20 @@ export function createMarket(options: MarketOptions, needs: MarketNeeds): Market
   );
 
   return {
-    ...viewOf(state, now),
+    ...viewOf(state, record, now),
     receive,
     hear: (member, heads) => hear(state, recovery, { member, heads }, now()),
     heads: () => headsOf(state, log),
-    frames: (range) => log.range(range),
-    proofs: () => record.proofs(),
+    frames: (range) => framesOf(log, archive, range),
+    held: (venue, epoch, sequence) => log.get(venue, epoch, sequence),
+    receiveProof: (first, second) =>
+      keepProof(judgeProof(first, second, contextOf(state, log, options, needs)), record),
     start() {
       timer = setInterval(() => tick(state, recovery, now()), TICK_MS);
+      restoreMarket({ record, state, archive }, { nowMs: now(), signal: running.signal, logger });
     },
     stop() {
+      running.abort();
       clearInterval(timer);
       recovery.stop();
       stopFollowing();
@@ -135,11 +152,33 @@ export function createMarket(options: MarketOptions, needs: MarketNeeds): Market
   };
 }
 
-function viewOf(state: MarketState, now: () => number): MarketView {
+/** Takes a frame that was judged; returns the frames that were given up for it. */
+function take(
+  { state, log }: { readonly state: MarketState; readonly log: FrameLog },
+  { logged, counts, arrival }: { logged: LoggedFrame; counts: boolean; arrival: Arrival },
+  nowMs: number,
+): SequenceRange | undefined {
+  if (state.isPast(logged.frame)) {
+    // A hole in what is over takes nothing out of the running market, and memory holds that alone.
+    state.takePast(logged.frame, counts, nowMs);
+    return undefined;
+  }
+  log.add(logged);
+  return counts ? state.take(logged, arrival, nowMs) : state.takeWrong(logged, arrival, nowMs);
+}
+
+function keepProof(verdict: ProofVerdict, record: JudgementRecord): ProofVerdict {
+  if (verdict.verdict === 'accept') record.addProof(verdict.proof);
+  return verdict;
+}
+
+function viewOf(state: MarketState, record: JudgementRecord, now: () => number): MarketView {
   return {
     book: (instrument) => state.book(instrument, now()),
     feeds: () => state.index.venues.map((venue) => state.feeds.view(venue)),
     lastTrade: (instrument) => state.lastTrade(instrument),
+    statistics: (instrument) => state.statistics(instrument, now()),
+    proofs: () => record.proofs(),
     watch: (instrument, signal) =>
       watchLatest(
         () => state.book(instrument, now()),
@@ -185,6 +224,7 @@ function contextOf(
     verifier: needs.verifier,
     listed: (venue, instrument) => state.index.listed(venue, instrument),
     position: (venue) => state.feeds.position(venue),
+    past: (venue) => state.feeds.past(venue),
     held: (venue, epoch, sequence) => log.get(venue, epoch, sequence),
   };
 }
@@ -216,14 +256,20 @@ function headsOf(state: MarketState, log: FrameLog): Head[] {
   return heads;
 }
 
-function createLossCounter(registry: Registry): (venue: VenueId, lost: SequenceRange) => void {
+function createLossCounter({
+  registry,
+  logger,
+}: Pick<MarketNeeds, 'registry' | 'logger'>): (venue: VenueId, lost: SequenceRange) => void {
   const counter = new Counter({
     name: 'stoa_frames_lost_total',
     help: 'Frames that were missing and that nobody could give.',
     labelNames: ['venue'],
     registers: [registry],
   });
-  return (venue, lost) => counter.inc({ venue }, lost.to - lost.from + 1);
+  return (venue, lost) => {
+    counter.inc({ venue }, lost.to - lost.from + 1);
+    logger.error({ venue, ...lost }, 'frames are lost: nobody had them');
+  };
 }
 
 function registerFeedGauge(registry: Registry, state: MarketState): void {

@@ -127,6 +127,42 @@ describe('the publisher', () => {
     expect(all.slice(-2)).toEqual(['1@5', '2@6']);
   });
 
+  it('repeats the end of a halt with every heartbeat, and nothing of who was never halted', async () => {
+    const { publisher, frames } = start(20);
+    const status = (instrument: InstrumentId, state: 'halted' | 'trading'): VenueMarketEvent => ({
+      ...{ kind: 'trading-status', instrument, state, reason: 'said' },
+    });
+    publisher.deliver([status(second, 'trading'), status(first, 'halted')]);
+    publisher.deliver([status(first, 'trading')]);
+    await sleep(70);
+    publisher.stop();
+    const named = frames().flatMap(({ entries }) => entries.map(({ instrument }) => instrument));
+    expect(said(frames()).slice(-1)).toEqual(['trading']);
+    expect(named.filter((instrument) => instrument === first).length).toBeGreaterThan(2);
+    expect(named.filter((instrument) => instrument === second).length).toBe(1);
+  });
+
+  it('does not repeat at a heartbeat what it said a moment ago', async () => {
+    const heartbeatMs = 120;
+    const { publisher, signed, frames } = start(heartbeatMs);
+    const saidAtMs: number[] = [];
+    publisher.deliver([book(first, 5)]);
+    for (let price = 10; price < 40; price += 1) {
+      publisher.deliver([book(second, price)]);
+      await sleep(15);
+      while (saidAtMs.length < signed.length) saidAtMs.push(performance.now());
+    }
+    const last = new Map<string, number>();
+    for (const [at, frame] of frames().entries()) {
+      for (const word of said([frame])) {
+        const gapMs = (saidAtMs[at] ?? 0) - (last.get(word) ?? Number.NEGATIVE_INFINITY);
+        expect(gapMs, word).toBeGreaterThan(heartbeatMs / 4);
+        last.set(word, saidAtMs[at] ?? 0);
+      }
+    }
+    expect(said(frames()).filter((word) => word === '1@5').length).toBeGreaterThan(2);
+  });
+
   it('cuts a large state into frames of bounded size, none of it lost', async () => {
     const { publisher, signed, frames } = start();
     const bids = Array.from({ length: 10 }, (_, n) => ({

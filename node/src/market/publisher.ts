@@ -5,6 +5,7 @@ import {
   type Entry,
   encodeFrame,
   type InstrumentId,
+  type Level,
   MAX_ENTRIES,
   type NodeKey,
   payloadHash,
@@ -19,8 +20,14 @@ import type { Logger } from '../telemetry/logger.ts';
 import { entryOffence } from './judge-entry.ts';
 import { indexListings, type ListingIndex } from './listing-index.ts';
 
-/** Under load frames leave no faster than this, so that one signature covers what changed meanwhile. */
-const MIN_FLUSH_INTERVAL_MS = 1;
+/** So many frames a millisecond go on; what comes faster shares frames, and their signatures. */
+const FRAMES_PER_MS = 2;
+/** So many frames may go at once after a quiet moment. */
+const MAX_ALLOWANCE = 8;
+/** A frame of so many entries counts as one more: under load frames are few and full. */
+const ENTRIES_PER_FRAME = 16;
+/** However much was sent, the next frame waits no longer than until this is made up for. */
+const MIN_ALLOWANCE = -4;
 /** Above this a frame takes longer to encrypt and send than it saves in signatures. */
 const MAX_PAYLOAD_BYTES = 16_384;
 const MAX_REASON_BYTES = 200;
@@ -60,8 +67,8 @@ type Signer = (entries: readonly Entry[]) => void;
 
 /**
  * Builds the publisher. BOOK entries are conflated to the latest, because each is whole; trades and
- * status changes never are. Each heartbeat says the whole state again: that keeps quotes valid, and
- * gives a late joiner the whole market.
+ * status changes never are. Each heartbeat says again what was not said of late: that keeps quotes
+ * valid, and gives a late joiner the whole market within two heartbeats.
  */
 export function createPublisher(options: PublisherOptions, needs: PublisherNeeds): Publisher {
   const state = new VenueState(options, needs);
@@ -69,19 +76,21 @@ export function createPublisher(options: PublisherOptions, needs: PublisherNeeds
     state.index = indexListings(directory);
   });
   const sign = createSigner(options, needs);
+  const pace = createPace();
   let scheduled: { cancel(): void } | undefined;
-  let lastFlushMs = Number.NEGATIVE_INFINITY;
   let heartbeat: NodeJS.Timeout | undefined;
 
   const flush = (): void => {
     scheduled?.cancel();
     scheduled = undefined;
-    lastFlushMs = performance.now();
-    for (const entries of cut(state.takeChanges())) sign(entries);
+    for (const entries of cut(state.takeChanges())) {
+      pace.spend(entries.length, performance.now());
+      sign(entries);
+    }
   };
   const schedule = (): void => {
     if (scheduled || !heartbeat) return;
-    const waitMs = lastFlushMs + MIN_FLUSH_INTERVAL_MS - performance.now();
+    const waitMs = pace.waitMs(performance.now());
     if (waitMs <= 0) {
       const immediate = setImmediate(flush);
       scheduled = { cancel: () => clearImmediate(immediate) };
@@ -118,6 +127,29 @@ export function createPublisher(options: PublisherOptions, needs: PublisherNeeds
   };
 }
 
+/**
+ * When the next frame may go: at once while the venue is quiet. Each frame costs every peer a
+ * signature check, so that a busy venue's frames wait for company, for about two milliseconds.
+ */
+function createPace() {
+  let allowance = MAX_ALLOWANCE;
+  let atMs = performance.now();
+  const refill = (nowMs: number): void => {
+    allowance = Math.min(MAX_ALLOWANCE, allowance + (nowMs - atMs) * FRAMES_PER_MS);
+    atMs = nowMs;
+  };
+  return {
+    spend(entries: number, nowMs: number): void {
+      refill(nowMs);
+      allowance = Math.max(MIN_ALLOWANCE, allowance - 1 - entries / ENTRIES_PER_FRAME);
+    },
+    waitMs(nowMs: number): number {
+      refill(nowMs);
+      return (1 - allowance) / FRAMES_PER_MS;
+    },
+  };
+}
+
 /** What the venue shows now, and what of it was not published yet. */
 class VenueState {
   readonly #options: PublisherOptions;
@@ -125,6 +157,8 @@ class VenueState {
   readonly #books = new Map<InstrumentId, Pick<BookEntry, 'bids' | 'offers'>>();
   readonly #statuses = new Map<InstrumentId, StatusEntry>();
   readonly #changedBooks = new Set<InstrumentId>();
+  /** When each book was last said, by a clock that is never set. */
+  readonly #saidAtMs = new Map<InstrumentId, number>();
   /** In the order they happened; emptied at every flush. */
   #lasting: (TradeEntry | StatusEntry)[] = [];
   readonly #refused: Counter;
@@ -164,7 +198,10 @@ class VenueState {
         const { instrument, state } = event;
         const reason = cutText(event.reason);
         const status = { kind: 'status', instrument, state, authority: 'venue', reason } as const;
-        this.#statuses.set(instrument, status);
+        // Trading is what everybody takes for granted who has never heard of a halt.
+        if (state === 'halted' || this.#statuses.has(instrument)) {
+          this.#statuses.set(instrument, status);
+        }
         this.#lasting.push(status);
         return;
       }
@@ -174,9 +211,14 @@ class VenueState {
     }
   }
 
-  /** Everything is to be said again. */
+  /** Everything is to be said again, but for books that were said within half a heartbeat. */
   markAll(): void {
-    for (const instrument of this.#books.keys()) this.#changedBooks.add(instrument);
+    // A busy venue says its books all the time: to repeat them all at once would only hold it up.
+    const recentMs = performance.now() - this.#options.heartbeatMs / 2;
+    for (const instrument of this.#books.keys()) {
+      const saidAtMs = this.#saidAtMs.get(instrument) ?? Number.NEGATIVE_INFINITY;
+      if (saidAtMs <= recentMs) this.#changedBooks.add(instrument);
+    }
     const pending = new Set(this.#lasting.filter(isStatus).map((entry) => entry.instrument));
     for (const [instrument, status] of this.#statuses) {
       if (!pending.has(instrument)) this.#lasting.push(status);
@@ -201,6 +243,7 @@ class VenueState {
 
   #bookEntry(instrument: InstrumentId, nowMs: number): BookEntry {
     const { bids = [], offers = [] } = this.#books.get(instrument) ?? {};
+    this.#saidAtMs.set(instrument, performance.now());
     return {
       kind: 'book',
       instrument,
@@ -293,12 +336,24 @@ function cut(entries: readonly Entry[]): Entry[][] {
   return frames;
 }
 
-/** An upper bound: varints of at most eight bytes, and the instrument's name counted every time. */
+/** An upper bound, and a close one: the instrument's name is counted every time. */
 function maxEncodedBytes(entry: Entry): number {
   const fixed = 48 + entry.instrument.length;
-  if (entry.kind === 'book') return fixed + 16 * (entry.bids.length + entry.offers.length);
+  if (entry.kind === 'book') return fixed + levelBytes(entry.bids) + levelBytes(entry.offers);
   if (entry.kind === 'trade') return fixed + 24 + Buffer.byteLength(entry.executionId);
   return fixed + Buffer.byteLength(entry.reason);
+}
+
+function levelBytes(levels: readonly Level[]): number {
+  let bytes = 0;
+  for (const { price, quantity } of levels) bytes += varintBytes(price) + varintBytes(quantity);
+  return bytes;
+}
+
+function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 128; rest /= 128) bytes += 1;
+  return bytes;
 }
 
 /** A reason within the wire's bound, cut between characters. */

@@ -11,8 +11,8 @@ const DISBELIEF_MS = 10_000;
 
 /** A run of missing frames, or what somebody says comes after. */
 export interface Miss extends FramesRequest {
-  /** Missing between frames we have; announced only; or older frames we never saw. */
-  readonly kind: 'gap' | 'announced' | 'history';
+  /** Missing between frames we have; announced only; older frames we never saw; the epoch before. */
+  readonly kind: 'gap' | 'announced' | 'history' | 'past';
 }
 
 /** How gaps are filled: one task a venue, asking one peer at a time. */
@@ -88,7 +88,8 @@ export function createRecovery(
       failingSinceMs ??= performance.now();
       // Old frames are worth asking once; a gap holds a venue out of the market, and is worth more.
       const isHopeless = performance.now() - failingSinceMs >= options.giveUpAfterMs;
-      if (miss.kind === 'history' || isHopeless) {
+      const isOld = miss.kind === 'history' || miss.kind === 'past';
+      if (isOld || isHopeless) {
         if (miss.kind === 'announced') disbelief.add(venue);
         needs.giveUp(venue, miss);
         failingSinceMs = undefined;

@@ -9,13 +9,16 @@ import {
 } from '@stoa/schema';
 import { Counter, type Registry } from 'prom-client';
 import type { Logger } from '../telemetry/logger.ts';
+import { peerIdOf } from './peer-id.ts';
 
 /** Who may connect: the members of the on-chain registry, and nobody else. */
 export interface Admission {
-  /** The standing member whose node key this is now; undefined for everybody else. */
+  /** The standing member whose node key this is now; undefined for everybody else and the banned. */
   memberOf(publicKey: string): MemberId | undefined;
   /** The same for a libp2p identity, which is its node key. */
   memberOfPeer(peer: PeerId): MemberId | undefined;
+  /** All keys under which the member with this identity may appear now, as libp2p identities. */
+  identitiesOf(peer: PeerId): string[];
   /** What libp2p asks before it dials, and once the other side has proven its key. */
   readonly gater: ConnectionGater;
   stop(): void;
@@ -27,6 +30,8 @@ interface AdmissionNeeds {
   readonly registry: Registry;
   /** Unix milliseconds. */
   now(): number;
+  /** Members that are not spoken with for a while, whatever the registry says. */
+  isBanned?(member: MemberId): boolean;
 }
 
 /** Deny by default: a key that the directory does not name for a standing member is refused. */
@@ -45,7 +50,8 @@ export function createAdmission(ownPublicKey: string, needs: AdmissionNeeds): Ad
     // A second node under our own key would equivocate for us.
     if (publicKey === ownPublicKey) return undefined;
     const atSeconds = Math.floor(needs.now() / 1_000);
-    return keys.get(publicKey)?.find(({ window }) => isWithin(window, atSeconds))?.member;
+    const member = keys.get(publicKey)?.find(({ window }) => isWithin(window, atSeconds))?.member;
+    return member !== undefined && needs.isBanned?.(member) ? undefined : member;
   };
   const memberOfPeer = (peer: PeerId): MemberId | undefined => {
     const publicKey = publicKeyOf(peer);
@@ -60,6 +66,16 @@ export function createAdmission(ownPublicKey: string, needs: AdmissionNeeds): Ad
   return {
     memberOf,
     memberOfPeer,
+    identitiesOf(peer) {
+      const publicKey = publicKeyOf(peer);
+      const members = [...needs.directory.current().members.values()];
+      const atSeconds = Math.floor(needs.now() / 1_000);
+      // A key whose window has ended still tells whose node stands at the address it came with.
+      return members
+        .filter((member) => member.nodeKeys.some(({ key }) => key === publicKey))
+        .flatMap((member) => member.nodeKeys.filter((window) => isWithin(window, atSeconds)))
+        .map(({ key }) => peerIdOf(key));
+    },
     gater: {
       denyDialPeer: (peer) => memberOfPeer(peer) === undefined,
       // The first points at which the other side's key is proven, before any stream exists.

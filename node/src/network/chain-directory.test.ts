@@ -99,15 +99,27 @@ describe('the directory of the chain', () => {
     expect(directory.current().members.get('alpha')?.status).toBe('suspended');
   });
 
+  const nowhere = `0x${'0'.repeat(40)}` as const;
+  const addresses = { memberRegistry: nowhere, listingRegistry: nowhere };
+
   it('is waited for until the signal ends the waiting', async () => {
-    const nowhere = `0x${'0'.repeat(40)}` as const;
-    const addresses = { memberRegistry: nowhere, listingRegistry: nowhere };
     const signal = AbortSignal.timeout(300);
+    const opening = openChainDirectory(
+      { addresses, pollIntervalMs: 20, signal },
+      // The discard port: nothing answers.
+      { client: connect('http://127.0.0.1:9'), logger },
+    );
+    await expect(opening).rejects.toMatchObject({ code: 'CHAIN_UNREADABLE' });
+    expect(signal.aborted).toBe(true);
+  });
+
+  it('is not waited for where the addresses hold no registries', async () => {
+    const signal = AbortSignal.timeout(10_000);
     const opening = openChainDirectory(
       { addresses, pollIntervalMs: 20, signal },
       { client, logger },
     );
-    await expect(opening).rejects.toThrow();
-    expect(signal.aborted).toBe(true);
+    await expect(opening).rejects.toMatchObject({ code: 'CHAIN_UNREADABLE' });
+    expect(signal.aborted).toBe(false);
   });
 });

@@ -5,11 +5,13 @@ import {
   readDirectory,
   watchDirectory,
 } from '@stoa/contracts';
-import type { Directory, DirectorySource } from '@stoa/schema';
-import type { Client } from 'viem';
+import { CodedError, type Directory, type DirectorySource } from '@stoa/schema';
+import { BaseError, type Client, ContractFunctionZeroDataError } from 'viem';
 import type { Logger } from '../telemetry/logger.ts';
 
 const RETRY_MS = 500;
+/** A chain that does not answer for so long is a mistake in the configuration, not a slow start. */
+const FIRST_READ_WITHIN_MS = 20_000;
 
 export interface ChainDirectoryOptions {
   readonly addresses: RegistryAddresses;
@@ -19,10 +21,11 @@ export interface ChainDirectoryOptions {
 }
 
 /**
- * Reads the on-chain registries, as long as it takes until the chain answers, and follows them until
- * the signal ends it. While the chain is out of reach the last directory stays in force.
+ * Reads the on-chain registries, waiting for the chain to answer, and follows them until the signal
+ * ends it. While the chain is out of reach the last directory stays in force.
  *
- * @throws the last error of the chain when the signal ends the wait for the first answer
+ * @throws CodedError `CHAIN_UNREADABLE` when there is no first answer within 20 s or before the signal
+ * aborts, or at once where the addresses hold no registries
  */
 export async function openChainDirectory(
   options: ChainDirectoryOptions,
@@ -56,15 +59,29 @@ async function readFirst(
   client: Client,
   logger: Logger,
 ): Promise<RegistryDirectory> {
+  const deadline = performance.now() + FIRST_READ_WITHIN_MS;
   for (;;) {
     try {
       return await readDirectory(client, options.addresses);
-    } catch (error) {
-      logger.warn({ err: error }, 'registries cannot be read yet');
+    } catch (cause) {
+      const [reason = ''] = String(cause instanceof Error ? cause.message : cause).split('\n');
+      if (options.signal.aborted || performance.now() > deadline || isPermanent(cause)) {
+        throw new CodedError('CHAIN_UNREADABLE', `The registries cannot be read: ${reason}`, {
+          cause,
+        });
+      }
+      logger.warn({ reason }, 'registries cannot be read yet');
       await sleep(RETRY_MS, undefined, { signal: options.signal }).catch(() => undefined);
-      if (options.signal.aborted) throw error;
     }
   }
+}
+
+/** The chain answered, and there is no such contract: waiting changes nothing. */
+function isPermanent(error: unknown): boolean {
+  return (
+    error instanceof BaseError &&
+    error.walk((cause) => cause instanceof ContractFunctionZeroDataError) !== null
+  );
 }
 
 function toDirectory(directory: RegistryDirectory): Directory {

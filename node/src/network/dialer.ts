@@ -3,6 +3,7 @@ import { peerIdFromString } from '@libp2p/peer-id';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { CodedError } from '@stoa/schema';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Admission } from './admission.ts';
 
 const TICK_MS = 100;
 const DIAL_TIMEOUT_MS = 1_500;
@@ -10,6 +11,8 @@ const RETRY_MS = 250;
 const PATIENT_RETRY_MS = 800;
 /** After so many failures in a row the peer is down for longer, or does not want us. */
 const IMPATIENT_ATTEMPTS = 20;
+/** How often the registry is asked for other keys of the members to dial. */
+const IDENTITIES_MS = 1_000;
 /** How long the higher identity leaves the dialling to the lower one. */
 const DEFER_MS = 600;
 
@@ -33,10 +36,11 @@ interface Target {
  */
 export function createDialer(
   options: { readonly peers: readonly string[] },
-  needs: { readonly libp2p: Libp2p; readonly logger: Logger },
+  needs: { readonly libp2p: Libp2p; readonly logger: Logger; readonly admission: Admission },
 ): { start(): void; stop(): void } {
   const { libp2p, logger } = needs;
   const targets = targetsOf(options.peers, libp2p.peerId);
+  let identitiesAtMs = Number.NEGATIVE_INFINITY;
   const stopped = new AbortController();
   let timer: NodeJS.Timeout | undefined;
 
@@ -59,7 +63,11 @@ export function createDialer(
 
   const tick = (): void => {
     const now = performance.now();
-    for (const target of targets) {
+    if (now - identitiesAtMs >= IDENTITIES_MS) {
+      identitiesAtMs = now;
+      addIdentities(targets, needs.admission, libp2p.peerId);
+    }
+    for (const target of targets.values()) {
       if (libp2p.getConnections(target.peer).some((one) => one.status === 'open')) {
         target.apartSinceMs = undefined;
         if (now > target.nextAttemptMs) target.failures = 0;
@@ -84,7 +92,7 @@ export function createDialer(
   };
 }
 
-function targetsOf(peers: readonly string[], own: PeerId): Target[] {
+function targetsOf(peers: readonly string[], own: PeerId): Map<string, Target> {
   const targets = new Map<string, Target>();
   for (const text of peers) {
     const { address, id } = parseAddress(text);
@@ -92,18 +100,38 @@ function targetsOf(peers: readonly string[], own: PeerId): Target[] {
     if (id === own.toString()) continue;
     const known = targets.get(id);
     if (known) known.addresses.push(address);
-    else {
-      targets.set(id, {
-        peer: peerIdFromString(id),
-        addresses: [address],
-        apartSinceMs: undefined,
-        nextAttemptMs: 0,
-        failures: 0,
-        inFlight: false,
-      });
+    else targets.set(id, newTarget(id, [address]));
+  }
+  return targets;
+}
+
+function newTarget(id: string, addresses: Multiaddr[]): Target {
+  return {
+    ...{ peer: peerIdFromString(id), addresses, apartSinceMs: undefined },
+    ...{ nextAttemptMs: 0, failures: 0, inFlight: false },
+  };
+}
+
+/**
+ * A member that changes its key is the same member at the same address: where one of its keys was
+ * configured, the others that count now are dialled too.
+ */
+function addIdentities(targets: Map<string, Target>, admission: Admission, own: PeerId): void {
+  for (const target of [...targets.values()]) {
+    for (const id of admission.identitiesOf(target.peer)) {
+      if (targets.has(id) || id === own.toString()) continue;
+      const bare = target.addresses.map((address) =>
+        address.toString().replace(/\/p2p\/[^/]+$/, ''),
+      );
+      targets.set(
+        id,
+        newTarget(
+          id,
+          bare.map((address) => multiaddr(`${address}/p2p/${id}`)),
+        ),
+      );
     }
   }
-  return [...targets.values()];
 }
 
 function parseAddress(text: string): { address: Multiaddr; id: string } {

@@ -32,12 +32,15 @@ export function frameStream(
     /** The other side will send no more; it may still read. */
     readonly onEnd: () => void;
     readonly onClose: () => void;
+    /** The other side announced a message beyond the maximum; the stream is reset. */
+    readonly onTooLong?: () => void;
   },
 ): FramedStream {
   const writer = new CoalescingWriter(stream, options.maxBufferedBytes);
   const splitter = new MessageSplitter(options.maxMessageBytes, handlers.onMessage);
   stream.addEventListener('message', (event) => {
     if (!splitter.push(event.data.subarray())) {
+      handlers.onTooLong?.();
       stream.abort(new Error(`A message is longer than ${options.maxMessageBytes} bytes.`));
     }
   });

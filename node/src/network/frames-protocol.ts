@@ -4,6 +4,7 @@ import {
   type FramesRequest,
   isRefusal,
   MAX_FRAME_BYTES,
+  type MemberId,
 } from '@stoa/schema';
 import type { Logger } from '../telemetry/logger.ts';
 import { type FramedStream, frameStream } from './framed-stream.ts';
@@ -32,7 +33,9 @@ interface FramesProtocolNeeds {
   readonly host: Host;
   readonly logger: Logger;
   /** SignedFrames of the range that this node holds, in order of their sequence. */
-  frames(range: FramesRequest): Iterable<Uint8Array>;
+  frames(range: FramesRequest): AsyncIterable<Uint8Array>;
+  /** Notes that a member sent what no honest node sends. */
+  charge(member: MemberId, code: string): void;
 }
 
 const STREAM_BOUNDS = { maxMessageBytes: MAX_FRAME_BYTES, maxBufferedBytes: MAX_ANSWER_BYTES * 2 };
@@ -49,29 +52,34 @@ export function createFramesProtocol(needs: FramesProtocolNeeds): FramesProtocol
       onMessage: (message) => {
         if (answered) return;
         answered = true;
-        if (message.length > MAX_REQUEST_BYTES || !answer(framed, message)) {
+        const range = message.length > MAX_REQUEST_BYTES ? undefined : decodeFramesRequest(message);
+        if (!range || isRefusal(range)) {
           needs.logger.debug({ member: peer.member }, 'request for frames refused');
+          needs.charge(peer.member, 'REQUEST_MALFORMED');
           framed.abort(new Error('not a request for frames'));
+          return;
         }
+        answer(framed, range).catch((error: unknown) => {
+          needs.logger.error({ member: peer.member, err: error }, 'frames cannot be read');
+          framed.abort(new Error('the frames cannot be read'));
+        });
       },
       onEnd: () => undefined,
+      onTooLong: () => needs.charge(peer.member, 'REQUEST_TOO_LARGE'),
       onClose: () => clearTimeout(deadline),
     });
   });
 
-  const answer = (framed: FramedStream, message: Uint8Array): boolean => {
-    const range = decodeFramesRequest(message);
-    if (isRefusal(range)) return false;
+  const answer = async (framed: FramedStream, range: FramesRequest): Promise<void> => {
     let frames = 0;
     let bytes = 0;
-    for (const frame of needs.frames(range)) {
+    for await (const frame of needs.frames(range)) {
       frames += 1;
       bytes += frame.length;
       if (frames > MAX_ANSWER_FRAMES || bytes > MAX_ANSWER_BYTES) break;
       if (!framed.send(frame)) break;
     }
     framed.end();
-    return true;
   };
 
   return {
@@ -86,10 +94,12 @@ export function createFramesProtocol(needs: FramesProtocolNeeds): FramesProtocol
             frames.push(message);
             bytes += message.length;
             if (frames.length > MAX_ANSWER_FRAMES || bytes > MAX_ANSWER_BYTES) {
+              needs.charge(peer.member, 'ANSWER_TOO_LARGE');
               framed.abort(new Error('the answer is too long'));
             }
           },
           onEnd: () => resolve(frames),
+          onTooLong: () => needs.charge(peer.member, 'FRAME_TOO_LARGE'),
           onClose: () => {
             bounded.removeEventListener('abort', giveUp);
             reject(new Error('the answer was cut off'));

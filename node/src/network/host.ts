@@ -13,6 +13,7 @@ import { Gauge, type Registry } from 'prom-client';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Admission } from './admission.ts';
 import { createDialer } from './dialer.ts';
+import { guardedMuxer } from './guarded-muxer.ts';
 
 /** Key windows end by the clock, with no change on chain to say so. */
 const ADMISSION_CHECK_MS = 1_000;
@@ -32,6 +33,8 @@ export interface HostNeeds {
   readonly directory: DirectorySource;
   readonly logger: Logger;
   readonly registry: Registry;
+  /** Calls when a member is admitted no longer for what it sent. */
+  onBan?(listener: () => void): void;
 }
 
 /** A peer that stands in the registry and is connected. */
@@ -122,7 +125,7 @@ export function createHost(options: HostOptions, needs: HostNeeds): Host {
       for (const answer of answers) await register(started, admission, answer);
       started.addEventListener('peer:connect', (event) => onConnect(event.detail));
       started.addEventListener('peer:disconnect', (event) => onDisconnect(event.detail));
-      const dialer = createDialer(options, { libp2p: started, logger });
+      const dialer = createDialer(options, { libp2p: started, logger, admission });
       await started.start();
       dialer.start();
       const stopEviction = evictRevoked(started, needs);
@@ -157,11 +160,15 @@ function evictRevoked(node: Node, needs: HostNeeds): () => void {
   const check = (): void => {
     for (const connection of node.getConnections()) {
       if (needs.admission.memberOfPeer(connection.remotePeer) !== undefined) continue;
-      needs.logger.warn({ peer: connection.remotePeer.toString() }, 'connection closed: no member');
-      connection.abort(new Error('no member of the network'));
+      needs.logger.warn(
+        { peer: connection.remotePeer.toString() },
+        'connection closed: not admitted',
+      );
+      connection.abort(new Error('not admitted to the network'));
     }
   };
   const stopWatching = needs.directory.onChange(check);
+  needs.onBan?.(check);
   const timer = setInterval(check, ADMISSION_CHECK_MS);
   return () => {
     stopWatching();
@@ -177,7 +184,7 @@ async function createNode(options: HostOptions, connectionGater: ConnectionGater
     transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
     connectionEncrypters: [noise()],
     // A window below the read buffer's bound: a reader that pauses is then never reset.
-    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: 1_048_576 } })],
+    streamMuxers: [guardedMuxer(yamux({ streamOptions: { maxStreamWindowSize: 1_048_576 } }))],
     connectionGater,
     connectionManager: {
       // Members share hosts and restart together; strangers hold a pending slot for 1.5 s at most.

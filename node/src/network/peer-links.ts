@@ -6,6 +6,8 @@ import type { ConnectedPeer, Host } from './host.ts';
 
 const REOPEN_MS = 100;
 const MAX_REOPEN_MS = 1_000;
+/** How long a peer is left alone that says it does not know the protocol. */
+const UNKNOWN_PROTOCOL_MS = 10_000;
 
 export interface PeerLinksOptions extends FramedStreamOptions {
   readonly protocol: string;
@@ -16,6 +18,8 @@ export interface PeerLinksNeeds {
   readonly logger: Logger;
   onMessage(link: PeerLink, message: Uint8Array): void;
   onLink?(link: PeerLink, up: boolean): void;
+  /** The peer announced a message beyond the maximum; the stream is reset. */
+  onTooLong?(peer: ConnectedPeer): void;
 }
 
 /** The one stream of a protocol that stands to a peer. */
@@ -26,6 +30,8 @@ export interface PeerLink extends FramedStream {
 /** One long-lived stream of a protocol to every connected member, used both ways. */
 export interface PeerLinks {
   all(): PeerLink[];
+  /** The link to one peer. */
+  toPeer(id: string): PeerLink | undefined;
   /** The link to a member; one of them, while a member changes its key and has two nodes up. */
   to(member: MemberId): PeerLink | undefined;
   stop(): void;
@@ -50,6 +56,7 @@ export function createPeerLinks(options: PeerLinksOptions, needs: PeerLinksNeeds
     const framed = frameStream(stream, options, {
       onMessage: (message) => needs.onMessage(link, message),
       onEnd: () => framed.abort(new Error('the other side ended the stream')),
+      onTooLong: () => needs.onTooLong?.(peer),
       onClose: () => {
         if (links.get(peer.id) !== link) return;
         links.delete(peer.id);
@@ -66,7 +73,7 @@ export function createPeerLinks(options: PeerLinksOptions, needs: PeerLinksNeeds
     if (opening.has(peer.id)) return;
     opening.add(peer.id);
     try {
-      for (let waitMs = firstWaitMs; ; waitMs = Math.min(MAX_REOPEN_MS, waitMs * 2 || REOPEN_MS)) {
+      for (let waitMs = firstWaitMs; ; waitMs = nextWait(waitMs)) {
         await pause(waitMs, stopped.signal);
         if (stopped.signal.aborted || !isConnected(peer)) return;
         try {
@@ -77,6 +84,9 @@ export function createPeerLinks(options: PeerLinksOptions, needs: PeerLinksNeeds
             { member: peer.member, protocol: options.protocol, reason: String(error) },
             'stream could not be opened',
           );
+          // An older node lacks the protocol, and most likely will until it starts again.
+          const isUnknown = error instanceof Error && error.name === 'UnsupportedProtocolError';
+          if (isUnknown) waitMs = UNKNOWN_PROTOCOL_MS;
         }
       }
     } finally {
@@ -96,12 +106,18 @@ export function createPeerLinks(options: PeerLinksOptions, needs: PeerLinksNeeds
 
   return {
     all: () => [...links.values()],
+    toPeer: (id) => links.get(id),
     to: (member) => [...links.values()].findLast((link) => link.peer.member === member),
     stop() {
       stopped.abort();
       for (const link of links.values()) link.abort(new Error('the node stops'));
     },
   };
+}
+
+function nextWait(waitMs: number): number {
+  if (waitMs === UNKNOWN_PROTOCOL_MS) return waitMs;
+  return Math.min(MAX_REOPEN_MS, waitMs * 2 || REOPEN_MS);
 }
 
 /** Waits; ends early, and without complaint, when the signal says so. */

@@ -1,20 +1,28 @@
-import { encodeSigned, MAX_FRAME_BYTES, type MemberId, type SignedBytes } from '@stoa/schema';
+import { MAX_FRAME_BYTES, type MemberId } from '@stoa/schema';
 import { Counter, type Registry } from 'prom-client';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ConnectedPeer, Host } from './host.ts';
-import { createPeerLinks } from './peer-links.ts';
+import { createPeerLinks, type PeerLink } from './peer-links.ts';
+import { UselessBudget } from './useless-budget.ts';
 
 /** Eager push of signed frames. */
 const QUOTES_PROTOCOL = '/stoa/quotes/1';
 /** What a peer may be behind before frames are dropped for it: some hundreds of frames. */
 const MAX_BUFFERED_BYTES = 1_048_576;
+/**
+ * Repeats and garbage that are looked at: a check costs some 100 µs, so a flood takes a few hundredths
+ * of a core, whatever its rate. The burst is what an honest peer may repeat while trees are rebuilt.
+ */
+const USELESS_FRAMES = { burst: 1_000, perSecond: 250, pauseAboveBytes: 262_144 };
 
-/** Frames pushed to every connected member, and those that members push to us. */
+/** Frames pushed to members, and those that members push to us. */
 export interface QuoteStreams {
-  /** Pushes a frame as it stands: everyone who gets it judges it for himself. */
-  push(frame: SignedBytes): void;
+  /** Pushes a SignedFrame as it stands to every peer: everyone who gets it judges it for himself. */
+  readonly push: (frame: Uint8Array) => void;
+  /** Pushes it to one peer. */
+  pushTo(peer: string, frame: Uint8Array): void;
   /** Members that a stream stands to: they have admitted this node, and it them. */
-  connected(): MemberId[];
+  readonly connected: () => MemberId[];
   stop(): void;
 }
 
@@ -22,18 +30,30 @@ interface QuoteStreamsNeeds {
   readonly host: Host;
   readonly logger: Logger;
   readonly registry: Registry;
-  /** Takes the bytes of a SignedFrame from whoever sent them: identity is in the signature. */
-  onFrame(peer: ConnectedPeer, bytes: Uint8Array): void;
+  /**
+   * Takes the bytes of a SignedFrame from whoever sent them: identity is in the signature. True when
+   * the frame was news.
+   */
+  onFrame(peer: ConnectedPeer, bytes: Uint8Array): boolean;
+  onLink(peer: ConnectedPeer, up: boolean): void;
+  /** Notes that a peer sent what no honest node sends. */
+  charge(peer: ConnectedPeer, code: string): void;
 }
 
 /** Opens the quote streams. A slow peer misses frames, sees the gap and pulls; nothing piles up here. */
 export function createQuoteStreams(needs: QuoteStreamsNeeds): QuoteStreams {
-  const dropped = new Counter({
-    name: 'stoa_frames_dropped_total',
-    help: 'Frames not pushed to a peer because its buffer was full.',
-    labelNames: ['member'],
-    registers: [needs.registry],
-  });
+  const count = createCounters(needs.registry);
+  const budgets = new Map<string, UselessBudget>();
+  const budgetOf = (link: PeerLink): UselessBudget =>
+    new UselessBudget(USELESS_FRAMES, {
+      take: (bytes) => needs.onFrame(link.peer, bytes),
+      pause: () => {
+        needs.logger.warn({ member: link.peer.member }, 'a peer sends little of use and must wait');
+        link.pause();
+      },
+      resume: () => link.resume(),
+      now: () => performance.now(),
+    });
   const links = createPeerLinks(
     {
       protocol: QUOTES_PROTOCOL,
@@ -43,17 +63,49 @@ export function createQuoteStreams(needs: QuoteStreamsNeeds): QuoteStreams {
     {
       host: needs.host,
       logger: needs.logger,
-      onMessage: (link, message) => needs.onFrame(link.peer, message),
+      onMessage: (link, message) => {
+        if (budgets.get(link.peer.id)?.offer(message) === false) count.refused(link.peer.member);
+      },
+      onTooLong: (peer) => needs.charge(peer, 'FRAME_TOO_LARGE'),
+      onLink: (link, up) => {
+        budgets.get(link.peer.id)?.stop();
+        budgets.delete(link.peer.id);
+        if (up) budgets.set(link.peer.id, budgetOf(link));
+        needs.onLink(link.peer, up);
+      },
     },
   );
+  const send = (link: PeerLink | undefined, frame: Uint8Array): void => {
+    if (link && !link.send(frame)) count.dropped(link.peer.member);
+  };
   return {
     push(frame) {
-      const bytes = encodeSigned(frame);
-      for (const link of links.all()) {
-        if (!link.send(bytes)) dropped.inc({ member: link.peer.member });
-      }
+      for (const link of links.all()) send(link, frame);
     },
+    pushTo: (peer, frame) => send(links.toPeer(peer), frame),
     connected: () => [...new Set(links.all().map((link) => link.peer.member))],
-    stop: () => links.stop(),
+    stop() {
+      links.stop();
+      for (const budget of budgets.values()) budget.stop();
+    },
+  };
+}
+
+function createCounters(registry: Registry) {
+  const dropped = new Counter({
+    name: 'stoa_frames_dropped_total',
+    help: 'Frames not pushed to a peer because its buffer was full.',
+    labelNames: ['member'],
+    registers: [registry],
+  });
+  const refused = new Counter({
+    name: 'stoa_frames_unread_total',
+    help: 'Frames of a peer that were not looked at, because it had sent too much of no use.',
+    labelNames: ['member'],
+    registers: [registry],
+  });
+  return {
+    dropped: (member: MemberId) => dropped.inc({ member }),
+    refused: (member: MemberId) => refused.inc({ member }),
   };
 }

@@ -9,9 +9,10 @@ import {
 } from '@stoa/schema';
 import type { Route } from '../routing/router.ts';
 import type { Transaction } from '../store/database.ts';
+import { storableText } from '../store/storable-text.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AfterCommit } from './after-commit.ts';
-import { addOtherSide, insertExecution, standingOf } from './execution-store.ts';
+import { HeldOrders } from './held-orders.ts';
 import type { OrderSessions } from './order-session.ts';
 import {
   applyOrderEvent,
@@ -24,15 +25,9 @@ import {
   type OrderEvent,
   type OrderState,
 } from './order-state.ts';
-import {
-  holdOrder,
-  insertOrder,
-  orderIdOfLeg,
-  type RecordedEvent,
-  type StoredOrder,
-  saveOrder,
-} from './order-store.ts';
+import { insertOrder, type RecordedEvent, type StoredOrder } from './order-store.ts';
 import { type Decision, RoutePlanner, type RoutePlannerNeeds } from './route-planner.ts';
+import { TradeBook, type TradeStanding } from './trade-book.ts';
 
 /** What an executing venue says of a leg to its home. */
 export type LegReport = Extract<
@@ -40,13 +35,23 @@ export type LegReport = Extract<
   { kind: 'leg-accepted' | 'leg-rejected' | 'leg-executed' | 'leg-done' | 'leg-status' }
 >;
 
+/** A report as it was told, and whether its leg is the one for which a trade settles. */
+export interface ToldReport {
+  readonly report: LegReport;
+  readonly settles: boolean;
+}
+
+/** A trade that settles for one of this node's orders. */
+interface SettlingTrade {
+  readonly orderId: string;
+  readonly legId: string;
+  readonly execution: Execution;
+}
+
 /** Settlement, as far as orders call it. */
 export interface OrderSettlement {
-  /** Within the transaction that records an execution which this node settles. */
-  instruct(
-    tx: Transaction,
-    trade: { readonly orderId: string; readonly legId: string; readonly execution: Execution },
-  ): Promise<void>;
+  /** Within the transaction that records the executions, which this node settles. */
+  instruct(tx: Transaction, trades: readonly SettlingTrade[]): Promise<void>;
 }
 
 export interface HomeOrderNeeds extends RoutePlannerNeeds {
@@ -62,6 +67,27 @@ export interface HomeOrderNeeds extends RoutePlannerNeeds {
   readonly onContradiction: (code: string) => void;
   readonly logger: Logger;
 }
+
+/** What one transaction changes, and what that makes necessary. */
+interface Change {
+  readonly tx: Transaction;
+  readonly orders: HeldOrders;
+  readonly after: AfterCommit;
+}
+
+interface ReportChange extends Change {
+  /** What is recorded of the reporting venue's trades; undefined where it is this venue. */
+  readonly trades: TradeBook | undefined;
+  readonly settling: SettlingTrade[];
+}
+
+/** What an execution id may consist of: it goes into the store and onto screens. */
+const PRINTABLE = /^[\x21-\x7e]{1,64}$/;
+
+const CONTRADICTIONS: Readonly<Partial<Record<TradeStanding, string>>> = {
+  'id-reused': 'EXECUTION_REUSED',
+  'number-reused': 'TRADE_NUMBER_REUSED',
+};
 
 /**
  * The orders whose home is this node: applies what happens to them, and what follows from it, within
@@ -94,19 +120,17 @@ export class HomeOrders {
     const { clientOrderId, account, instrument } = order;
     const terms = { side, type, timeInForce, quantity, limitPrice };
     const data = { clientOrderId, account, instrument, ...terms };
-    return this.#advance(tx, order, this.#planner.decide(order, order.state), after, {
+    const change = { tx, orders: HeldOrders.ofNew(tx, order), after };
+    await this.#advance(change, order, this.#planner.decide(order, order.state), {
       journal: [{ kind: 'placed', data }],
     });
+    await change.orders.write(this.#needs.nowMs());
+    return change.orders.order(order.state.id);
   }
 
   /** Asks to cancel what is open; the order as it then stands. */
-  async cancel(
-    tx: Transaction,
-    orderId: string,
-    after: AfterCommit,
-  ): Promise<StoredOrder | undefined> {
-    const order = await holdOrder(tx, orderId);
-    return order && this.#advance(tx, order, { event: { kind: 'cancel-requested' } }, after);
+  cancel(tx: Transaction, orderId: string, after: AfterCommit): Promise<StoredOrder | undefined> {
+    return this.#happens(tx, orderId, { kind: 'cancel-requested' }, after);
   }
 
   /** The venue of a leg did not answer. */
@@ -115,9 +139,22 @@ export class HomeOrders {
     watched: { readonly orderId: string; readonly legId: string; readonly reason: string },
     after: AfterCommit,
   ): Promise<void> {
-    const order = await holdOrder(tx, watched.orderId);
-    const event: OrderEvent = { kind: 'leg-silent', legId: watched.legId, reason: watched.reason };
-    if (order) await this.#advance(tx, order, { event }, after);
+    const { orderId, legId, reason } = watched;
+    await this.#happens(tx, orderId, { kind: 'leg-silent', legId, reason }, after);
+  }
+
+  async #happens(
+    tx: Transaction,
+    orderId: string,
+    event: OrderEvent,
+    after: AfterCommit,
+  ): Promise<StoredOrder | undefined> {
+    const orders = await HeldOrders.byId(tx, [orderId]);
+    const order = orders.order(orderId);
+    if (!order) return undefined;
+    await this.#advance({ tx, orders, after }, order, { event });
+    await orders.write(this.#needs.nowMs());
+    return orders.order(orderId);
   }
 
   /** This venue's own book would not cancel a leg. */
@@ -127,121 +164,111 @@ export class HomeOrders {
     rejection: LegRejection,
     after: AfterCommit,
   ): Promise<void> {
-    const orderId = await orderIdOfLeg(tx, legId);
-    const order = orderId === undefined ? undefined : await holdOrder(tx, orderId);
+    const orders = await HeldOrders.ofLegs(tx, [legId]);
+    const order = orders.orderOfLeg(legId);
     const leg = order?.state.legs.find(({ id }) => id === legId);
     // Too late is what a cancel hears that lost to a fill: then there is nothing left to cancel.
     if (!order || !leg || isComplete(leg)) return;
-    await this.#advance(
-      tx,
-      order,
-      { event: { kind: 'leg-cancel-rejected', legId, rejection } },
-      after,
-    );
+    const event: OrderEvent = { kind: 'leg-cancel-rejected', legId, rejection };
+    await this.#advance({ tx, orders, after }, order, { event });
+    await orders.write(this.#needs.nowMs());
   }
 
   /**
-   * Applies what `from` says of a leg. An execution at this venue is recorded already, and
-   * `instruct` says whether this is the leg for which it settles.
+   * Applies what `from` says of legs, in order. However many reports there are, each order is read
+   * and written once. Executions at this venue are recorded already.
    */
-  async report(
+  async reports(
     tx: Transaction,
     from: MemberId,
-    report: LegReport,
+    told: readonly ToldReport[],
     after: AfterCommit,
-    instruct = true,
   ): Promise<void> {
-    const orderId = await orderIdOfLeg(tx, report.legId);
-    const order = orderId === undefined ? undefined : await holdOrder(tx, orderId);
+    if (told.length === 0) return;
+    const orders = await HeldOrders.ofLegs(tx, [
+      ...new Set(told.map(({ report }) => report.legId)),
+    ]);
+    const executions = told.flatMap(({ report }) =>
+      report.kind === 'leg-executed' && PRINTABLE.test(report.execution.executionId)
+        ? [report.execution]
+        : [],
+    );
+    const trades = from === this.#venue ? undefined : await TradeBook.read(tx, from, executions);
+    const change: ReportChange = { tx, orders, after, trades, settling: [] };
+    for (const each of told) await this.#report(change, from, each);
+    const nowMs = this.#needs.nowMs();
+    await trades?.write(nowMs);
+    if (change.settling.length > 0) await this.#needs.settlement.instruct(tx, change.settling);
+    await orders.write(nowMs);
+  }
+
+  async #report(
+    change: ReportChange,
+    from: MemberId,
+    { report, settles }: ToldReport,
+  ): Promise<void> {
+    const order = change.orders.orderOfLeg(report.legId);
     const leg = order?.state.legs.find(({ id }) => id === report.legId);
     if (!order || leg?.venue !== from) return this.#contradiction('LEG_UNKNOWN', from, report);
     if (report.kind === 'leg-executed') {
-      return this.#executed(tx, { order, leg, report, from, instruct }, after);
+      return this.#executed(change, { order, leg, report, from, settles });
     }
-    const event: OrderEvent =
-      report.kind === 'leg-rejected'
-        ? { kind: 'leg-rejected', legId: leg.id, rejection: report }
-        : report;
+    const event = eventOf(report);
     const step = applyOrderEvent(order.state, event, new Set());
     if ('ignored' in step) return this.#contradiction(step.ignored, from, report);
-    await this.#advance(tx, order, { event }, after);
+    await this.#advance(change, order, { event });
   }
 
   async #executed(
-    tx: Transaction,
+    change: ReportChange,
     told: {
       readonly order: StoredOrder;
       readonly leg: LegState;
       readonly report: Extract<LegReport, { kind: 'leg-executed' }>;
       readonly from: MemberId;
-      readonly instruct: boolean;
+      readonly settles: boolean;
     },
-    after: AfterCommit,
   ): Promise<void> {
-    const { order, leg, report, from, instruct } = told;
+    const { order, leg, report, from } = told;
     const { execution } = report;
     const own = from === this.#venue;
-    const { side } = order.state;
+    const { side, id: orderId } = order.state;
     const account = side === 'buy' ? execution.buyer : execution.seller;
     // Legs at other venues always take liquidity, so that their home, which is here, settles them.
     const plausible =
       execution.venue === from &&
       execution.instrument === order.instrument &&
+      PRINTABLE.test(execution.executionId) &&
       account.toLowerCase() === order.account &&
       (own || execution.homeVenue === this.#venue);
     if (!plausible) return this.#contradiction('EXECUTION_IMPLAUSIBLE', from, report);
 
-    const standing = own ? 'new' : await standingOf(tx, execution, leg.id, side);
-    if (standing === 'contradicts') return this.#contradiction('EXECUTION_REUSED', from, report);
+    const standing = change.trades?.standingOf(execution, leg.id, side) ?? 'new';
+    const contradiction = CONTRADICTIONS[standing];
+    if (contradiction) return this.#contradiction(contradiction, from, report);
     const { venue, executionId, price, quantity } = execution;
-    const event: OrderEvent = {
-      kind: 'leg-executed',
-      legId: leg.id,
-      venue,
-      executionId,
-      price,
-      quantity,
-    };
+    const fill = { venue, executionId, price, quantity };
+    const event: OrderEvent = { kind: 'leg-executed', legId: leg.id, ...fill };
     const counted = new Set(standing === 'counted' ? [executionKey(venue, executionId)] : []);
     const step = applyOrderEvent(order.state, event, counted);
     if ('ignored' in step) return this.#contradiction(step.ignored, from, report);
 
-    if (standing === 'other-side') await addOtherSide(tx, execution, leg.id, side);
-    else if (!own && !(await this.#recordRemote(tx, execution, leg, side))) {
-      return this.#contradiction('TRADE_NUMBER_REUSED', from, report);
-    }
-    const settles = instruct && execution.homeVenue === this.#venue && standing === 'new';
-    if (settles) {
-      await this.#needs.settlement.instruct(tx, {
-        orderId: order.state.id,
-        legId: leg.id,
-        execution,
-      });
-    }
-    await this.#advance(tx, order, { event }, after, { groupOpen: settles });
+    const legs = side === 'buy' ? { buyLegId: leg.id } : { sellLegId: leg.id };
+    if (standing === 'other-side') await change.trades?.addOtherSide(execution, leg.id, side);
+    else change.trades?.add(execution, legs);
+    const settles = told.settles && execution.homeVenue === this.#venue && standing === 'new';
+    if (settles) change.settling.push({ orderId, legId: leg.id, execution });
+    await this.#advance(change, order, { event }, { groupOpen: settles });
   }
 
-  #recordRemote(
-    tx: Transaction,
-    execution: Execution,
-    leg: LegState,
-    side: 'buy' | 'sell',
-  ): Promise<boolean> {
-    const legs = {
-      buyLegId: side === 'buy' ? leg.id : undefined,
-      sellLegId: side === 'sell' ? leg.id : undefined,
-    };
-    return insertExecution(tx, execution, legs, this.#needs.nowMs());
-  }
-
-  /** Applies an event and all that follows from it, and saves the order. */
+  /** Applies an event and all that follows from it, and notes the order's new state. */
   async #advance(
-    tx: Transaction,
+    change: Change,
     order: StoredOrder,
     first: Decision,
-    after: AfterCommit,
     also: { readonly journal?: readonly RecordedEvent[]; readonly groupOpen?: boolean } = {},
-  ): Promise<StoredOrder> {
+  ): Promise<void> {
+    const { tx, after } = change;
     const groupOpen = order.groupOpen || (also.groupOpen ?? false);
     const journal = [...(also.journal ?? [])];
     let state = order.state;
@@ -250,7 +277,7 @@ export class HomeOrders {
       const step = applyOrderEvent(state, next.event, new Set());
       if ('ignored' in step) {
         invariant(next === first, 'what follows from an event was ignored', { id: state.id });
-        return order;
+        return;
       }
       state = step.state;
       journal.push(recorded(next));
@@ -263,10 +290,8 @@ export class HomeOrders {
       }
     }
     if (closing && groupOpen && !isRouting(state)) after.groups.add(state.id);
-    const saved = { state, groupOpen };
-    await saveOrder(tx, order, saved, journal, this.#needs.nowMs());
+    change.orders.change(state.id, { state, groupOpen }, journal);
     this.#watch(order, state, after);
-    return { ...order, ...saved, lastEvent: order.lastEvent + journal.length };
   }
 
   async #send(
@@ -321,6 +346,22 @@ export class HomeOrders {
     if (code === 'DUPLICATE') return;
     this.#needs.onContradiction(code);
     this.#needs.logger.error({ code, from, report }, 'leg report contradicts the order');
+  }
+}
+
+/** What a report means for the order. Texts come from another member, and are kept. */
+function eventOf(report: Exclude<LegReport, { kind: 'leg-executed' }>): OrderEvent {
+  switch (report.kind) {
+    case 'leg-rejected': {
+      const { legId, code, message } = report;
+      const rejection = { code: storableText(code), message: storableText(message) };
+      return { kind: 'leg-rejected', legId, rejection };
+    }
+    case 'leg-done':
+      return { ...report, reason: storableText(report.reason) };
+    case 'leg-accepted':
+    case 'leg-status':
+      return report;
   }
 }
 

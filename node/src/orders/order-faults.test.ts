@@ -1,5 +1,10 @@
 import { EmbeddedVenue, type VenueEvent } from '@stoa/adapters';
-import type { Execution } from '@stoa/schema';
+import {
+  type Execution,
+  encodeOrderMessage,
+  encodeSigned,
+  type OrderMessageBody,
+} from '@stoa/schema';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   startTemporaryDatabases,
@@ -8,7 +13,7 @@ import {
 import { LinkNetwork } from './testing/link-network.ts';
 import { ScriptedVenue } from './testing/scripted-venue.ts';
 import { TestMarket } from './testing/test-market.ts';
-import { directoryOf, FLOW_WALLET, INSTRUMENT, until } from './testing/test-network.ts';
+import { directoryOf, FLOW_WALLET, INSTRUMENT, keyOf, until } from './testing/test-network.ts';
 import { TestNode } from './testing/test-node.ts';
 
 const VENUES = ['alpha', 'beta'];
@@ -183,6 +188,21 @@ describe('what a venue says', () => {
     await until(() => home.closed.length === 1);
   });
 
+  it('counts once at home too, under whatever message it comes', async () => {
+    const { id, order } = await inFlight();
+    const trade = book.trade(order, 1, 60);
+    if (trade.kind !== 'executed') throw new Error('not a trade');
+    const { execution } = trade;
+    const report = { kind: 'leg-executed', legId: order.orderId, execution } as const;
+    await venue.store.db.transaction((tx) => venue.sessions.send(tx, 'alpha', report, report));
+    await until(async () => (await home.order(id)).filled > 0);
+    await venue.store.db.transaction((tx) => venue.sessions.send(tx, 'alpha', report));
+    await book.say(trade, done(order.orderId, 60));
+    await until(async () => (await status(id)) === 'canceled');
+    expect(await home.order(id)).toMatchObject({ filled: 60 });
+    expect(await home.orders.executions(id)).toHaveLength(1);
+  });
+
   const lies: [string, Partial<Execution>, string][] = [
     ['more than was asked for', { quantity: 200 }, 'LEG_OVERFILLED'],
     ['at a worse price than the limit', { price: 1_005 }, 'PRICE_WORSE_THAN_LIMIT'],
@@ -209,6 +229,66 @@ describe('what a venue says', () => {
     expect(values?.values[0]?.labels['code']).toBe(code);
     expect(await home.order(id)).toMatchObject({ filled: 0 });
     expect(await home.instructions()).toEqual([]);
+  });
+});
+
+describe('an immediate leg that was long on its way', () => {
+  it('is not taken: the market it was meant for is gone', async () => {
+    network.fate = () => 'drop';
+    const { id } = await home.place({ timeInForce: 'ioc' });
+    await until(async () => (await status(id)) === 'unknown');
+    home.aheadMs += 11_000;
+    venue.aheadMs += 11_000;
+    network.cut('alpha', 'beta');
+    network.fate = () => 'pass';
+    network.connect('alpha', 'beta');
+    await until(async () => (await status(id)) === 'rejected');
+    expect((await home.order(id)).reason).toMatch(/^LEG_TOO_OLD/);
+    expect(book.entered).toEqual([]);
+  });
+
+  it.each([-3_600_000, 3_600_000])(
+    'is told by one clock: %i ms apart do not age it',
+    async (ms) => {
+      network.cut('alpha', 'beta');
+      home.aheadMs = ms;
+      network.connect('alpha', 'beta');
+      const { id, order } = await inFlight();
+      await book.say(book.trade(order, 1, 100), done(order.orderId, 100));
+      await until(async () => (await status(id)) === 'filled');
+    },
+  );
+});
+
+describe('a message that the store could not keep as it is', () => {
+  /** Signed by beta, and first of its session; no store of its own had to take it. */
+  function say(body: OrderMessageBody, number: number): void {
+    const payload = encodeOrderMessage({
+      version: 1,
+      from: 'beta',
+      to: 'alpha',
+      number,
+      acknowledged: 0,
+      sentAtMs: Date.now(),
+      body,
+    });
+    const signature = keyOf('beta').sign('order', payload);
+    network.inject('beta', 'alpha', encodeSigned({ payload, signature }));
+  }
+
+  it('does not stop its session: unprintable text is left out, a malformed id is told', async () => {
+    const { id, order } = await inFlight();
+    const legId = order.orderId;
+    say({ kind: 'leg-cancel', legId: 'a\0b' }, 1);
+    say({ kind: 'leg-accepted', legId: 'a\ud800' }, 2);
+    const trade = book.trade(order, 1, 10);
+    if (trade.kind !== 'executed') throw new Error('not a trade');
+    const execution = { ...trade.execution, executionId: 'x\0' };
+    say({ kind: 'leg-executed', legId, execution }, 3);
+    say({ kind: 'leg-done', legId, state: 'canceled', filled: 0, reason: 'o\0ve\ud800r' }, 4);
+    await until(async () => (await status(id)) === 'canceled');
+    expect((await home.order(id)).reason).toBe('ove\ufffdr');
+    expect(await home.count('stoa_leg_reports_refused_total')).toBe(3);
   });
 });
 

@@ -113,6 +113,39 @@ describe('an order', () => {
     expect(alpha.closed).toEqual(['alpha-1']);
   });
 
+  it('of hundreds of executions at each venue is recorded in few transactions, and whole', async () => {
+    const each = 300;
+    for (const venue of VENUES) {
+      const target = books[venue]?.flowTarget(INSTRUMENT.id);
+      for (let level = 1; level <= each; level += 1) {
+        target?.submit({ orderId: level, side: 'sell', price: 100_000 + 500 * level, size: 10 });
+      }
+    }
+    await until(() => VENUES.every((venue) => market.offers(venue).length === 10));
+    const limitPrice = 1_000 + 5 * each;
+    // Deeper than a venue shows its book, so that there is that much to execute.
+    const offers = [{ price: limitPrice, quantity: each * 10 }];
+    for (const venue of VENUES) market.show(venue, { offers });
+    const quantity = 2 * each * 10;
+    const { id } = await alpha.place({ quantity, limitPrice, timeInForce: 'ioc' });
+    await until(async () => (await alpha.order(id)).status === 'filled', 20_000);
+
+    const executions = await alpha.orders.executions(id);
+    expect(executions).toHaveLength(2 * each);
+    expect(executions.reduce((sum, one) => sum + one.quantity, 0)).toBe(quantity);
+    const notional = executions.reduce((sum, one) => sum + BigInt(one.price * one.quantity), 0n);
+    expect(await alpha.order(id)).toMatchObject({ filled: quantity, notional });
+    expect(await alpha.instructions()).toHaveLength(2 * each);
+    const commits = async (node: TestNode, venue: string): Promise<number> => {
+      const [row] = await node.store.sql`
+        select count(distinct xmin::text) as commits from executions where venue = ${venue}`;
+      return Number(row?.['commits']);
+    };
+    expect(await commits(alpha, 'alpha')).toBe(1);
+    expect(await commits(beta, 'beta')).toBe(1);
+    expect(await commits(alpha, 'beta')).toBeLessThan(60);
+  });
+
   it('lets its rest wait at home, where it can be canceled', async () => {
     await flow('beta', 'sell', 1_000, 30);
     const { id } = await alpha.place({ quantity: 100 });
@@ -180,6 +213,9 @@ describe('an order', () => {
     expect(foreign).toMatchObject({ code: 'ORDER_UNKNOWN' });
     expect(foreign).toEqual(unknown);
     expect(await alpha.orders.order(other, { id })).toBeUndefined();
+    expect(await alpha.orders.order(other, { id: 'a\0b' })).toBeUndefined();
+    expect(await alpha.orders.order(other, { clientOrderId: '\0' })).toBeUndefined();
+    expect(await alpha.orders.cancel(other, '\0')).toEqual(unknown);
   });
 
   it('stands in its member’s list, newest first, page by page', async () => {

@@ -22,7 +22,7 @@ import {
   type StoredOrder,
   viewOf,
 } from './order-store.ts';
-import { checkCaller, checkRequest } from './order-validation.ts';
+import { CLIENT_ORDER_ID, checkCaller, checkRequest } from './order-validation.ts';
 import type { Caller, ExecutionView, LegView, OrderView } from './order-view.ts';
 import { OrderWork, type OrderWorkNeeds, type OrderWorkOptions } from './order-work.ts';
 
@@ -216,7 +216,7 @@ class Orders implements OrderService {
 
   async cancel(caller: Caller, orderId: string): Promise<OrderView | Refusal> {
     if (!this.#open) return notOpen();
-    const known = await readOrder(this.#needs.database, { id: orderId });
+    const known = await this.#named({ id: orderId });
     // Another member's order answers exactly as one that does not exist.
     if (!known || known.member !== caller.member) {
       const message = 'You have no order of this id.';
@@ -235,12 +235,16 @@ class Orders implements OrderService {
     { member }: Caller,
     { id, clientOrderId }: { readonly id?: string; readonly clientOrderId?: string },
   ): Promise<OrderView | undefined> {
-    const { database } = this.#needs;
     let found: StoredOrder | undefined;
-    if (id !== undefined) found = await readOrder(database, { id });
-    else if (clientOrderId !== undefined)
-      found = await readOrder(database, { member, clientOrderId });
+    if (id !== undefined) found = await this.#named({ id });
+    else if (clientOrderId !== undefined) found = await this.#named({ member, clientOrderId });
     return found?.member === member ? viewOf(found) : undefined;
+  }
+
+  /** What could not be the name of an order is not looked up: the store does not even take some of it. */
+  async #named(by: Parameters<typeof readOrder>[1]): Promise<StoredOrder | undefined> {
+    const name = 'id' in by ? by.id : by.clientOrderId;
+    return CLIENT_ORDER_ID.test(name) ? readOrder(this.#needs.database, by) : undefined;
   }
 
   async orders(

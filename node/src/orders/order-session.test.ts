@@ -38,10 +38,13 @@ let alpha: Node;
 let beta: Node;
 /** Called within the transaction of each message. */
 let onTake: (legId: string) => void;
+/** Called after what a session wrote is committed, before it hears so. */
+let onCommitted: () => void;
 
 beforeEach(async () => {
   network = new LinkNetwork();
   onTake = () => undefined;
+  onCommitted = () => undefined;
   alpha = await open('alpha');
   beta = await open('beta');
 });
@@ -66,7 +69,7 @@ function sessionsOf(member: MemberId, store: OpenDatabase): Pick<Node, 'sessions
   const sessions = createOrderSessions(
     { self: member, tickMs: 10, resendAfterMs: 150 },
     {
-      database: store.db,
+      database: telling(store),
       links: network.links(member),
       nodeKey: keyOf(member),
       directory,
@@ -78,12 +81,31 @@ function sessionsOf(member: MemberId, store: OpenDatabase): Pick<Node, 'sessions
   return { sessions, metrics };
 }
 
+function telling({ db }: OpenDatabase): OpenDatabase['db'] {
+  const committed = <Result>(result: Result): Result => {
+    onCommitted();
+    return result;
+  };
+  const told: OpenDatabase['db'] = Object.create(db);
+  told.transaction = async (work) => committed(await db.transaction(work));
+  const execute = db.execute.bind(db);
+  Object.assign(told, {
+    execute: async (query: Parameters<typeof execute>[0]) => committed(await execute(query)),
+  });
+  return told;
+}
+
 async function start(node: Node): Promise<void> {
-  await node.sessions.start(async (tx, _from, { body }) => {
-    if (body.kind !== 'leg-cancel') throw new Error('not in these tests');
-    await tx.execute(`insert into effects values ('${body.legId}')`);
-    onTake(body.legId);
-    return () => node.received.push(body.legId);
+  await node.sessions.start(async (tx, _from, messages) => {
+    const legIds = messages.map(({ body }) => {
+      if (body.kind !== 'leg-cancel') throw new Error('not in these tests');
+      return body.legId;
+    });
+    for (const legId of legIds) {
+      await tx.execute(`insert into effects values ('${legId}')`);
+      onTake(legId);
+    }
+    return () => node.received.push(...legIds);
   });
 }
 
@@ -117,6 +139,48 @@ const ids = (count: number): string[] =>
   Array.from({ length: count }, (_, index) => `leg-${index}`);
 
 describe('order sessions', () => {
+  it('records what gathered while it was busy in few transactions, in order', async () => {
+    network.connect('alpha', 'beta');
+    await send(alpha, 'beta', ids(300));
+    await until(async () => (await effects(beta)).length === 300);
+    expect(await effects(beta)).toEqual(ids(300));
+    const [row] = await beta.store.sql`select count(distinct xmin::text) as commits from effects`;
+    expect(Number(row?.['commits'])).toBeLessThan(60);
+  });
+
+  it('goes on, each effect once, when a connection breaks while it commits', async () => {
+    network.connect('alpha', 'beta');
+    for (let round = 0; round < 4; round += 1) {
+      let left = 2;
+      onCommitted = () => {
+        left -= 1;
+        if (left >= 0) throw new Error('the connection is gone');
+      };
+      await send(alpha, 'beta', [`a-${round}`, `b-${round}`]);
+      await until(async () => (await effects(beta)).length === 2 * (round + 1));
+    }
+    const rounds = [0, 1, 2, 3];
+    const all = rounds.flatMap((round) => [`a-${round}`, `b-${round}`]);
+    expect(await effects(beta)).toEqual(all);
+    expect(beta.received).toEqual(all);
+  });
+
+  it('records everything before a message that cannot be recorded, and the rest after it can', async () => {
+    let broken = true;
+    onTake = (legId) => {
+      if (broken && legId === 'leg-70') throw new Error('not now');
+    };
+    await send(alpha, 'beta', ids(100));
+    network.connect('alpha', 'beta');
+    await until(async () => (await effects(beta)).length === 70);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await effects(beta)).toEqual(ids(70));
+    broken = false;
+    await until(async () => (await effects(beta)).length === 100);
+    expect(await effects(beta)).toEqual(ids(100));
+    expect(beta.received).toEqual(ids(100));
+  });
+
   it('bring messages across in order, and remove them from the outbox once they are recorded', async () => {
     network.connect('alpha', 'beta');
     await send(alpha, 'beta', ids(100));

@@ -1,5 +1,4 @@
 import {
-  CodedError,
   type DirectorySource,
   encodeOrderMessage,
   encodeSigned,
@@ -9,11 +8,13 @@ import {
   type OrderMessage,
   type OrderMessageBody,
 } from '@stoa/schema';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { OrderLinks } from '../network/order-links.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { PeerInbox, type SessionHandler } from './peer-inbox.ts';
 import { createMessageCheck, ORDER_MESSAGE_VERSION } from './session-message-check.ts';
+import { createSessionMetrics, type SessionMetrics } from './session-metrics.ts';
 import { newPeer, type SessionPeer } from './session-peer.ts';
 import {
   addToOutbox,
@@ -21,9 +22,9 @@ import {
   numberOutbox,
   pruneOutbox,
   readOutbox,
+  readSent,
   readSessions,
   readWaiting,
-  recordReceived,
 } from './session-store.ts';
 
 export interface OrderSessionOptions {
@@ -44,20 +45,10 @@ export interface OrderSessionNeeds {
   readonly nowMs: () => number;
 }
 
-/**
- * Applies a message's effect within the transaction that records it as received. What it returns is
- * run after the commit.
- */
-export type SessionHandler = (
-  tx: Transaction,
-  from: MemberId,
-  message: Pick<OrderMessage, 'body' | 'sentAtMs'>,
-) => Promise<(() => void) | undefined>;
-
 /** Sessions with all other members' nodes: whatever is sent takes effect there exactly once, in order. */
 export interface OrderSessions {
-  /** Writes a message into the outbox, in the transaction that makes it true. */
-  send(tx: Transaction, to: MemberId, body: OrderMessageBody): Promise<void>;
+  /** Writes messages into the outbox, in the transaction that makes them true. */
+  send(tx: Transaction, to: MemberId, ...bodies: readonly OrderMessageBody[]): Promise<void>;
   /** After the commit: sends what waits for this member. Without it, the next look does. */
   flush(to: MemberId): Promise<void>;
   /** The same for all members that this transaction wrote to. */
@@ -94,11 +85,11 @@ class Sessions implements OrderSessions {
   readonly #needs: OrderSessionNeeds;
   readonly #check: ReturnType<typeof createMessageCheck>;
   readonly #peers = new Map<MemberId, SessionPeer>();
+  readonly #inboxes = new Map<MemberId, PeerInbox>();
   readonly #listeners: ((member: MemberId, up: boolean) => void)[] = [];
   readonly #receiving = new Set<Promise<void>>();
   readonly #written = new WeakMap<Transaction, Set<MemberId>>();
-  readonly #messages: Counter<'direction'>;
-  readonly #refused: Counter<'code'>;
+  readonly #metrics: SessionMetrics;
   #handler: SessionHandler | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lookedAtMs = 0;
@@ -109,33 +100,13 @@ class Sessions implements OrderSessions {
     this.#resendAfterMs = options.resendAfterMs ?? 1_000;
     this.#needs = needs;
     this.#check = createMessageCheck(options.self, needs.directory);
-    const registers = [needs.metrics];
-    this.#messages = new Counter({
-      name: 'stoa_order_messages_total',
-      help: 'Order messages sent (again) and received.',
-      labelNames: ['direction'],
-      registers,
-    });
-    this.#refused = new Counter({
-      name: 'stoa_order_messages_refused_total',
-      help: 'Bytes on order links that were no message of the session.',
-      labelNames: ['code'],
-      registers,
-    });
-    const unacknowledged = (): number =>
-      [...this.#peers.values()].reduce((sum, peer) => sum + peer.sent - peer.acknowledged, 0);
-    new Gauge({
-      name: 'stoa_order_messages_unacknowledged',
-      help: 'Order messages that the other node has not acknowledged.',
-      registers,
-      collect() {
-        this.set(unacknowledged());
-      },
-    });
+    this.#metrics = createSessionMetrics(needs.metrics, () =>
+      [...this.#peers.values()].reduce((sum, peer) => sum + peer.sent - peer.acknowledged, 0),
+    );
   }
 
-  async send(tx: Transaction, to: MemberId, body: OrderMessageBody): Promise<void> {
-    await addToOutbox(tx, to, body);
+  async send(tx: Transaction, to: MemberId, ...bodies: readonly OrderMessageBody[]): Promise<void> {
+    await addToOutbox(tx, to, bodies);
     const written = this.#written.get(tx);
     if (written) written.add(to);
     else this.#written.set(tx, new Set([to]));
@@ -162,7 +133,9 @@ class Sessions implements OrderSessions {
   async start(handler: SessionHandler): Promise<void> {
     for (const { peer: member, ...numbers } of await readSessions(this.#needs.database)) {
       const { acknowledged } = numbers;
-      Object.assign(this.#peer(member), numbers, { cursor: acknowledged, pruned: acknowledged });
+      const { received: taken } = numbers;
+      const own = { taken, cursor: acknowledged, pruned: acknowledged };
+      Object.assign(this.#peer(member), numbers, own);
     }
     this.#handler = handler;
     const { links } = this.#needs;
@@ -178,6 +151,7 @@ class Sessions implements OrderSessions {
     for (const peer of this.#peers.values()) peer.up = false;
     await Promise.allSettled([
       ...this.#receiving,
+      ...[...this.#inboxes.values()].map((inbox) => inbox.idle()),
       ...[...this.#peers.values()].map(({ pumping }) => pumping),
     ]);
   }
@@ -197,6 +171,7 @@ class Sessions implements OrderSessions {
     const up = changedTo || this.#needs.links.connected().includes(member);
     peer.up = up;
     peer.heard = false;
+    peer.behindMs = undefined;
     peer.cursor = peer.acknowledged;
     if (up) this.#hello(peer);
     for (const listener of this.#listeners) listener(member, up);
@@ -240,22 +215,26 @@ class Sessions implements OrderSessions {
     if (!this.#handler) return;
     const message = this.#check(member, bytes, this.#needs.nowMs());
     if (isRefusal(message)) return this.#refuse(member, message.code);
-    this.#messages.inc({ direction: 'received' });
+    this.#metrics.messages.inc({ direction: 'received' });
     const peer = this.#peer(member);
     this.#acknowledged(peer, message);
     const { number } = message;
-    if (number > peer.received + 1) {
+    if (number === 0) {
+      const tookMs = this.#needs.nowMs() - message.sentAtMs;
+      peer.behindMs = Math.min(peer.behindMs ?? tookMs, tookMs);
+    }
+    if (number > peer.taken + 1) {
       // Something before it is missing: asking again brings everything after what we have.
       if (this.#needs.nowMs() - peer.helloAtMs >= ASK_AGAIN_EVERY_MS) this.#hello(peer);
-    } else if (number > peer.received) {
-      await this.#take(peer, message);
+    } else if (number > peer.taken) {
+      await this.#inbox(peer).add(message);
     } else if (number > 0) {
       peer.owed += 1;
     } else if (message.body.kind === 'hello') {
       peer.cursor = message.acknowledged;
       this.#sendUnstored(peer, { kind: 'acknowledge' });
     }
-    if (peer.owed >= ACKNOWLEDGE_EVERY) this.#sendUnstored(peer, { kind: 'acknowledge' });
+    this.#acknowledgeMany(peer);
     if (peer.waiting || peer.cursor < peer.sent) void this.#pump(peer);
   }
 
@@ -276,27 +255,24 @@ class Sessions implements OrderSessions {
   }
 
   #refuse(member: MemberId, code: string): void {
-    this.#refused.inc({ code });
+    this.#metrics.refused.inc({ code });
     this.#needs.logger.warn({ member, code }, 'order message refused');
   }
 
-  /** Effect and number are recorded together, or neither is: then the peer sends it again. */
-  async #take(peer: SessionPeer, message: OrderMessage): Promise<void> {
-    const handler = this.#handler;
-    if (!handler) return;
-    try {
-      const after = await this.#needs.database.transaction(async (tx) => {
-        const first = await recordReceived(tx, peer.member, message.number);
-        if (!first) throw new CodedError('SESSION_RECORDED_ELSEWHERE', 'Two nodes share a store.');
-        return handler(tx, peer.member, message);
-      });
-      peer.received = message.number;
-      peer.owed += 1;
-      after?.();
-    } catch (error) {
-      const fields = { err: error, member: peer.member, number: message.number };
-      this.#needs.logger.error(fields, 'order message not recorded');
-    }
+  #acknowledgeMany(peer: SessionPeer): void {
+    if (peer.owed >= ACKNOWLEDGE_EVERY) this.#sendUnstored(peer, { kind: 'acknowledge' });
+  }
+
+  #inbox(peer: SessionPeer): PeerInbox {
+    const known = this.#inboxes.get(peer.member);
+    if (known) return known;
+    const inbox = new PeerInbox(peer, {
+      ...this.#needs,
+      handler: () => this.#handler,
+      onRecorded: () => this.#acknowledgeMany(peer),
+    });
+    this.#inboxes.set(peer.member, inbox);
+    return inbox;
   }
 
   #pump(peer: SessionPeer): Promise<void> {
@@ -315,8 +291,19 @@ class Sessions implements OrderSessions {
     } catch (error) {
       peer.waiting = true;
       this.#needs.logger.error({ err: error, member: peer.member }, 'order messages not sent');
+      await this.#readBack(peer);
     } finally {
       peer.pumping = undefined;
+    }
+  }
+
+  /** Numbers that were given although no answer came, as when a connection broke, are not given again. */
+  async #readBack(peer: SessionPeer): Promise<void> {
+    const { database, logger } = this.#needs;
+    try {
+      peer.sent = Math.max(peer.sent, await readSent(database, peer.member));
+    } catch (error) {
+      logger.warn({ err: error, member: peer.member }, 'order outbox not read');
     }
   }
 
@@ -348,7 +335,7 @@ class Sessions implements OrderSessions {
       if (batch.length === 0) return true;
       for (const { number, message } of batch) {
         if (!peer.up || !this.#needs.links.send(peer.member, message)) return false;
-        this.#messages.inc({ direction: 'sent' });
+        this.#metrics.messages.inc({ direction: 'sent' });
         peer.cursor = number;
         peer.owed = 0;
       }

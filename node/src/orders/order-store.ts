@@ -9,7 +9,6 @@ import { and, asc, count, desc, eq, inArray, lt, notInArray, or, sql } from 'dri
 import type { Database, Transaction } from '../store/database.ts';
 import { executions } from '../store/tables/executions.ts';
 import { legs } from '../store/tables/legs.ts';
-import { orderEvents } from '../store/tables/order-events.ts';
 import { orders } from '../store/tables/orders.ts';
 import type { LegState, OrderState } from './order-state.ts';
 import { leavesOf } from './order-state.ts';
@@ -60,72 +59,29 @@ export async function insertOrder(
   return inserted.length === 1;
 }
 
-/** Loads an order and holds it for this transaction: nobody else changes it until the commit. */
-export async function holdOrder(tx: Transaction, id: string): Promise<StoredOrder | undefined> {
-  const [row] = await tx.select().from(orders).where(eq(orders.id, id)).for('update');
-  return row && storedOrder(row, await legRows(tx, [id]));
-}
-
-/** Holds several orders at once, in one order for everybody, so that no two wait for each other. */
-export async function holdOrders(tx: Transaction, ids: readonly string[]): Promise<void> {
-  if (ids.length < 2) return;
-  await tx
-    .select({ id: orders.id })
+/**
+ * Loads orders and holds them for this transaction: nobody else changes them until the commit. They
+ * are held in one order by everybody, so that no two wait for each other.
+ */
+export async function holdOrders(tx: Transaction, ids: readonly string[]): Promise<StoredOrder[]> {
+  if (ids.length === 0) return [];
+  const rows = await tx
+    .select()
     .from(orders)
     .where(inArray(orders.id, [...ids]))
     .orderBy(asc(orders.id))
     .for('update');
+  return withLegs(tx, rows);
 }
 
-/** Writes the new state of an order with the events that led to it. */
-export async function saveOrder(
-  tx: Transaction,
-  before: StoredOrder,
-  after: { readonly state: OrderState; readonly groupOpen: boolean },
-  events: readonly RecordedEvent[],
-  nowMs: number,
-): Promise<void> {
-  const { legs: newLegs, id, ...state } = after.state;
-  const orderId = id;
-  await tx.insert(orderEvents).values(
-    events.map(({ kind, data }, index) => ({
-      orderId,
-      sequence: before.lastEvent + index + 1,
-      kind,
-      data,
-      atMs: nowMs,
-    })),
-  );
-  await tx
-    .update(orders)
-    .set({
-      status: state.status,
-      filled: state.filled,
-      notional: state.notional,
-      cancelRequested: state.cancelRequested,
-      reason: state.reason ?? null,
-      groupOpen: after.groupOpen,
-      lastEvent: before.lastEvent + events.length,
-    })
-    .where(eq(orders.id, orderId));
-  for (const leg of newLegs) {
-    const known = before.state.legs.find((each) => each.id === leg.id);
-    if (known === leg) continue;
-    const changing = {
-      status: leg.status,
-      filled: leg.filled,
-      finalFilled: leg.finalFilled ?? null,
-      reason: leg.reason ?? null,
-    };
-    if (known) await tx.update(legs).set(changing).where(eq(legs.id, leg.id));
-    else await tx.insert(legs).values({ ...leg, ...changing, orderId, sentAtMs: nowMs });
-  }
-}
-
-/** The order that has this leg at this node. */
-export async function orderIdOfLeg(reader: Reader, legId: string): Promise<string | undefined> {
-  const [row] = await reader.select({ orderId: legs.orderId }).from(legs).where(eq(legs.id, legId));
-  return row?.orderId;
+/** The orders of this node that have these legs. */
+export async function orderIdsOfLegs(reader: Reader, legIds: readonly string[]): Promise<string[]> {
+  if (legIds.length === 0) return [];
+  const rows = await reader
+    .selectDistinct({ orderId: legs.orderId })
+    .from(legs)
+    .where(inArray(legs.id, [...legIds]));
+  return rows.map(({ orderId }) => orderId);
 }
 
 /** One order, by its id or by its member's own id of it. */
@@ -164,12 +120,7 @@ export async function readOpenOrders(database: Database): Promise<StoredOrder[]>
     .from(orders)
     .where(notInArray(orders.status, [...TERMINAL_STATUSES]))
     .orderBy(asc(orders.number));
-  const allLegs = await legRows(
-    database,
-    rows.map(({ id }) => id),
-  );
-  const byOrder = Map.groupBy(allLegs, ({ orderId }) => orderId);
-  return rows.map((row) => storedOrder(row, byOrder.get(row.id) ?? []));
+  return withLegs(database, rows);
 }
 
 /** How many orders are not finished. */
@@ -223,12 +174,18 @@ export async function readExecutions(
   database: Database,
   orderId: string,
 ): Promise<ExecutionView[]> {
-  const rows = await database
-    .select({ execution: executions, legId: legs.id })
-    .from(legs)
-    .innerJoin(executions, or(eq(executions.buyLegId, legs.id), eq(executions.sellLegId, legs.id)))
-    .where(eq(legs.orderId, orderId))
+  const ids = (await legRows(database, [orderId])).map(({ id }) => id);
+  if (ids.length === 0) return [];
+  const found = await database
+    .select()
+    .from(executions)
+    .where(or(inArray(executions.buyLegId, ids), inArray(executions.sellLegId, ids)))
     .orderBy(asc(executions.recordedAtMs), asc(executions.venue), asc(executions.tradeNumber));
+  const rows = found.flatMap((execution) =>
+    [execution.buyLegId, execution.sellLegId].flatMap((id) =>
+      id !== null && ids.includes(id) ? [{ execution, legId: id }] : [],
+    ),
+  );
   return rows.map(({ execution, legId }) => ({
     venue: execution.venue,
     executionId: execution.executionId,
@@ -279,6 +236,15 @@ export function isSameRequest(order: StoredOrder, request: OrderRequest): boolea
     state.quantity === request.quantity &&
     state.limitPrice === request.limitPrice
   );
+}
+
+async function withLegs(reader: Reader, rows: readonly OrderRow[]): Promise<StoredOrder[]> {
+  const allLegs = await legRows(
+    reader,
+    rows.map(({ id }) => id),
+  );
+  const byOrder = Map.groupBy(allLegs, ({ orderId }) => orderId);
+  return rows.map((row) => storedOrder(row, byOrder.get(row.id) ?? []));
 }
 
 async function legRows(reader: Reader, orderIds: readonly string[]): Promise<LegRow[]> {

@@ -36,7 +36,8 @@ export type RequestRefusalCode =
 
 type Checked<T> = T | Refusal<RequestRefusalCode>;
 
-const CLIENT_ORDER_ID = /^[\x21-\x7e]{1,64}$/;
+/** What a client order id may be; an order's own id always is. */
+export const CLIENT_ORDER_ID = /^[\x21-\x7e]{1,64}$/;
 
 /** Who asks, and under which id: what must hold even to look for an order that was placed before. */
 export function checkCaller(

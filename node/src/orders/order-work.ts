@@ -1,22 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { VenueAdapter, VenueEvent, VenueMarketEvent, VenueRequest } from '@stoa/adapters';
-import type {
-  DirectorySource,
-  MemberId,
-  OrderMessage,
-  OrderMessageBody,
-  VenueId,
-} from '@stoa/schema';
+import type { DirectorySource, MemberId, OrderMessageBody, VenueId } from '@stoa/schema';
 import { Counter, type Registry } from 'prom-client';
 import type { MarketView } from '../market/market-view.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type AfterCommit, afterCommit, type LegWatch } from './after-commit.ts';
-import { nextTradeNumber } from './execution-store.ts';
-import { HomeOrders, type OrderSettlement } from './home-orders.ts';
+import { HomeOrders, type LegReport, type OrderSettlement } from './home-orders.ts';
 import type { OrderSessions } from './order-session.ts';
 import { isComplete, isRouting } from './order-state.ts';
-import { markGroupClosed, readOpenGroups, readOpenOrders, readOrder } from './order-store.ts';
+import {
+  holdOrders,
+  markGroupClosed,
+  orderIdsOfLegs,
+  readOpenGroups,
+  readOpenOrders,
+  readOrder,
+} from './order-store.ts';
+import type { ReceivedMessage } from './peer-inbox.ts';
+import { nextTradeNumber } from './trade-book.ts';
 import { VenueDesk, type VenueOrderEvent } from './venue-desk.ts';
 
 /** Messages of order sessions that are settlement's. */
@@ -95,8 +97,7 @@ export class OrderWork {
     });
     this.#desk = new VenueDesk(venue, {
       ...needs,
-      tellOwnHome: (tx, report, after, instruct) =>
-        this.home.report(tx, venue, report, after, instruct),
+      tellOwnHome: (tx, told, after) => this.home.reports(tx, venue, told, after),
       cancelRejectedAtOwnHome: (tx, legId, rejection, after) =>
         this.home.cancelRejected(tx, legId, rejection, after),
     });
@@ -124,9 +125,9 @@ export class OrderWork {
     sessions.onLink((member, up) => {
       if (!up) this.#linkDown(member);
     });
-    await sessions.start(async (tx, from, message) => {
+    await sessions.start(async (tx, from, messages) => {
       const after = afterCommit();
-      await this.#message(tx, from, message, after);
+      await this.#messages(tx, from, messages, after);
       return () => this.#run(tx, after);
     });
     await this.#askAboutOpenLegs();
@@ -205,10 +206,46 @@ export class OrderWork {
     return delivery;
   }
 
+  /** Messages of one peer, in order; what they report of orders is applied together. */
+  async #messages(
+    tx: Transaction,
+    from: MemberId,
+    messages: readonly ReceivedMessage[],
+    after: AfterCommit,
+  ): Promise<void> {
+    const sound = messages.filter(({ body }) => this.#isSound(from, body));
+    const reported = sound.flatMap(({ body }) => (isReport(body) ? [body.legId] : []));
+    // All at once and in one order: no two transactions wait for each other's orders.
+    await holdOrders(tx, await orderIdsOfLegs(tx, reported));
+    let run: { report: LegReport; settles: true }[] = [];
+    for (const { body, sentAtMs } of sound) {
+      if (isReport(body)) {
+        run.push({ report: body, settles: true });
+        continue;
+      }
+      await this.home.reports(tx, from, run, after);
+      run = [];
+      await this.#message(tx, from, { body, sentAtMs }, after);
+    }
+    await this.home.reports(tx, from, run, after);
+  }
+
+  /** A leg id that no home gives names nothing, and would be no good even to be looked up. */
+  #isSound(from: MemberId, body: OrderMessageBody): boolean {
+    const legId = body.kind === 'leg-new' ? body.leg.legId : 'legId' in body ? body.legId : '';
+    if (/^[\x21-\x7e]*$/.test(legId)) return true;
+    this.#contradictions.inc({ code: 'LEG_ID_MALFORMED' });
+    this.#needs.logger.error({ from, kind: body.kind }, 'order message with a malformed leg id');
+    return false;
+  }
+
   async #message(
     tx: Transaction,
     from: MemberId,
-    { body, sentAtMs }: Pick<OrderMessage, 'body' | 'sentAtMs'>,
+    {
+      body,
+      sentAtMs,
+    }: Pick<ReceivedMessage, 'sentAtMs'> & { readonly body: Exclude<OrderMessageBody, LegReport> },
     after: AfterCommit,
   ): Promise<void> {
     switch (body.kind) {
@@ -216,12 +253,6 @@ export class OrderWork {
       case 'leg-cancel':
       case 'leg-status-request':
         return this.#desk.request(tx, from, { body, sentAtMs }, after);
-      case 'leg-accepted':
-      case 'leg-rejected':
-      case 'leg-executed':
-      case 'leg-done':
-      case 'leg-status':
-        return this.home.report(tx, from, body, after);
       case 'settlement-request':
       case 'settlement-affirmed':
       case 'settlement-refused':
@@ -303,6 +334,19 @@ export class OrderWork {
       this.#groupsAtMs = Math.min(this.#groupsAtMs, this.#needs.nowMs() + GROUP_RETRY_MS);
       throw error;
     }
+  }
+}
+
+function isReport(body: OrderMessageBody): body is LegReport {
+  switch (body.kind) {
+    case 'leg-accepted':
+    case 'leg-rejected':
+    case 'leg-executed':
+    case 'leg-done':
+    case 'leg-status':
+      return true;
+    default:
+      return false;
   }
 }
 

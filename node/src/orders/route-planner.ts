@@ -93,7 +93,7 @@ export class RoutePlanner {
     }
     const reason =
       timeInForce === 'fok'
-        ? 'FOK_UNFILLABLE: The visible book cannot fill the whole order.'
+        ? 'FOK_UNFILLABLE: No venue shows enough to fill the whole order.'
         : 'NO_LIQUIDITY: No venue shows a firm quote that the order could take.';
     return { event: { kind: 'ended', status: 'canceled', reason }, ...why };
   }

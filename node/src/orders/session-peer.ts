@@ -6,7 +6,15 @@ export interface SessionPeer {
   up: boolean;
   /** The peer has said, over this link, how far it has our messages. */
   heard: boolean;
+  /** Highest number recorded. */
   received: number;
+  /** Highest number taken in, recorded or about to be. */
+  taken: number;
+  /**
+   * By how much the peer's clock is behind ours, as far as this link showed: the least of what its
+   * unstored messages, which are signed as they leave, seemed to take.
+   */
+  behindMs: number | undefined;
   sent: number;
   acknowledged: number;
   /** Highest number handed to the link since the last look back. */
@@ -27,6 +35,8 @@ export function newPeer(member: MemberId): SessionPeer {
     up: false,
     heard: false,
     received: 0,
+    taken: 0,
+    behindMs: undefined,
     sent: 0,
     acknowledged: 0,
     cursor: 0,

@@ -54,6 +54,21 @@ export async function readSessions(database: Database): Promise<SessionNumbers[]
   });
 }
 
+/** The highest number recorded from a peer. */
+export async function readReceived(database: Database, peer: MemberId): Promise<number> {
+  const [row] = await database.select().from(sessionInbox).where(eq(sessionInbox.peer, peer));
+  return row?.received ?? 0;
+}
+
+/** The highest number given to a message to a peer. */
+export async function readSent(database: Database, peer: MemberId): Promise<number> {
+  const [row] = await database
+    .select({ last: max(sessionOutbox.number) })
+    .from(sessionOutbox)
+    .where(eq(sessionOutbox.peer, peer));
+  return row?.last ?? 0;
+}
+
 /** Members for whom committed messages have no number yet. */
 export async function readWaiting(database: Database): Promise<MemberId[]> {
   const rows = await database
@@ -64,21 +79,24 @@ export async function readWaiting(database: Database): Promise<MemberId[]> {
 }
 
 /**
- * Writes a message into the outbox; it is numbered and sent after the commit.
+ * Writes messages into the outbox, in order; they are numbered and sent after the commit.
  *
  * @throws CodedError `ORDER_MESSAGE_TOO_LARGE`
  */
 export async function addToOutbox(
   tx: Transaction,
   peer: MemberId,
-  body: OrderMessageBody,
+  bodies: readonly OrderMessageBody[],
 ): Promise<void> {
-  const bytes = Buffer.byteLength(JSON.stringify(body));
-  if (bytes > MAX_ORDER_MESSAGE_BYTES - ENVELOPE_BYTES) {
+  for (const body of bodies) {
+    const bytes = Buffer.byteLength(JSON.stringify(body));
+    if (bytes <= MAX_ORDER_MESSAGE_BYTES - ENVELOPE_BYTES) continue;
     const data = { peer, kind: body.kind, bytes };
     throw new CodedError('ORDER_MESSAGE_TOO_LARGE', 'An order message is too large.', { data });
   }
-  await tx.insert(sessionOutbox).values({ peer, body });
+  if (bodies.length > 0) {
+    await tx.insert(sessionOutbox).values(bodies.map((body) => ({ peer, body })));
+  }
 }
 
 /**
@@ -153,17 +171,18 @@ export async function pruneOutbox(
     );
 }
 
-/** Records that message `number` of a peer takes effect in this transaction; false if it did before. */
+/** Records that messages `first` to `last` of a peer take effect in this transaction; false if some did before. */
 export async function recordReceived(
   tx: Transaction,
   peer: MemberId,
-  number: number,
+  first: number,
+  last: number,
 ): Promise<boolean> {
   await tx.insert(sessionInbox).values({ peer, received: 0 }).onConflictDoNothing();
   const raised = await tx
     .update(sessionInbox)
-    .set({ received: number })
-    .where(and(eq(sessionInbox.peer, peer), eq(sessionInbox.received, number - 1)))
+    .set({ received: last })
+    .where(and(eq(sessionInbox.peer, peer), eq(sessionInbox.received, first - 1)))
     .returning({ peer: sessionInbox.peer });
   return raised.length === 1;
 }

@@ -5,7 +5,6 @@ import {
   type LegOrder,
   type LegRejection,
   type MemberId,
-  type OrderMessage,
   type OrderMessageBody,
   TERMINAL_STATUSES,
   type VenueId,
@@ -13,18 +12,19 @@ import {
 import type { Transaction } from '../store/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AfterCommit } from './after-commit.ts';
-import { insertExecution } from './execution-store.ts';
-import type { LegReport } from './home-orders.ts';
+import type { LegReport, ToldReport } from './home-orders.ts';
 import { isLegIdOf, whyNotTaken } from './leg-admission.ts';
 import type { OrderSessions } from './order-session.ts';
 import { holdOrders } from './order-store.ts';
+import type { ReceivedMessage } from './peer-inbox.ts';
+import { TradeBook } from './trade-book.ts';
 import {
   holdOpenVenueOrders,
   holdVenueOrders,
   insertVenueOrder,
   openOrderOf,
   readVenueOrder,
-  saveVenueOrder,
+  saveVenueOrders,
   type VenueOrderRow,
   venueOrderOf,
 } from './venue-order-store.ts';
@@ -40,12 +40,11 @@ export type LegRequest = Extract<
 export interface VenueDeskNeeds {
   readonly sessions: Pick<OrderSessions, 'send'>;
   readonly directory: DirectorySource;
-  /** Takes reports about orders whose home is this node too. `instruct`: see HomeOrders.report. */
+  /** Takes reports about orders whose home is this node too. */
   readonly tellOwnHome: (
     tx: Transaction,
-    report: LegReport,
+    told: readonly ToldReport[],
     after: AfterCommit,
-    instruct: boolean,
   ) => Promise<void>;
   readonly cancelRejectedAtOwnHome: (
     tx: Transaction,
@@ -55,6 +54,18 @@ export interface VenueDeskNeeds {
   ) => Promise<void>;
   readonly logger: Logger;
   readonly nowMs: () => number;
+}
+
+/** Events that are worked on before they are written, at most: it bounds the statements, too. */
+const MOST_AT_ONCE = 1_000;
+
+/** What is done in one transaction: written, and told to each home, once and at its end. */
+interface Turn {
+  readonly tx: Transaction;
+  readonly after: AfterCommit;
+  readonly changed: Set<VenueOrderRow>;
+  readonly own: ToldReport[];
+  readonly others: Map<MemberId, LegReport[]>;
 }
 
 /**
@@ -83,7 +94,7 @@ export class VenueDesk {
   async request(
     tx: Transaction,
     from: MemberId,
-    { body, sentAtMs }: Pick<OrderMessage, 'sentAtMs'> & { readonly body: LegRequest },
+    { body, sentAtMs }: Pick<ReceivedMessage, 'sentAtMs'> & { readonly body: LegRequest },
     after: AfterCommit,
   ): Promise<void> {
     if (body.kind === 'leg-new') return this.#take(tx, from, body.leg, sentAtMs, after);
@@ -101,7 +112,7 @@ export class VenueDesk {
     const open = !TERMINAL_STATUSES.has(row.status);
     const kind = body.kind === 'leg-cancel' ? 'cancel' : 'status';
     if (open) after.requests.push({ kind, orderId: row.legId, instrument: row.instrument });
-    if (kind === 'status') await this.#tell(tx, row, statusReport(row), after);
+    if (kind === 'status') await this.#tellNow(tx, row, statusReport(row), after);
   }
 
   async #take(
@@ -134,9 +145,9 @@ export class VenueDesk {
     const row = await insertVenueOrder(tx, leg, from, status, nowMs);
     if (!row) {
       const known = await readVenueOrder(tx, legId);
-      if (known) await this.#tell(tx, known, statusReport(known), after);
+      if (known) await this.#tellNow(tx, known, statusReport(known), after);
     } else if (refused) {
-      await this.#tell(tx, row, { kind: 'leg-rejected', legId, ...refused }, after);
+      await this.#tellNow(tx, row, { kind: 'leg-rejected', legId, ...refused }, after);
     } else {
       after.requests.push({ kind: 'new', order: venueOrderOf(row) });
     }
@@ -151,22 +162,39 @@ export class VenueDesk {
     const rows = await holdVenueOrders(tx, [...new Set(events.flatMap(legIdsOf))]);
     const own = [...rows.values()].filter(({ homeVenue }) => homeVenue === this.#venue);
     await holdOrders(tx, [...new Set(own.map(({ legId }) => orderIdOf(legId)))]);
-    for (const event of events) {
-      if (event.kind === 'executed') {
-        await this.#executed(tx, event.execution, event.parties, rows, after);
-        continue;
-      }
-      const row = rows.get(event.orderId);
-      if (row) await this.#event(tx, row, event, after);
-      else this.#needs.logger.error({ event }, 'the book speaks of an order that nobody recorded');
+    for (let first = 0; first < events.length; first += MOST_AT_ONCE) {
+      await this.#events(tx, events.slice(first, first + MOST_AT_ONCE), rows, after);
     }
   }
 
-  async #event(
+  async #events(
     tx: Transaction,
+    events: readonly VenueOrderEvent[],
+    rows: ReadonlyMap<string, VenueOrderRow>,
+    after: AfterCommit,
+  ): Promise<void> {
+    const executions = events.flatMap((event) =>
+      event.kind === 'executed' ? [event.execution] : [],
+    );
+    const trades = await TradeBook.read(tx, this.#venue, executions);
+    const turn = newTurn(tx, after);
+    for (const event of events) {
+      if (event.kind === 'executed') {
+        this.#executed(turn, event.execution, event.parties, rows, trades);
+        continue;
+      }
+      const row = rows.get(event.orderId);
+      if (row) await this.#event(turn, row, event);
+      else this.#needs.logger.error({ event }, 'the book speaks of an order that nobody recorded');
+    }
+    await trades.write(this.#needs.nowMs());
+    await this.#finish(turn);
+  }
+
+  async #event(
+    turn: Turn,
     row: VenueOrderRow,
     event: Exclude<VenueOrderEvent, { kind: 'executed' }>,
-    after: AfterCommit,
   ): Promise<void> {
     const { legId } = row;
     const ended = TERMINAL_STATUSES.has(row.status);
@@ -174,57 +202,52 @@ export class VenueDesk {
       case 'accepted':
         if (row.status !== 'pending-new') return;
         row.status = 'new';
-        await saveVenueOrder(tx, row);
-        return this.#tell(tx, row, { kind: 'leg-accepted', legId }, after);
+        turn.changed.add(row);
+        return this.#tell(turn, row, { kind: 'leg-accepted', legId });
       case 'rejected':
         if (ended) return;
-        return this.reject(tx, row, event.rejection, after);
+        return this.#reject(turn, row, event.rejection);
       case 'done':
         if (ended) return;
-        return this.#end(tx, row, event, after);
+        return this.#end(turn, row, event);
       case 'cancel-rejected':
-        return this.#cancelRejected(tx, row, event.rejection, after);
+        return this.#cancelRejected(turn, row, event.rejection);
       case 'order-status':
-        return this.#status(tx, row, event, after);
+        return this.#status(turn, row, event);
       case 'replaced':
         return this.#needs.logger.error({ event }, 'the book replaced an order unasked');
     }
   }
 
-  async #executed(
-    tx: Transaction,
+  #executed(
+    turn: Turn,
     execution: Execution,
     parties: TradeParties,
     rows: ReadonlyMap<string, VenueOrderRow>,
-    after: AfterCommit,
-  ): Promise<void> {
+    trades: TradeBook,
+  ): void {
     const buy = parties.buyOrderId === undefined ? undefined : rows.get(parties.buyOrderId);
     const sell = parties.sellOrderId === undefined ? undefined : rows.get(parties.sellOrderId);
-    const legs = { buyLegId: buy?.legId, sellLegId: sell?.legId };
-    if (!(await insertExecution(tx, execution, legs, this.#needs.nowMs()))) return;
+    if (trades.has(execution)) return;
+    trades.add(execution, { buyLegId: buy?.legId, sellLegId: sell?.legId });
     const sides = [buy, sell].filter((row) => row !== undefined);
     // The taker came later. Met by the venue's own flow, a member's order is alone, and settles.
     const settling = sides.toSorted((a, b) => a.sequence - b.sequence).at(-1);
     for (const row of sides) {
       row.filled += execution.quantity;
       if (!TERMINAL_STATUSES.has(row.status)) row.status = 'partially-filled';
-      await saveVenueOrder(tx, row);
+      turn.changed.add(row);
       const report = { kind: 'leg-executed', legId: row.legId, execution } as const;
-      await this.#tell(tx, row, report, after, row === settling);
+      this.#tell(turn, row, report, row === settling);
     }
   }
 
   /** The book, or its adapter, did not take an order. */
-  async reject(
-    tx: Transaction,
-    row: VenueOrderRow,
-    rejection: LegRejection,
-    after: AfterCommit,
-  ): Promise<void> {
+  #reject(turn: Turn, row: VenueOrderRow, rejection: LegRejection): void {
     row.status = 'rejected';
     row.reason = rejection.code;
-    await saveVenueOrder(tx, row);
-    await this.#tell(tx, row, { kind: 'leg-rejected', legId: row.legId, ...rejection }, after);
+    turn.changed.add(row);
+    this.#tell(turn, row, { kind: 'leg-rejected', legId: row.legId, ...rejection });
   }
 
   /** A request was refused before it reached the book. */
@@ -236,57 +259,52 @@ export class VenueDesk {
   ): Promise<void> {
     const row = (await holdVenueOrders(tx, [request.legId])).get(request.legId);
     if (!row || TERMINAL_STATUSES.has(row.status)) return;
-    if (request.kind === 'new') await this.reject(tx, row, rejection, after);
-    else await this.#cancelRejected(tx, row, rejection, after);
+    const turn = newTurn(tx, after);
+    if (request.kind === 'new') this.#reject(turn, row, rejection);
+    else await this.#cancelRejected(turn, row, rejection);
+    await this.#finish(turn);
   }
 
-  async #end(
-    tx: Transaction,
+  #end(
+    turn: Turn,
     row: VenueOrderRow,
     last: {
       readonly state: 'filled' | 'canceled' | 'expired';
       readonly filled: number;
       readonly reason: string;
     },
-    after: AfterCommit,
-  ): Promise<void> {
+  ): void {
     const { state, filled, reason } = last;
     row.status = state;
     row.reason = reason;
-    await saveVenueOrder(tx, row);
-    await this.#tell(tx, row, { kind: 'leg-done', legId: row.legId, state, filled, reason }, after);
+    turn.changed.add(row);
+    this.#tell(turn, row, { kind: 'leg-done', legId: row.legId, state, filled, reason });
   }
 
-  async #cancelRejected(
-    tx: Transaction,
-    row: VenueOrderRow,
-    rejection: LegRejection,
-    after: AfterCommit,
-  ): Promise<void> {
-    if (row.homeVenue === this.#venue) {
-      return this.#needs.cancelRejectedAtOwnHome(tx, row.legId, rejection, after);
-    }
-    await this.#tell(tx, row, statusReport(row), after);
+  async #cancelRejected(turn: Turn, row: VenueOrderRow, rejection: LegRejection): Promise<void> {
+    if (row.homeVenue !== this.#venue) return this.#tell(turn, row, statusReport(row));
+    // What was said of the order before it comes first.
+    await this.#needs.tellOwnHome(turn.tx, turn.own.splice(0), turn.after);
+    await this.#needs.cancelRejectedAtOwnHome(turn.tx, row.legId, rejection, turn.after);
   }
 
-  async #status(
-    tx: Transaction,
+  #status(
+    turn: Turn,
     row: VenueOrderRow,
     { status, filled }: Extract<VenueOrderEvent, { kind: 'order-status' }>,
-    after: AfterCommit,
-  ): Promise<void> {
+  ): void {
     if (TERMINAL_STATUSES.has(row.status)) return;
     const reason = `The book says: ${status}.`;
     if (status === 'unknown-order') {
-      return this.#end(tx, row, { state: 'canceled', filled: row.filled, reason }, after);
+      return this.#end(turn, row, { state: 'canceled', filled: row.filled, reason });
     }
     if (status === 'rejected') {
-      return this.reject(tx, row, { code: 'REJECTED_BY_VENUE', message: reason }, after);
+      return this.#reject(turn, row, { code: 'REJECTED_BY_VENUE', message: reason });
     }
     if (status === 'filled' || status === 'canceled' || status === 'expired') {
-      return this.#end(tx, row, { state: status, filled, reason }, after);
+      return this.#end(turn, row, { state: status, filled, reason });
     }
-    await this.#tell(tx, row, statusReport(row), after);
+    this.#tell(turn, row, statusReport(row));
   }
 
   /**
@@ -296,36 +314,53 @@ export class VenueDesk {
    */
   async recover(tx: Transaction, after: AfterCommit): Promise<OpenOrder[]> {
     const restored: OpenOrder[] = [];
+    const turn = newTurn(tx, after);
     for (const row of await holdOpenVenueOrders(tx)) {
       if (row.timeInForce === 'ioc' || row.timeInForce === 'fok') {
         const state = row.filled === row.quantity ? 'filled' : 'canceled';
         const reason = 'The venue restarted.';
-        await this.#end(tx, row, { state, filled: row.filled, reason }, after);
+        this.#end(turn, row, { state, filled: row.filled, reason });
       } else if (row.status === 'pending-new') {
         after.requests.push({ kind: 'new', order: venueOrderOf(row) });
       } else if (row.filled < row.quantity) {
         restored.push(openOrderOf(row));
       } else {
         const reason = 'Filled before the venue restarted.';
-        await this.#end(tx, row, { state: 'filled', filled: row.filled, reason }, after);
+        this.#end(turn, row, { state: 'filled', filled: row.filled, reason });
       }
     }
+    await this.#finish(turn);
     return restored;
   }
 
-  async #tell(
+  #tell(turn: Turn, row: VenueOrderRow, report: LegReport, settles = false): void {
+    const { homeVenue } = row;
+    const others = turn.others.get(homeVenue);
+    if (homeVenue === this.#venue) turn.own.push({ report, settles });
+    else if (others) others.push(report);
+    else turn.others.set(homeVenue, [report]);
+  }
+
+  async #tellNow(
     tx: Transaction,
     row: VenueOrderRow,
     report: LegReport,
     after: AfterCommit,
-    instruct = false,
   ): Promise<void> {
-    if (row.homeVenue === this.#venue) {
-      await this.#needs.tellOwnHome(tx, report, after, instruct);
-    } else {
-      await this.#needs.sessions.send(tx, row.homeVenue, report);
-    }
+    const turn = newTurn(tx, after);
+    this.#tell(turn, row, report);
+    await this.#finish(turn);
   }
+
+  async #finish({ tx, after, changed, own, others }: Turn): Promise<void> {
+    await saveVenueOrders(tx, [...changed]);
+    for (const [home, reports] of others) await this.#needs.sessions.send(tx, home, ...reports);
+    await this.#needs.tellOwnHome(tx, own, after);
+  }
+}
+
+function newTurn(tx: Transaction, after: AfterCommit): Turn {
+  return { tx, after, changed: new Set(), own: [], others: new Map() };
 }
 
 function statusReport(row: VenueOrderRow): LegReport {

@@ -1,6 +1,6 @@
 import type { OpenOrder, VenueOrder } from '@stoa/adapters';
 import { type LegOrder, TERMINAL_STATUSES, type VenueId } from '@stoa/schema';
-import { asc, eq, inArray, notInArray } from 'drizzle-orm';
+import { asc, eq, inArray, notInArray, sql } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
 import { venueOrders } from '../store/tables/venue-orders.ts';
 
@@ -57,12 +57,23 @@ export async function holdOpenVenueOrders(tx: Transaction): Promise<VenueOrderRo
     .for('update');
 }
 
-/** Writes what changes about an order. */
-export async function saveVenueOrder(
+/** Writes what changes about orders. */
+export async function saveVenueOrders(
   tx: Transaction,
-  { legId, status, filled, reason }: VenueOrderRow,
+  rows: readonly VenueOrderRow[],
 ): Promise<void> {
-  await tx.update(venueOrders).set({ status, filled, reason }).where(eq(venueOrders.legId, legId));
+  if (rows.length === 0) return;
+  const values = rows.map(({ legId, status, filled, reason }) => ({
+    leg_id: legId,
+    status,
+    filled,
+    reason,
+  }));
+  await tx.execute(sql`
+    update venue_orders set status = given.status, filled = given.filled, reason = given.reason
+    from jsonb_to_recordset(${JSON.stringify(values)}::jsonb)
+      as given(leg_id text, status text, filled bigint, reason text)
+    where venue_orders.leg_id = given.leg_id`);
 }
 
 /** The order as the book takes it. */

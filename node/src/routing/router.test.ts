@@ -13,6 +13,7 @@ function quoted(
   return {
     venue,
     state: 'live',
+    sinceMs: 0,
     halted: false,
     haltReason: undefined,
     firm: true,
@@ -130,10 +131,16 @@ describe('the router', () => {
     expect(unrouted).toBe(70);
   });
 
-  it('fills fill-or-kill whole or not at all', () => {
-    const venues = [quoted('alpha', [at(10, 60)]), quoted('gamma', [at(11, 40)])];
+  it('sends fill-or-kill whole to the one venue where it costs least, or nowhere', () => {
+    const venues = [
+      quoted('alpha', [at(10, 60)]),
+      quoted('beta', [at(9, 10), at(13, 90)]),
+      quoted('gamma', [at(12, 100)]),
+    ];
+    // Over all three it would cost less, and one of them could fill while another kills.
     const whole = route(input(venues, { timeInForce: 'fok' }));
-    expect(whole.legs).toEqual([leg('alpha', 60, 10), leg('gamma', 40, 11)]);
+    expect(whole.legs).toEqual([leg('gamma', 100, 12)]);
+    expect(whole.unrouted).toBe(0);
     const short = route(input(venues, { timeInForce: 'fok', quantity: 101 }));
     expect(short.legs).toEqual([]);
     expect(short.unrouted).toBe(101);
@@ -230,6 +237,9 @@ function exhaustive(given: RouteInput): Outcome {
   const visit = (index: number, taken: number[], total: number, cost: number): void => {
     const venue = venues[index];
     if (venue === undefined) {
+      // Nothing fills or kills as one but a single book.
+      const used = taken.filter((count) => count > 0).length;
+      if (order.timeInForce === 'fok' && used > 1) return;
       const better =
         !best ||
         total > best.total ||

@@ -2,7 +2,7 @@ import type { Price, Quantity, RouteLeg, Side, TimeInForce, VenueId } from '@sto
 import type { ConsolidatedBook, VenueBook } from '../market/market-view.ts';
 
 /** Version of the routing rules below; recorded with every decision. */
-const ROUTER_VERSION = 'price-time/1';
+const ROUTER_VERSION = 'price-time/2';
 
 /** What is to be routed: an order, or what is left of one. */
 export interface RouteOrder {
@@ -54,8 +54,10 @@ interface Offered {
  * Takes the best visible prices first; where they are equal, the home venue first and then the
  * others in the order of their ids.
  *
- * A level counts in whole lots, and only on the price grid: nothing else could be sent. Fill-or-kill
- * is all or nothing here: where the visible book does not suffice, there are no legs at all.
+ * A level counts in whole lots, and only on the price grid: nothing else could be sent.
+ *
+ * Fill-or-kill goes to one venue, the cheapest that shows enough, or nowhere: no two books fill or
+ * kill as one, and an order that one filled and the other killed would be neither.
  */
 export function route(input: RouteInput): Route {
   const { order, book, exclusions, nowMs } = input;
@@ -70,12 +72,14 @@ export function route(input: RouteInput): Route {
   offered.sort(
     (a, b) => (a.price - b.price) * better || byPreference(a.venue, b.venue, input.home),
   );
-  const { legs, left } = take(offered, order.quantity, input.lotSize);
-  const killed = order.timeInForce === 'fok' && left > 0;
+  const { legs, left } =
+    order.timeInForce === 'fok'
+      ? takeAtOneVenue(offered, input)
+      : take(offered, order.quantity, input.lotSize);
   return {
     routerVersion: ROUTER_VERSION,
-    legs: killed ? [] : legs,
-    unrouted: killed ? order.quantity : left,
+    legs,
+    unrouted: left,
     exclusions: excluded.toSorted((a, b) => byPreference(a.venue, b.venue, '')),
   };
 }
@@ -101,6 +105,36 @@ function usableLevels(quoted: VenueBook, input: RouteInput): Offered[] {
     usable.push({ venue: quoted.venue, price, quantity: lots });
   }
   return usable;
+}
+
+/** The whole order where it is cheapest as a whole; `offered` best first. */
+function takeAtOneVenue(
+  offered: readonly Offered[],
+  { order, lotSize, home }: RouteInput,
+): { legs: RouteLeg[]; left: Quantity } {
+  const better = order.side === 'buy' ? 1n : -1n;
+  const [best] = [...Map.groupBy(offered, ({ venue }) => venue)]
+    .map(([venue, levels]) => {
+      const taken = take(levels, order.quantity, lotSize);
+      return { venue, taken, cost: costOf(levels, order.quantity) * better };
+    })
+    .filter(({ taken }) => taken.left === 0)
+    .toSorted((a, b) =>
+      a.cost === b.cost ? byPreference(a.venue, b.venue, home) : a.cost < b.cost ? -1 : 1,
+    );
+  return best?.taken ?? { legs: [], left: order.quantity };
+}
+
+/** Price × quantity of the best levels up to the quantity: beyond what a number holds exactly. */
+function costOf(levels: readonly Offered[], quantity: Quantity): bigint {
+  let left = quantity;
+  let cost = 0n;
+  for (const level of levels) {
+    const taken = Math.min(level.quantity, left);
+    cost += BigInt(level.price) * BigInt(taken);
+    left -= taken;
+  }
+  return cost;
 }
 
 /** `offered` best first. */

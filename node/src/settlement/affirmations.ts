@@ -7,6 +7,7 @@ import {
 import { isWithin, type MemberId, type Refusal, refuse } from '@stoa/schema';
 import { and, eq, inArray } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
+import { storableText } from '../store/storable-text.ts';
 import { executions } from '../store/tables/executions.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
@@ -152,35 +153,38 @@ export class Affirmations {
       tx,
       request.legs.map((leg) => leg.tradeNumber),
     );
-    for (const message of request.legs) {
+    const byNumber = new Map(trades.map((trade) => [trade.tradeNumber, trade]));
+    const renewed = { batchId, state: 'instructed', code: null, reason: null } as const;
+    const rows = request.legs.flatMap((message) => {
       const leg = legFromMessage(message);
-      const trade = trades.find(({ tradeNumber }) => tradeNumber === message.tradeNumber);
-      if (!trade) continue;
-      const renewed = { batchId, state: 'instructed', code: null, reason: null } as const;
-      await tx
-        .insert(settlementLegs)
-        .values({
-          executingVenue: leg.executingVenue,
-          tradeNumber: message.tradeNumber,
-          executionId: trade.executionId,
-          homeVenue: leg.homeVenue,
-          instrument: trade.instrument,
-          price: trade.price,
-          quantity: trade.quantity,
-          token: leg.token,
-          cashToken: leg.cashToken,
-          seller: leg.seller,
-          buyer: leg.buyer,
-          tokenQuantity: leg.quantity,
-          cashAmount: leg.amount,
-          recordedAtMs: this.#needs.nowMs(),
-          ...renewed,
-        })
-        .onConflictDoUpdate({
-          target: [settlementLegs.executingVenue, settlementLegs.tradeNumber],
-          set: renewed,
-        });
-    }
+      const trade = byNumber.get(message.tradeNumber);
+      if (!trade) return [];
+      return {
+        executingVenue: leg.executingVenue,
+        tradeNumber: message.tradeNumber,
+        executionId: trade.executionId,
+        homeVenue: leg.homeVenue,
+        instrument: trade.instrument,
+        price: trade.price,
+        quantity: trade.quantity,
+        token: leg.token,
+        cashToken: leg.cashToken,
+        seller: leg.seller,
+        buyer: leg.buyer,
+        tokenQuantity: leg.quantity,
+        cashAmount: leg.amount,
+        recordedAtMs: this.#needs.nowMs(),
+        ...renewed,
+      };
+    });
+    if (rows.length === 0) return;
+    await tx
+      .insert(settlementLegs)
+      .values(rows)
+      .onConflictDoUpdate({
+        target: [settlementLegs.executingVenue, settlementLegs.tradeNumber],
+        set: renewed,
+      });
   }
 
   /** Home venue: one more signature; with the last one the batch can go out. */
@@ -244,8 +248,8 @@ export class Affirmations {
     );
     await this.#needs.records.apply(tx, batch.id, {
       kind: 'failed',
-      code: answer.code,
-      reason: `${from} did not sign: ${answer.message}`,
+      code: storableText(answer.code) || 'REFUSED',
+      reason: `${from} did not sign: ${storableText(answer.message)}`,
     });
   }
 

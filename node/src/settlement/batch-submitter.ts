@@ -7,7 +7,7 @@ import {
   settlementGas,
   slugToBytes32,
 } from '@stoa/contracts';
-import { and, asc, eq, gte, inArray, max } from 'drizzle-orm';
+import { and, asc, eq, gte, inArray, lt, max } from 'drizzle-orm';
 import {
   type Hex,
   keccak256,
@@ -68,13 +68,14 @@ export class BatchSubmitter {
    * @throws viem errors when the RPC fails; nothing is lost by it
    */
   async step(finalNumber: bigint): Promise<void> {
+    await this.#failUnsigned();
     const open = await this.#needs.db
       .select()
       .from(settlementBatches)
       .where(
         and(
           eq(settlementBatches.role, 'home'),
-          inArray(settlementBatches.state, ['instructed', 'affirmed', 'submitted']),
+          inArray(settlementBatches.state, ['affirmed', 'submitted']),
         ),
       )
       // Kept transactions first and by nonce: the chain takes them in no other order.
@@ -91,8 +92,24 @@ export class BatchSubmitter {
     for (const batch of open) {
       if (isSigned(batch)) await this.#pursue(batch, usedCount, finalNumber);
       else if (this.#isPastDeadline(batch)) await this.#fail(batch, lateFailure(batch));
-      else if (batch.state === 'affirmed') await this.#broadcast(await this.#sign(batch));
+      else await this.#broadcast(await this.#sign(batch));
     }
+  }
+
+  /** What a venue has not signed in time. Apart from the others, which must not wait behind it. */
+  async #failUnsigned(): Promise<void> {
+    const late = await this.#needs.db
+      .select()
+      .from(settlementBatches)
+      .where(
+        and(
+          eq(settlementBatches.role, 'home'),
+          eq(settlementBatches.state, 'instructed'),
+          lt(settlementBatches.deadline, Math.floor(this.#needs.nowMs() / 1_000)),
+        ),
+      )
+      .limit(maxOpenBatches);
+    for (const batch of late) await this.#fail(batch, lateFailure(batch));
   }
 
   /**

@@ -5,7 +5,8 @@ import {
   type SettlementLogs,
   settlementAbi,
 } from '@stoa/contracts';
-import { and, eq, inArray, lt } from 'drizzle-orm';
+import { CodedError } from '@stoa/schema';
+import { and, eq, inArray, lt, sql } from 'drizzle-orm';
 import { getAbiItem, type Hex } from 'viem';
 import { getBlock, getLogs } from 'viem/actions';
 import type { Transaction } from '../store/database.ts';
@@ -51,8 +52,20 @@ export class ChainFollower {
       return getBlock(this.#needs.client, { blockTag: 'finalized' });
     const latest = await getBlock(this.#needs.client, { blockTag: 'latest' });
     const lag = BigInt(this.#options.finality - 1);
-    if (lag === 0n || latest.number < lag) return latest;
-    return getBlock(this.#needs.client, { blockNumber: latest.number - lag });
+    if (lag === 0n) return latest;
+    const blockNumber = latest.number > lag ? latest.number - lag : 0n;
+    return getBlock(this.#needs.client, { blockNumber });
+  }
+
+  /**
+   * That less is final than was taken in before is so after more confirmations were asked for. But a
+   * chain whose newest block is older than that began anew, and settles nothing that is recorded.
+   */
+  async #checkSameChain(cursor: bigint): Promise<void> {
+    const { number } = await getBlock(this.#needs.client, { blockTag: 'latest' });
+    if (number >= cursor) return;
+    const message = `The chain ends at block ${number}, and block ${cursor} was taken in before.`;
+    throw new CodedError('CHAIN_BEHIND_RECORD', message);
   }
 
   /**
@@ -64,6 +77,7 @@ export class ChainFollower {
     const final = await this.#finalBlock();
     if (final.number === this.#finalNumber) return final.number;
     const cursor = await this.#readCursor();
+    if (cursor !== undefined && final.number < cursor) await this.#checkSameChain(cursor);
     // A node that starts for the first time knows no trade, so nothing before now concerns it.
     let from = cursor ?? final.number;
     if (cursor === undefined)
@@ -104,38 +118,47 @@ export class ChainFollower {
   }
 
   async #record(tx: Transaction, logs: SettlementLogs): Promise<void> {
-    for (const settled of logs.settled) await this.#recordLeg(tx, settled);
+    for (const legs of Map.groupBy(logs.settled, partOf).values()) await this.#recordLegs(tx, legs);
     // After all legs: a batch is settled when each of its legs is.
     for (const settled of distinctBatches(logs.settled)) await this.#recordBatch(tx, settled);
     for (const failed of logs.failed) await this.#recordFailure(tx, failed);
   }
 
-  async #recordLeg(tx: Transaction, settled: SettledLeg): Promise<void> {
-    const tradeNumber = Number(settled.tradeNumber);
-    const leg = (await lockLegs(tx, settled.executingVenue, [tradeNumber])).get(tradeNumber);
-    if (!leg || leg.state === 'settled') return;
-    if (!isAsRecorded(leg, settled)) {
+  /** Takes in legs of one venue that settled in one transaction of one batch. */
+  async #recordLegs(tx: Transaction, settled: readonly SettledLeg[]): Promise<void> {
+    const [first] = settled;
+    if (!first) return;
+    const { executingVenue, batchId, transactionHash, blockNumber } = first;
+    const numbers = settled.map(({ tradeNumber }) => Number(tradeNumber));
+    const legs = await lockLegs(tx, executingVenue, numbers);
+    const taken: number[] = [];
+    for (const event of settled) {
+      const tradeNumber = Number(event.tradeNumber);
+      const leg = legs.get(tradeNumber);
+      if (!leg || leg.state === 'settled') continue;
+      taken.push(tradeNumber);
+      if (isAsRecorded(leg, event)) continue;
       this.#needs.metrics.discrepancies.inc();
-      const { batchId, transactionHash } = settled;
       this.#needs.logger.error(
-        { venue: leg.executingVenue, tradeNumber, batchId, transactionHash },
+        { venue: executingVenue, tradeNumber, batchId, transactionHash },
         'trade settled on other terms than recorded',
       );
     }
+    if (taken.length === 0) return;
     await tx
       .update(settlementLegs)
       .set({
         state: 'settled',
         code: null,
         reason: null,
-        batchId: leg.batchId ?? settled.batchId,
-        transactionHash: settled.transactionHash,
-        blockNumber: Number(settled.blockNumber),
+        batchId: sql`coalesce(${settlementLegs.batchId}, ${batchId})`,
+        transactionHash,
+        blockNumber: Number(blockNumber),
       })
       .where(
         and(
-          eq(settlementLegs.executingVenue, leg.executingVenue),
-          eq(settlementLegs.tradeNumber, tradeNumber),
+          eq(settlementLegs.executingVenue, executingVenue),
+          inArray(settlementLegs.tradeNumber, taken),
         ),
       );
   }
@@ -188,6 +211,10 @@ export class ChainFollower {
       }
     });
   }
+}
+
+function partOf({ batchId, transactionHash, executingVenue }: SettledLeg): string {
+  return `${batchId} ${transactionHash} ${executingVenue}`;
 }
 
 function distinctBatches(settled: readonly SettledLeg[]): SettledLeg[] {

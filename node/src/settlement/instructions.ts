@@ -7,7 +7,7 @@ import {
   venuesOfBatch,
 } from '@stoa/contracts';
 import { type Execution, instrumentParts, invariant, isRefusal } from '@stoa/schema';
-import { and, count, eq, isNull } from 'drizzle-orm';
+import { and, count, eq, isNull, or } from 'drizzle-orm';
 import { zeroAddress } from 'viem';
 import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
@@ -24,6 +24,8 @@ export interface Instruction {
 }
 
 const defaultSettleWithinS = 3_600;
+/** Rows of one statement. */
+const mostAtOnce = 1_000;
 
 /** What composing batches is given. */
 export type InstructionNeeds = Pick<
@@ -43,23 +45,44 @@ export class Instructions {
     this.#needs = needs;
   }
 
-  async instruct(tx: Transaction, instruction: Instruction): Promise<void> {
-    const { execution, orderId, legId } = instruction;
-    const { venue, tradeNumber } = execution;
-    invariant(execution.homeVenue === this.#options.venue, 'The home venue instructs.', {
-      venue,
-      tradeNumber,
-    });
+  async instruct(tx: Transaction, instructions: readonly Instruction[]): Promise<void> {
+    for (let first = 0; first < instructions.length; first += mostAtOnce) {
+      await this.#instruct(tx, instructions.slice(first, first + mostAtOnce));
+    }
+  }
+
+  async #instruct(tx: Transaction, instructions: readonly Instruction[]): Promise<void> {
+    for (const { execution } of instructions) {
+      const { venue, tradeNumber, homeVenue } = execution;
+      invariant(homeVenue === this.#options.venue, 'The home venue instructs.', {
+        venue,
+        tradeNumber,
+      });
+    }
     const inserted = await tx
       .insert(settlementLegs)
-      .values({ ...this.#legOf(execution), orderId, legId })
+      .values(
+        instructions.map(({ execution, orderId, legId }) => ({
+          ...this.#legOf(execution),
+          orderId,
+          legId,
+        })),
+      )
       .onConflictDoNothing()
-      .returning({ tradeNumber: settlementLegs.tradeNumber });
-    if (inserted.length > 0) return;
-    const [known] = await tx.select().from(settlementLegs).where(isLeg(execution));
-    const isSame =
-      known?.orderId === orderId && known.legId === legId && isSameTrade(known, execution);
-    invariant(isSame, 'A trade is instructed once, on one set of terms.', { venue, tradeNumber });
+      .returning({
+        executingVenue: settlementLegs.executingVenue,
+        tradeNumber: settlementLegs.tradeNumber,
+      });
+    if (inserted.length === instructions.length) return;
+    const fresh = new Set(inserted.map((row) => `${row.executingVenue} ${row.tradeNumber}`));
+    for (const { execution, orderId, legId } of instructions) {
+      const { venue, tradeNumber } = execution;
+      if (fresh.delete(`${venue} ${tradeNumber}`)) continue;
+      const [known] = await tx.select().from(settlementLegs).where(isLeg(execution));
+      const isSame =
+        known?.orderId === orderId && known.legId === legId && isSameTrade(known, execution);
+      invariant(isSame, 'A trade is instructed once, on one set of terms.', { venue, tradeNumber });
+    }
   }
 
   #legOf(execution: Execution) {
@@ -153,11 +176,10 @@ export class Instructions {
       earlierHashes: [],
       createdAtMs,
     });
-    for (const row of rows)
-      await tx
-        .update(settlementLegs)
-        .set({ batchId })
-        .where(isLeg(tradeOf(row)));
+    await tx
+      .update(settlementLegs)
+      .set({ batchId })
+      .where(or(...rows.map((row) => isLeg(tradeOf(row)))));
     const others = venuesOfBatch([legs]).filter((venue) => venue !== this.#options.venue);
     for (const venue of others) {
       await this.#needs.send(tx, venue, {

@@ -50,7 +50,8 @@ export function createSettlementReader(db: Database): SettlementReader {
       .limit(limit * legsPerBatch);
     const groups = new Map<string, { orderId: string; legs: LegRow[] }>();
     for (const { leg, orderId } of rows) {
-      const key = `${leg.batchId ?? ''} ${orderId}`;
+      // Trades in no batch yet are told apart from those that will never be in one.
+      const key = `${leg.batchId ?? leg.state} ${orderId}`;
       const group = groups.get(key) ?? { orderId, legs: [] };
       group.legs.push(leg);
       groups.set(key, group);
@@ -92,10 +93,24 @@ function viewOf(
     state: source.state,
     transactionHash: isBroadcast(source.state) ? (source.transactionHash ?? undefined) : undefined,
     blockNumber: source.blockNumber ?? undefined,
-    reason: source.reason ?? undefined,
+    reason: reasonFor(group.orderId, source, batch),
     code: source.code ?? undefined,
     legs: group.legs.map(legView).toSorted(byTrade),
   };
+}
+
+/**
+ * Why it failed, in full to the order whose batch it was. A batch holds trades of others too, and its
+ * reason may name their wallets: the order on the other side of one trade hears only the code.
+ */
+function reasonFor(
+  orderId: string,
+  { reason, code }: BatchRow | LegRow,
+  batch: BatchRow | undefined,
+): string | undefined {
+  if (reason === null) return undefined;
+  if (batch === undefined || batch.orderId === orderId) return reason;
+  return `The batch that this trade was in did not settle: ${code ?? 'no code'}.`;
 }
 
 /** A transaction that is signed and kept has a hash too, but nobody else can know it yet. */

@@ -105,9 +105,10 @@ describe('the executing venue', () => {
     expect(codeOf(change)).toBe(code);
   });
 
-  it('refuses a trade whose home, by its record, is another', () => {
+  it('answers about a trade whose home, by its record, is another as about one that is not', () => {
     const trades = new Map([[7, { ...trade, homeVenue: 'gamma' }]]);
-    expect(codeOf({}, { trades })).toBe('TERMS_DIFFER');
+    expect(codeOf({}, { trades })).toBe('TRADE_UNKNOWN');
+    expect(codeOf({}, { trades: new Map() })).toBe('TRADE_UNKNOWN');
   });
 
   it('accepts deadlines up to the last second', () => {

@@ -81,8 +81,9 @@ function isNamedOnce(leg: SettlementLeg, batch: RequestedBatch) {
   );
 }
 
+/** A trade that another home settles answers as none: who asks learns nothing by guessing its terms. */
 function isRecorded(leg: SettlementLeg, _batch: RequestedBatch, facts: RequestFacts) {
-  if (facts.trades.has(Number(leg.tradeNumber))) return undefined;
+  if (facts.trades.get(Number(leg.tradeNumber))?.homeVenue === facts.from) return undefined;
   return refuse('TRADE_UNKNOWN', `${facts.venue} has no trade ${leg.tradeNumber}.`, REVIEW);
 }
 
@@ -92,7 +93,6 @@ function hasOurTerms(leg: SettlementLeg, _batch: RequestedBatch, facts: RequestF
   const terms = tradeTerms(trade, facts.directory);
   if (isRefusal(terms)) return terms;
   const differences = Object.entries({
-    'home venue': leg.homeVenue === trade.homeVenue,
     buyer: lower(leg.buyer) === lower(trade.buyer),
     seller: lower(leg.seller) === lower(trade.seller),
     token: lower(leg.token) === terms.token,

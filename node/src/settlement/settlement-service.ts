@@ -18,12 +18,12 @@ export type { SettlementMessage, SettlementNeeds, SettlementOptions } from './se
 /** From executions to delivery against payment. */
 export interface SettlementService extends SettlementReader {
   /**
-   * Writes down what is to be settled, in the transaction that records the execution of a home
-   * order. The same trade again is no new instruction.
+   * Writes down what is to be settled, in the transaction that records the executions of home
+   * orders. The same trade again is no new instruction.
    *
    * @throws CodedError `INVARIANT_BROKEN` for a trade that is known on other terms
    */
-  instruct(tx: Transaction, instruction: Instruction): Promise<void>;
+  instruct(tx: Transaction, trades: readonly Instruction[]): Promise<void>;
   /** Makes one all-or-none batch of the order's trades that are in none, and asks the venues to sign. */
   closeGroup(orderId: string): Promise<void>;
   /** Takes a settlement message that an order session received, in its transaction. */
@@ -73,7 +73,7 @@ export function createSettlementService(
 
   return {
     ...createSettlementReader(needs.db),
-    instruct: (tx, instruction) => instructions.instruct(tx, instruction),
+    instruct: (tx, trades) => instructions.instruct(tx, trades),
     closeGroup: async (orderId) => {
       await instructions.closeGroup(orderId);
       worker.wake();

@@ -35,21 +35,44 @@ export class ProtoWriter {
 
   /** A sub-message, written even when empty: its presence says something. */
   message(field: number, write: (writer: ProtoWriter) => void): this {
-    const inner = new ProtoWriter(256);
-    write(inner);
-    return this.#delimited(field, inner.finish());
+    const start = this.#open(field);
+    write(this);
+    return this.#close(start);
   }
 
   /** A packed repeated uint64 field. */
   packed(field: number, values: readonly number[]): this {
     if (values.length === 0) return this;
-    const inner = new ProtoWriter(values.length * 5);
-    for (const value of values) inner.#varint(value);
-    return this.#delimited(field, inner.finish());
+    const start = this.#open(field);
+    for (const value of values) this.#varint(value);
+    return this.#close(start);
   }
 
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Begins a field whose length is not known yet; most are below 128, so one byte is left for it. */
+  #open(field: number): number {
+    this.#varint(field * 8 + 2);
+    this.#reserve(1);
+    this.#length += 1;
+    return this.#length;
+  }
+
+  /** Writes the length of what stands since `start` before it, which moves if that takes more bytes. */
+  #close(start: number): this {
+    const length = this.#length - start;
+    let more = 0;
+    for (let rest = length; rest >= 128; rest = Math.floor(rest / 128)) more += 1;
+    if (more > 0) {
+      this.#reserve(more);
+      this.#bytes.copyWithin(start + more, start, this.#length);
+    }
+    this.#length = start - 1;
+    this.#varint(length);
+    this.#length += length;
+    return this;
   }
 
   #delimited(field: number, value: Uint8Array): this {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { isRefusal } from '../refusal.ts';
+import { decodeControl, encodeControl } from './control-codec.ts';
 import { decodeFrame, encodeFrame } from './frame-codec.ts';
 import {
   decodeFramesRequest,
@@ -43,13 +44,15 @@ function hex(value: Uint8Array): string {
   return Buffer.from(value).toString('hex');
 }
 
+const BYTE_FIELDS: ReadonlySet<string> = new Set(['previousHash', 'hash', 'first', 'second']);
+
 /** The fields that JSON holds in hex, as bytes again. */
 function revive(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(revive);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, one]) => {
-      const isBytes = (name === 'previousHash' || name === 'hash') && typeof one === 'string';
+      const isBytes = BYTE_FIELDS.has(name) && typeof one === 'string';
       return [name, isBytes ? bytes(one) : revive(one)];
     }),
   );
@@ -130,6 +133,40 @@ describe('the vectors of frames-request.json', () => {
       expect(decodeFramesRequest(bytes(vector.bytes))).toEqual(vector.message);
       expect(byLibrary('FramesRequest', bytes(vector.bytes)).object).toEqual(vector.message);
     }
+  });
+});
+
+describe('the vectors of control.json', () => {
+  const file = read<{ vectors: { message: object; bytes: string }[] }>('control.json');
+
+  it('are written and read, by us and by another library', () => {
+    for (const vector of file.vectors) {
+      const message = revive(vector.message) as never;
+      expect(hex(encodeControl(message))).toBe(vector.bytes);
+      expect(decodeControl(bytes(vector.bytes))).toEqual(message);
+      expect(hex(byLibrary('Control', bytes(vector.bytes)).again)).toBe(vector.bytes);
+    }
+  });
+
+  it('are read at every length and with every byte changed, without an exception', () => {
+    for (const vector of file.vectors) {
+      const whole = bytes(vector.bytes);
+      for (let at = 0; at < whole.length; at += 1) {
+        decodeControl(whole.subarray(0, at));
+        for (const byte of [0, 1, 127, 128, 255]) {
+          const changed = Uint8Array.from(whole);
+          changed[at] = byte;
+          decodeControl(changed);
+        }
+      }
+    }
+    expect(decodeControl(Uint8Array.of(34, 5, 10, 200, 1))).toMatchObject({ refused: true });
+  });
+
+  it('are bounded: more venues than there can be are refused', () => {
+    const graft = Array.from({ length: 257 }, (_, index) => `v${index}`);
+    const encoded = encodeControl({ version: 1, graft, prune: [] });
+    expect(decodeControl(encoded)).toMatchObject({ code: 'CONTROL_MALFORMED' });
   });
 });
 

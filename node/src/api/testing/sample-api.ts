@@ -6,7 +6,9 @@ import { createSampleMarket, type SampleMarket, sampleDirectory } from './sample
 import {
   createSampleOrders,
   type SampleOrders,
+  sampleArchive,
   sampleNode,
+  samplePreTrade,
   sampleSettlements,
 } from './sample-services.ts';
 
@@ -36,6 +38,9 @@ export async function startSampleApi(
       directory: sampleDirectory,
       settlements: sampleSettlements,
       node: sampleNode,
+      archive: sampleArchive,
+      preTrade: samplePreTrade,
+      nowMs: Date.now,
       readiness: () => [],
       metrics: new Registry(),
       logger,

@@ -63,6 +63,14 @@ export const SAMPLE_DIRECTORY: Directory = {
   ],
 };
 
+/** Three trades: 100.10 × 1, 100.15 × 2 and 100.10 × 1.5. */
+const SAMPLE_STATISTICS = {
+  trades: 3,
+  volume: 4_500n,
+  notional: 10_010n * 1_000n + 10_015n * 2_000n + 10_010n * 1_500n,
+  ...{ open: 10_010, last: 10_010, high: 10_015, low: 10_010 },
+};
+
 /** A directory that never changes. */
 export const sampleDirectory: DirectorySource = {
   current: () => SAMPLE_DIRECTORY,
@@ -72,7 +80,10 @@ export const sampleDirectory: DirectorySource = {
 /** A book of two venues, locked at 100.10, with a halted third. */
 function sampleBook(version: number): ConsolidatedBook {
   const asOfMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
-  const venueBook = { validUntilMs: asOfMs + 5_000, firm: true, halted: false };
+  const venueBook = {
+    ...{ validUntilMs: asOfMs + 5_000, firm: true, halted: false },
+    sinceMs: 1_700_000_000_000,
+  };
   return {
     instrument: ACME.id,
     version,
@@ -162,8 +173,16 @@ export function createSampleMarket(): SampleMarket {
         sinceMs: 1_700_000_000_000,
         epoch: 1,
         lastSequence: 2 ** 33,
+        lostFrames: 0,
       },
-      { venue: 'beta', state: 'degraded', sinceMs: 1_700_000_000_000, epoch: 1, lastSequence: 7 },
+      {
+        venue: 'beta',
+        state: 'degraded',
+        sinceMs: 1_700_000_000_000,
+        epoch: 1,
+        lastSequence: 7,
+        lostFrames: 3,
+      },
     ],
     lastTrade: (instrument) =>
       instrument === ACME.id
@@ -175,6 +194,20 @@ export function createSampleMarket(): SampleMarket {
             executedAtMs: 1_700_000_000_123,
           }
         : undefined,
+    statistics: () => ({
+      dayStartMs: Date.UTC(2026, 0, 2),
+      knownSinceMs: Date.UTC(2026, 0, 2, 1),
+      exact: true,
+      consolidated: SAMPLE_STATISTICS,
+      venues: [{ venue: 'beta', ...SAMPLE_STATISTICS }],
+    }),
+    proofs: () => [
+      {
+        ...{ code: 'EQUIVOCATION', venue: 'beta', epoch: 1_700_000_000_000, sequence: 7 },
+        frames: [Uint8Array.of(1, 2), Uint8Array.of(3)],
+        foundAtMs: 1_700_000_000_123,
+      },
+    ],
     watch,
     move() {
       book = sampleBook(book.version + 1);

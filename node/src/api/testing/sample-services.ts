@@ -1,4 +1,7 @@
 import { refuse } from '@stoa/schema';
+import type { PreTradeChecks } from '../../compliance/pre-trade.ts';
+import { bookEntry, signedFrame } from '../../market/testing/frame-maker.ts';
+import { createMemoryArchive } from '../../market/testing/memory-archive.ts';
 import type { OrderView } from '../../orders/order-view.ts';
 import type { ApiNode, ApiOrders, ApiSettlements } from '../api-services.ts';
 import { ACME } from './sample-market.ts';
@@ -128,3 +131,22 @@ export const sampleNode: ApiNode = {
   peers: () => ['gamma', 'beta'],
   framesPublished: () => 2 ** 40,
 };
+
+/** Accounts of ones may do anything, all others may not buy. */
+export const samplePreTrade: PreTradeChecks = {
+  async checkOrder({ side, account }) {
+    if (side === 'sell' || account === `0x${'11'.repeat(20)}`) return undefined;
+    return refuse('CLAIM_MISSING', 'The investor is not accredited.', 'Have it attested.');
+  },
+};
+
+/** One frame of beta with a bid for ACME, sent at {@link SAMPLE_SENT_AT_MS}. */
+export const sampleArchive = createMemoryArchive();
+export const SAMPLE_SENT_AT_MS = 1_700_000_000_000;
+sampleArchive.add([
+  signedFrame({
+    venue: 'beta',
+    sentAtMs: SAMPLE_SENT_AT_MS,
+    entries: [bookEntry(ACME.id, [[10_005, 500]], [])],
+  }),
+]);

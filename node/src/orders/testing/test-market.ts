@@ -1,6 +1,7 @@
 import type { VenueMarketEvent } from '@stoa/adapters';
 import type { InstrumentId, Level, VenueId } from '@stoa/schema';
 import type { ConsolidatedBook, MarketView, VenueBook } from '../../market/market-view.ts';
+import type { DayStatistics } from '../../market/trade-statistics.ts';
 
 const FOR_EVER = Number.MAX_SAFE_INTEGER;
 
@@ -21,6 +22,7 @@ export class TestMarket implements MarketView {
     this.#books.set(venue, {
       venue,
       state: 'live',
+      sinceMs: 0,
       halted: false,
       haltReason: undefined,
       firm: true,
@@ -61,6 +63,22 @@ export class TestMarket implements MarketView {
 
   lastTrade(): undefined {
     return undefined;
+  }
+
+  statistics(): DayStatistics {
+    const none = { trades: 0, volume: 0n, notional: 0n };
+    const consolidated = {
+      ...none,
+      open: undefined,
+      last: undefined,
+      high: undefined,
+      low: undefined,
+    };
+    return { dayStartMs: 0, knownSinceMs: 0, exact: true, consolidated, venues: [] };
+  }
+
+  proofs(): [] {
+    return [];
   }
 
   async *watch(): AsyncIterable<ConsolidatedBook> {

@@ -33,6 +33,8 @@ export class TestNode {
   crashAtInstruct = false;
   /** Counts from the next start. */
   legDeadlineMs = 400;
+  /** By how much this node's clock is ahead. */
+  aheadMs = 0;
   orders!: OrderService;
   metrics!: Registry;
   sessions!: OrderSessions;
@@ -67,7 +69,7 @@ export class TestNode {
       directory,
       logger: SILENT,
       metrics: this.metrics,
-      nowMs: Date.now,
+      nowMs: () => Date.now() + this.aheadMs,
     };
     this.sessions = createOrderSessions(
       { self: venue, tickMs: 10, resendAfterMs: 150 },
@@ -81,11 +83,13 @@ export class TestNode {
         sessions: this.sessions,
         market,
         settlement: {
-          instruct: async (tx, { orderId, execution }) => {
-            await tx.execute(
-              `insert into instructions values
-                ('${execution.venue}', ${execution.tradeNumber}, '${orderId}')`,
-            );
+          instruct: async (tx, trades) => {
+            for (const { orderId, execution } of trades) {
+              await tx.execute(
+                `insert into instructions values
+                  ('${execution.venue}', ${execution.tradeNumber}, '${orderId}')`,
+              );
+            }
             if (!this.crashAtInstruct) return;
             this.crashAtInstruct = false;
             throw new Error('crashed before the commit');

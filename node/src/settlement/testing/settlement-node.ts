@@ -85,7 +85,7 @@ export async function startSettlementNode(options: SettlementNodeOptions): Promi
             .insert(executions)
             .values({ ...execution, buyLegId: `${orderId}.1.1`, recordedAtMs: Date.now() })
             .onConflictDoNothing();
-          await service.instruct(tx, { orderId, legId: `${orderId}.1.1`, execution });
+          await service.instruct(tx, [{ orderId, legId: `${orderId}.1.1`, execution }]);
         }
       });
     },

@@ -1,0 +1,118 @@
+import type { BenchProcesses } from '../bench-process.ts';
+import { median, quantile, rounded, spread } from '../statistics.ts';
+import { startNetwork } from './bench-network.ts';
+import { nowNs } from './clock.ts';
+import type { EchoCommands } from './echo-process.ts';
+import { type Floors, measureFloors } from './floors.ts';
+import type { Sightings } from './observer-process.ts';
+
+const perSecond = 1_000;
+const instruments = 100;
+const levels = 10;
+const seconds = 3;
+const settleWithinMs = 5_000;
+
+/**
+ * From the call into the venue's engine to the book that a reader of another node's consolidated
+ * market gets, of every update: one that a later one overtook counts until that one is seen.
+ */
+export async function measureLatency(processes: BenchProcesses, rounds: number) {
+  const echo = processes.start<EchoCommands>('quotes/echo-process.ts');
+  const port = await echo.ask('listen', undefined as never);
+  const network = await startNetwork(processes, {
+    ...{ venues: ['alpha'], observers: ['watcher'], instruments, levels },
+  });
+  const [venue] = network.venues;
+  const [observer] = network.observers;
+  if (!venue || !observer) throw new Error('a process is missing');
+  await observer.ask('watch', { instruments });
+  const floors: Floors[] = [];
+  const latencies: Float64Array[] = [];
+  let clockSlackUs = 0;
+  // One warm-up round, not counted; floors and latencies in turns, so that both meet the same load.
+  for (let round = 0; round <= rounds; round += 1) {
+    const before = await measureFloors(port);
+    const beforeNs = nowNs();
+    const thereNs = await observer.ask('nowNs', undefined as never);
+    const afterNs = nowNs();
+    if (thereNs < beforeNs || thereNs > afterNs) throw new Error('the processes differ in clock');
+    clockSlackUs = Math.max(clockSlackUs, (afterNs - beforeNs) / 1_000);
+    await observer.ask('sightings', undefined as never);
+    const made = await venue.ask('run', { perSecond, seconds, seed: round + 1, timed: true });
+    const latest = await venue.ask('latest', undefined as never);
+    await observer.ask('untilLatest', { latest, withinMs: settleWithinMs });
+    const seen = await observer.ask('sightings', undefined as never);
+    if (round === 0) continue;
+    floors.push(before);
+    latencies.push(latenciesUs(made, seen, instruments));
+  }
+  return summary(floors, latencies, clockSlackUs);
+}
+
+/** Of each update whose instrument is watched (the first so many), in order. */
+export function latenciesUs(
+  made: { readonly first: number; readonly madeAtNs: Float64Array },
+  seen: Sightings,
+  all: number,
+  watched = all,
+): Float64Array {
+  const sightings = new Map<number, { update: number; atNs: number }[]>();
+  seen.updates.forEach((update, at) => {
+    const index = update % all;
+    const known = sightings.get(index) ?? [];
+    sightings.set(index, known);
+    known.push({ update, atNs: seen.seenAtNs[at] ?? Number.NaN });
+  });
+  const cursors = new Map<number, number>();
+  const latencies: number[] = [];
+  made.madeAtNs.forEach((atNs, offset) => {
+    const update = made.first + offset;
+    const index = update % all;
+    if (index >= watched) return;
+    const list = sightings.get(index) ?? [];
+    let cursor = cursors.get(index) ?? 0;
+    while (cursor < list.length && (list[cursor]?.update ?? 0) < update) cursor += 1;
+    cursors.set(index, cursor);
+    const sighting = list[cursor];
+    // Never seen, nor any later one: worse than any number.
+    latencies.push(sighting ? (sighting.atNs - atNs) / 1_000 : Number.POSITIVE_INFINITY);
+  });
+  return Float64Array.from(latencies);
+}
+
+function summary(
+  floors: readonly Floors[],
+  latencies: readonly Float64Array[],
+  clockSlackUs: number,
+) {
+  const floorUs = median(floors.map((one) => one.floorUs));
+  const p50 = latencies.map((one) => quantile(one, 0.5));
+  const p99 = latencies.map((one) => quantile(one, 0.99));
+  return {
+    floorUs: rounded(floorUs),
+    p50Us: rounded(median(p50)),
+    p99Us: rounded(median(p99)),
+    p50ToFloor: rounded(median(p50) / floorUs, 2),
+    p99ToFloor: rounded(median(p99) / floorUs, 2),
+    ...{ updatesPerSecond: perSecond, instruments, levels, seconds, rounds: latencies.length },
+    floor: {
+      roundTripUs: spread(
+        floors.map((one) => one.roundTripUs),
+        1,
+      ),
+      signUs: spread(
+        floors.map((one) => one.signUs),
+        1,
+      ),
+      verifyUs: spread(
+        floors.map((one) => one.verifyUs),
+        1,
+      ),
+    },
+    p50UsOfRounds: spread(p50),
+    p99UsOfRounds: spread(p99),
+    maxUs: rounded(Math.max(...latencies.map((one) => quantile(one, 1)))),
+    clock: 'one monotonic clock, read by both processes',
+    clockSlackUs: rounded(clockSlackUs),
+  };
+}

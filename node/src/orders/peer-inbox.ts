@@ -1,0 +1,122 @@
+import { CodedError, type MemberId, type OrderMessage } from '@stoa/schema';
+import type { Database, Transaction } from '../store/database.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { SessionPeer } from './session-peer.ts';
+import { readReceived, recordReceived } from './session-store.ts';
+
+/** A message of a peer. `sentAtMs` is by our clock, as well as that can be told. */
+export type ReceivedMessage = Pick<OrderMessage, 'body' | 'sentAtMs'>;
+
+/**
+ * Applies the effects of messages, in order, within the transaction that records them as received.
+ * What it returns is run after the commit.
+ */
+export type SessionHandler = (
+  tx: Transaction,
+  from: MemberId,
+  messages: readonly ReceivedMessage[],
+) => Promise<(() => void) | undefined>;
+
+export interface PeerInboxNeeds {
+  readonly database: Database;
+  readonly logger: Logger;
+  /** Undefined once the session takes no more. */
+  readonly handler: () => SessionHandler | undefined;
+  /** Told of each commit. */
+  readonly onRecorded: () => void;
+}
+
+/** Messages that are recorded in one transaction, at most; beyond it the peer's link waits. */
+const MOST_AT_ONCE = 64;
+
+/**
+ * What arrived from one peer, in order, and is not recorded yet. While one transaction runs the next
+ * messages gather, and the transaction after it takes them together: so the cost of a commit is
+ * shared exactly when there is much to do.
+ */
+export class PeerInbox {
+  readonly #peer: SessionPeer;
+  readonly #needs: PeerInboxNeeds;
+  readonly #waiting: OrderMessage[] = [];
+  #recording: Promise<void> | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(peer: SessionPeer, needs: PeerInboxNeeds) {
+    this.#peer = peer;
+    this.#needs = needs;
+  }
+
+  /** Takes the message that follows on the last one; resolves when there is room for another. */
+  async add(message: OrderMessage): Promise<void> {
+    this.#peer.taken = message.number;
+    this.#waiting.push(message);
+    this.#recording ??= this.#recordAll();
+    while (this.#waiting.length >= MOST_AT_ONCE) await this.#turn;
+  }
+
+  /** Resolves when nothing waits. */
+  async idle(): Promise<void> {
+    await this.#recording;
+  }
+
+  async #recordAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const turn = this.#recordNext(this.#waiting.splice(0, MOST_AT_ONCE));
+      this.#turn = turn;
+      await turn;
+    }
+    this.#recording = undefined;
+  }
+
+  /** All together; if that fails one by one, so that one that cannot be recorded stops none before it. */
+  async #recordNext(messages: readonly OrderMessage[]): Promise<void> {
+    if (await this.#record(messages)) return;
+    for (const message of messages.length > 1 ? messages : []) {
+      if (!(await this.#record([message]))) break;
+    }
+    if (this.#peer.received === messages.at(-1)?.number) return;
+    // The peer sends everything again that follows on what is recorded.
+    this.#waiting.length = 0;
+    this.#peer.taken = this.#peer.received;
+  }
+
+  /** A connection that breaks while it commits leaves open whether it did: the store knows. */
+  async #readBack(): Promise<void> {
+    const { database, logger } = this.#needs;
+    const { member } = this.#peer;
+    try {
+      this.#peer.received = Math.max(this.#peer.received, await readReceived(database, member));
+    } catch (error) {
+      logger.warn({ err: error, member }, 'order inbox not read');
+    }
+  }
+
+  /** Effects and numbers are recorded together, or neither is. */
+  async #record(messages: readonly OrderMessage[]): Promise<boolean> {
+    const [first] = messages;
+    const last = messages.at(-1);
+    const handler = this.#needs.handler();
+    if (!handler || !first || !last) return false;
+    const { member, behindMs = 0 } = this.#peer;
+    const ours = messages.map(({ body, sentAtMs }) => ({ body, sentAtMs: sentAtMs + behindMs }));
+    let after: (() => void) | undefined;
+    try {
+      await this.#needs.database.transaction(async (tx) => {
+        if (!(await recordReceived(tx, member, first.number, last.number))) {
+          throw new CodedError('SESSION_RECORDED_ELSEWHERE', 'Two nodes share a store.');
+        }
+        after = await handler(tx, member, ours);
+      });
+      this.#peer.received = last.number;
+    } catch (error) {
+      const fields = { err: error, member, first: first.number, last: last.number };
+      this.#needs.logger.error(fields, 'order messages not recorded');
+      await this.#readBack();
+      if (this.#peer.received < last.number) return false;
+    }
+    this.#peer.owed += messages.length;
+    this.#needs.onRecorded();
+    after?.();
+    return true;
+  }
+}
