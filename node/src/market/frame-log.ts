@@ -1,6 +1,6 @@
 import type { Frame, FramesRequest, VenueId } from '@stoa/schema';
 
-/** A frame that was judged and taken, with the bytes that prove it. */
+/** A frame that was judged and taken, with the bytes that prove it. The log keeps it without entries. */
 export interface LoggedFrame {
   readonly frame: Frame;
   /** The SignedFrame as it arrived; it is passed on as it stands. */
@@ -42,7 +42,9 @@ export class FrameLog {
       log = { epoch, frames: new Map(), bytes: 0 };
       this.#venues.set(venue, log);
     }
-    log.frames.set(sequence, logged);
+    // What it said is in its bytes and in the books by now; decoded once more it would weigh several
+    // times what the bound counts.
+    log.frames.set(sequence, { ...logged, frame: { ...logged.frame, entries: [] } });
     log.bytes += logged.bytes.length;
     for (const [oldest, { bytes }] of log.frames) {
       const fits =
