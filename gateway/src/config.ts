@@ -1,12 +1,13 @@
-import { type ConfigMistakes, list, nodeKeyFile, readEnvironment } from '@stoa/node/market-api';
+import {
+  address,
+  type ConfigMistakes,
+  list,
+  nodeKeyFile,
+  readEnvironment,
+} from '@stoa/node/market-api';
 import { LOG_LEVELS } from '@stoa/node/observer';
 import { isMemberId, type VenueId } from '@stoa/schema';
 import { z } from 'zod';
-
-const address = z
-  .string()
-  .regex(/^0x[0-9a-fA-F]{40}$/, 'must be an address: 0x and 40 hexadecimal digits')
-  .transform((text) => text as `0x${string}`);
 
 /** `alpha=http://host:port/graphql,beta=…` */
 const nodes = list.transform((items, context): ReadonlyMap<VenueId, string> => {

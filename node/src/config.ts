@@ -3,7 +3,8 @@ import { isMemberId, type MemberId, type NodeKey, nodeKeyFromSeed } from '@stoa/
 import { z } from 'zod';
 import { LOG_LEVELS } from './telemetry/logger.ts';
 
-const address = z
+/** A contract or account on an EVM chain. */
+export const address = z
   .string()
   .regex(/^0x[0-9a-fA-F]{40}$/, 'must be an address: 0x and 40 hexadecimal digits')
   .transform((text) => text as `0x${string}`);

@@ -14,6 +14,6 @@ export {
   type TokenOptions,
   type Verification,
 } from './api/token-verifier.ts';
-export { type ConfigMistakes, list, nodeKeyFile, readEnvironment } from './config.ts';
+export { address, type ConfigMistakes, list, nodeKeyFile, readEnvironment } from './config.ts';
 export { type RunningService, refuseEnvironment, runProcess } from './run-process.ts';
 export { createMetrics } from './telemetry/metrics.ts';

@@ -13,7 +13,7 @@ export interface Holding {
 }
 
 /** Decimals of the demo's assets on chain. */
-const ASSET_DECIMALS = { ACME: demoInstrument.tokenDecimals, DUSD: 6 } as const;
+export const ASSET_DECIMALS = { ACME: demoInstrument.tokenDecimals, DUSD: 6 } as const;
 
 /** Reads what alice and the investor of each venue's flow hold. */
 export async function readHoldings(network: Network): Promise<Holding[]> {

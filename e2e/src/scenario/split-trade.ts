@@ -2,7 +2,7 @@ import { formatDecimal, isRefusal, parseDecimal } from '@stoa/schema';
 import { demoInstrument } from '../chain/deploy-network.ts';
 import type { Network } from '../harness/network.ts';
 import type { BookAnswer, BrokerDesk, OrderAnswer } from './broker-desk.ts';
-import { amountOf, type Holding, readHoldings } from './holdings.ts';
+import { ASSET_DECIMALS, amountOf, type Holding, readHoldings } from './holdings.ts';
 import { planSplitBuy } from './plan-order.ts';
 import { scenarioFailure } from './scenario-failure.ts';
 
@@ -95,7 +95,7 @@ function checkMoved(
   for (const execution of order.executions) {
     // 18 decimals of the token, 6 of the cash: exact, as the instrument's own decimals are fewer.
     const shares = integerOf(execution.quantity, demoInstrument.tokenDecimals);
-    const cash = integerOf(execution.price, 6) * integerOf(execution.quantity, 0);
+    const cash = integerOf(execution.price, ASSET_DECIMALS.DUSD) * integerOf(execution.quantity, 0);
     const seller = `${execution.venue.id}-flow`;
     add('alice', 'ACME', shares);
     add('alice', 'DUSD', -cash);

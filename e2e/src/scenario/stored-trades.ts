@@ -1,4 +1,5 @@
 import postgres from 'postgres';
+import { demoInstrument } from '../chain/deploy-network.ts';
 import type { Network } from '../harness/network.ts';
 import type { OrderAnswer } from './broker-desk.ts';
 import { scenarioFailure } from './scenario-failure.ts';
@@ -66,8 +67,8 @@ export async function checkStoresAgree(
   const executed = order.executions.map((one) => ({
     venue: one.venue.id,
     id: one.executionId,
-    price: integerOf(one.price, 4).toString(),
-    quantity: integerOf(one.quantity, 0).toString(),
+    price: integerOf(one.price, demoInstrument.priceDecimals).toString(),
+    quantity: integerOf(one.quantity, demoInstrument.quantityDecimals).toString(),
   }));
   for (const venue of network.venues.keys()) {
     const expected = venue === home ? executed : executed.filter((one) => one.venue === venue);
