@@ -89,6 +89,13 @@ const heads: Record<string, Heads> = {
 };
 const requests: Record<string, FramesRequest> = {
   'frames 3 to 9': { venue: 'alpha', epoch, from: 3, to: 9 },
+  'the first frames of the next epoch': {
+    venue: 'alpha',
+    epoch,
+    from: 1,
+    to: 512,
+    following: true,
+  },
 };
 const controls: Record<string, Control> = {
   'asks for two venues, and for one no longer': {

@@ -72,6 +72,8 @@ export interface ObserverNeeds {
 /** A node's part in the network: it hears all venues, verifies all they say, and carries messages. */
 export interface Observer {
   readonly market: MarketView;
+  /** SignedFrames of a range that this node still has, in order of their sequence. */
+  readonly frames: Market['frames'];
   readonly directory: DirectorySource;
   readonly links: OrderLinks;
   /** Members this node is connected to. */
@@ -108,7 +110,7 @@ export function createObserver(options: ObserverOptions, needs: ObserverNeeds): 
   const market = createMarket(
     { staleAfterMs, maxClockSkewMs },
     {
-      ...{ ...shared, pull, archive: needs.archive },
+      ...{ ...shared, pull, archive: needs.archive, ownKey: nodeKey.publicKey },
       peers: () => host.peers().map((peer) => peer.member),
       onVerdict(verdict, from) {
         const offence = offenceOf(verdict, from);
@@ -170,13 +172,14 @@ function composed(member: MemberId, parts: Parts): Observer {
   const { market, directory, links, broadcast, host, heads, forks } = parts;
   return {
     ...{ market, directory, links, proofs: market.proofs, addresses: host.addresses },
+    frames: market.frames,
     // A stream, not a connection: a node that refuses us lets the connection stand for a moment.
     peers: broadcast.connected,
     broadcast(signed) {
       const bytes = encodeSigned(signed);
       broadcast.publish(bytes);
       // Peers first: to judge its own frame takes a node as long as the frame takes to reach others.
-      setImmediate(() => market.receive(bytes, 'pushed', member));
+      setImmediate(() => market.receive(bytes, 'own', member));
     },
     async start() {
       await host.start();

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { isInstrumentId, isMemberId } from './ids.ts';
+import { TIMES_IN_FORCE } from './order.ts';
+import { venueTerms } from './parse-venue-terms.ts';
 
 const member = z.string().refine(isMemberId, 'not a member id');
 const instrument = z.string().refine(isInstrumentId, 'not an instrument id');
@@ -23,9 +25,13 @@ export const legOrder = z.strictObject({
   legId,
   instrument,
   side: z.enum(['buy', 'sell']),
-  timeInForce: z.enum(['day', 'gtc', 'ioc', 'fok']),
+  timeInForce: z.enum(TIMES_IN_FORCE),
   quantity: positive,
   limitPrice: positive,
+  /** Unix time, milliseconds; for `gtd`. */
+  expireAtMs: positive.optional(),
+  minQuantity: positive.optional(),
+  allOrNone: z.boolean().optional(),
   /** The broker whose order it is, and the investor's wallet that will settle. */
   member,
   account: address,
@@ -65,6 +71,8 @@ export const settlementLeg = z.strictObject({
 const legState = z.enum([
   'new',
   'partially-filled',
+  'done-for-day',
+  'suspended',
   'filled',
   'canceled',
   'rejected',
@@ -80,8 +88,18 @@ export const orderMessageBody = z.discriminatedUnion('kind', [
   /** First on every new stream, both ways: "I am here, and have yours up to `acknowledged`". */
   z.strictObject({ kind: z.literal('hello') }),
   z.strictObject({ kind: z.literal('acknowledge') }),
+  /** After each hello, both ways: under which terms the sender trades. Not stored; told on every link. */
+  z.strictObject({ kind: z.literal('venue-terms'), terms: venueTerms }),
   z.strictObject({ kind: z.literal('leg-new'), leg: legOrder }),
   z.strictObject({ kind: z.literal('leg-cancel'), legId }),
+  /** New total quantity and limit. `revision` counts the replacements of this leg from 1. */
+  z.strictObject({
+    kind: z.literal('leg-replace'),
+    legId,
+    revision: positive,
+    quantity: positive,
+    limitPrice: positive,
+  }),
   z.strictObject({ kind: z.literal('leg-status-request'), legId }),
   z.strictObject({ kind: z.literal('leg-accepted'), legId }),
   z.strictObject({
@@ -91,6 +109,37 @@ export const orderMessageBody = z.discriminatedUnion('kind', [
     message: text,
   }),
   z.strictObject({ kind: z.literal('leg-executed'), legId, execution }),
+  z.strictObject({
+    kind: z.literal('leg-replaced'),
+    legId,
+    revision: positive,
+    quantity: positive,
+    limitPrice: positive,
+  }),
+  /** The leg stands as it was. */
+  z.strictObject({
+    kind: z.literal('leg-replace-rejected'),
+    legId,
+    revision: positive,
+    code: z.string().max(64),
+    message: text,
+  }),
+  /** It lost to a fill, or there was nothing to cancel. */
+  z.strictObject({
+    kind: z.literal('leg-cancel-rejected'),
+    legId,
+    code: z.string().max(64),
+    message: text,
+  }),
+  /** A trade of the leg is undone: FIX ExecType(150) H. */
+  z.strictObject({
+    kind: z.literal('leg-trade-busted'),
+    legId,
+    executionId: z.string().min(1).max(64),
+    reason: text,
+  }),
+  /** A trade of the leg as it should have been: FIX ExecType(150) G. Same execution id and number. */
+  z.strictObject({ kind: z.literal('leg-trade-corrected'), legId, execution }),
   /** The leg takes no more fills; `filled` is its cumulative quantity. */
   z.strictObject({
     kind: z.literal('leg-done'),
@@ -112,6 +161,8 @@ export const orderMessageBody = z.discriminatedUnion('kind', [
     /** Commits to the batch's grouping without showing it: part of what every venue signs. */
     groupsHash: hex,
     legs: z.array(settlementLeg).min(1).max(50),
+    /** Left out: to settle them. `reverse` undoes settled trades that the venue busted or corrected. */
+    purpose: z.enum(['settle', 'reverse']).optional(),
   }),
   z.strictObject({
     kind: z.literal('settlement-affirmed'),

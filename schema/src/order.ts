@@ -5,17 +5,22 @@ import type { Price, Quantity } from './money.ts';
 export type Side = 'buy' | 'sell';
 /** FIX OrdType(40): market 1, limit 2. */
 export type OrderType = 'market' | 'limit';
-/** FIX TimeInForce(59): day 0, gtc 1, ioc 3, fok 4. */
-export type TimeInForce = 'day' | 'gtc' | 'ioc' | 'fok';
+/** FIX TimeInForce(59): day 0, gtc 1, ioc 3, fok 4, gtd 6. */
+export const TIMES_IN_FORCE = ['day', 'gtc', 'ioc', 'fok', 'gtd'] as const;
+/** One of {@link TIMES_IN_FORCE}. */
+export type TimeInForce = (typeof TIMES_IN_FORCE)[number];
 /** FIX OrdStatus(39), plus `unknown`: sent, and the venue's answer is not known. Never sent elsewhere. */
 export type OrderStatus =
   | 'pending-new'
   | 'new'
   | 'partially-filled'
   | 'filled'
+  | 'done-for-day'
   | 'pending-cancel'
+  | 'pending-replace'
   | 'canceled'
   | 'rejected'
+  | 'suspended'
   | 'expired'
   | 'unknown';
 
@@ -26,6 +31,14 @@ export const TERMINAL_STATUSES: ReadonlySet<OrderStatus> = new Set([
   'rejected',
   'expired',
 ]);
+
+/**
+ * Where an order may go. `best`: every venue, by total cost. `home-first`: the home venue's book, then
+ * the others. `directed`: one venue and no other.
+ */
+export type RoutingStrategy = 'best' | 'home-first' | 'directed';
+/** What becomes of what no visible quote fills: it waits at home, at the cheapest listing, or not at all. */
+export type Remainder = 'rest-home' | 'rest-best' | 'cancel';
 
 /** What a broker asks for. */
 export interface OrderRequest {
@@ -40,6 +53,20 @@ export interface OrderRequest {
   readonly quantity: Quantity;
   /** Absent for market orders. */
   readonly limitPrice?: Price;
+  /** Unix time, milliseconds, inclusive; for `gtd`, and for no other. FIX ExpireTime(126). */
+  readonly expireAtMs?: number;
+  /** The least that may be executed at first, over all venues together. FIX MinQty(110). */
+  readonly minQuantity?: Quantity;
+  /** The whole quantity at one moment or nothing, though it may wait. FIX ExecInst(18) G. */
+  readonly allOrNone?: boolean;
+  /** Default `best`. */
+  readonly strategy?: RoutingStrategy;
+  /** The one venue of a `directed` order. FIX ExDestination(100). */
+  readonly directedTo?: VenueId;
+  /** Default `rest-home` where the time in force lets it wait, else `cancel`. */
+  readonly remainder?: Remainder;
+  /** Whether it is canceled when its member's last order stream ends. FIX CancelOnDisconnect. */
+  readonly cancelOnDisconnect?: boolean;
 }
 
 /** A fill, reported once under (venue, executionId). */

@@ -5,7 +5,13 @@ export type SdlPart =
   | 'market'
   | 'listings'
   | 'orders'
+  | 'order-entry'
+  | 'order-events'
+  | 'routing'
+  | 'receipts'
+  | 'terms'
   | 'settlement'
+  | 'cap-table'
   | 'eligibility'
   | 'history'
   | 'operations';
@@ -15,7 +21,13 @@ export const MARKET_PARTS: readonly SdlPart[] = ['market', 'listings'];
 /** What only a node can serve: its brokers' orders, its settlements, its store, itself. */
 export const NODE_PARTS: readonly SdlPart[] = [
   'orders',
+  'order-entry',
+  'order-events',
+  'routing',
+  'receipts',
+  'terms',
   'settlement',
+  'cap-table',
   'eligibility',
   'history',
   'operations',

@@ -1,6 +1,7 @@
 import type { Bench, BenchResult } from './bench.ts';
 import { type BenchProcesses, benchProcesses } from './bench-process.ts';
 import { machineFacts } from './machine.ts';
+import { measureFloods } from './quotes/flood.ts';
 import { measureLateJoin } from './quotes/late-join.ts';
 import { measureLatency } from './quotes/latency.ts';
 import { measureStalledPeer } from './quotes/stalled-peer.ts';
@@ -12,7 +13,8 @@ import { measureThroughput } from './quotes/throughput.ts';
  */
 export const quotesBench: Bench = {
   name: 'quotes',
-  about: 'quote network: latency, throughput beside stock gossipsub, late join, a stalled peer',
+  about:
+    'quote network: latency, throughput beside stock gossipsub, late join, floods, a stalled peer',
   options: {
     seconds: { about: 'how long a peer is stalled', default: 60 },
     rate: { about: 'updates a second that are offered at full rate', default: 60_000 },
@@ -33,6 +35,7 @@ export const quotesBench: Bench = {
       measureThroughput(own, { perSecond, rounds }),
     );
     const lateJoin = await measure('late join', (own) => measureLateJoin(own, rounds));
+    const floods = await measure('floods at ten times the honest rate', measureFloods);
     const stalledPeer = await measure(`a stalled peer, ${seconds} s`, (own) =>
       measureStalledPeer(own, { perSecond, seconds }),
     );
@@ -42,7 +45,7 @@ export const quotesBench: Bench = {
       lateJoinMs: lateJoin.fromStartMs.median,
       stalledPeerGrowthMiB: stalledPeer.growthMiB,
       machine: machineFacts(),
-      ...{ lateJoin, stalledPeer },
+      ...{ lateJoin, floods, stalledPeer },
     };
   },
 };

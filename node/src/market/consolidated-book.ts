@@ -1,21 +1,30 @@
 import type {
   BookEntry,
   InstrumentId,
-  Level,
   Listing,
   Price,
   Quantity,
   StatusEntry,
   VenueId,
 } from '@stoa/schema';
-import type { BookLevel, ConsolidatedBook, QuoteState, VenueBook } from './market-view.ts';
+import type { LoggedFrame } from './frame-log.ts';
+import type {
+  BookLevel,
+  ConsolidatedBook,
+  QuoteState,
+  VenueBook,
+  VenueEvidence,
+} from './market-view.ts';
 
 /** What a venue last said of the instrument, and at which sequence: the latest one wins. */
 interface VenueQuotes {
   book: BookEntry | undefined;
   bookSequence: number;
+  /** The frame that carried it, as the frame log keeps it: the proof of it. */
+  bookFrame: LoggedFrame | undefined;
   status: StatusEntry | undefined;
   statusSequence: number;
+  statusFrame: LoggedFrame | undefined;
   /** State of the venue's feed as a whole. */
   feed: QuoteState;
   /** Its depth was taken out, and it has not said another since. */
@@ -62,11 +71,18 @@ export class InstrumentBook {
   }
 
   /** Takes in a venue's whole depth; false when a later one is known or the venue does not list it. */
-  applyBook(venue: VenueId, book: BookEntry, sequence: number, nowMs: number): boolean {
+  applyBook(
+    venue: VenueId,
+    book: BookEntry,
+    sequence: number,
+    nowMs: number,
+    frame?: LoggedFrame,
+  ): boolean {
     const quotes = this.#venues.get(venue);
     if (!quotes || sequence < quotes.bookSequence) return false;
     quotes.book = book;
     quotes.bookSequence = sequence;
+    quotes.bookFrame = frame;
     quotes.isWithdrawn = false;
     settleState(quotes, nowMs);
     this.#touch(nowMs);
@@ -74,11 +90,18 @@ export class InstrumentBook {
   }
 
   /** Takes in a halt or its end; false when a later one is known or the venue does not list it. */
-  applyStatus(venue: VenueId, status: StatusEntry, sequence: number, nowMs: number): boolean {
+  applyStatus(
+    venue: VenueId,
+    status: StatusEntry,
+    sequence: number,
+    nowMs: number,
+    frame?: LoggedFrame,
+  ): boolean {
     const quotes = this.#venues.get(venue);
     if (!quotes || sequence < quotes.statusSequence) return false;
     quotes.status = status;
     quotes.statusSequence = sequence;
+    quotes.statusFrame = frame;
     this.#touch(nowMs);
     return true;
   }
@@ -101,6 +124,7 @@ export class InstrumentBook {
     const quotes = this.#venues.get(venue);
     if (!quotes || quotes.bookSequence >= sequence) return false;
     quotes.book = undefined;
+    quotes.bookFrame = undefined;
     quotes.bookSequence = sequence;
     quotes.isWithdrawn = true;
     settleState(quotes, nowMs);
@@ -130,6 +154,15 @@ export class InstrumentBook {
     this.expire(nowMs);
     this.#view ??= this.#merge(nowMs);
     return this.#view;
+  }
+
+  /** The frames behind what each venue shows, in the order of venue ids. */
+  evidence(): VenueEvidence[] {
+    return [...this.#venues]
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([venue, { bookFrame, statusFrame }]) => ({
+        ...{ venue, book: bookFrame, status: statusFrame, latest: undefined },
+      }));
   }
 
   #touch(nowMs: number): void {
@@ -168,8 +201,10 @@ function unheardQuotes(feed: QuoteState, listing: Listing['status'], nowMs: numb
   return {
     book: undefined,
     bookSequence: 0,
+    bookFrame: undefined,
     status: undefined,
     statusSequence: 0,
+    statusFrame: undefined,
     feed,
     isWithdrawn: false,
     state: feed,
@@ -213,30 +248,42 @@ function venueBook(venue: VenueId, quotes: VenueQuotes): VenueBook {
   };
 }
 
+/**
+ * Merges sides that are each sorted, best first. Books are merged anew at every change, so this makes
+ * nothing but what it returns.
+ */
 function mergeSide(books: readonly VenueBook[], side: 'bids' | 'offers'): BookLevel[] {
-  const prices = new Map<Price, { venue: VenueId; quantity: Quantity }[]>();
-  // Books stand in the order of venue ids, so the venues of a price do too.
-  for (const book of books) {
-    for (const level of book[side]) addLevel(prices, book.venue, level);
+  const places = books.map(() => 0);
+  const merged: BookLevel[] = [];
+  for (;;) {
+    const price = bestOf(books, side, places);
+    if (price === undefined) return merged;
+    const venues: { venue: VenueId; quantity: Quantity }[] = [];
+    let quantity = 0;
+    // Books stand in the order of venue ids, so the venues of a price do too.
+    for (const [index, book] of books.entries()) {
+      const level = book[side][places[index] ?? 0];
+      if (level?.price !== price) continue;
+      places[index] = (places[index] ?? 0) + 1;
+      venues.push({ venue: book.venue, quantity: level.quantity });
+      quantity += level.quantity;
+    }
+    // A venue may show any size; a sum beyond 2^53 is shown as that, and routing reads the shares.
+    merged.push({ price, quantity: Math.min(quantity, Number.MAX_SAFE_INTEGER), venues });
   }
-  const sign = side === 'bids' ? -1 : 1;
-  return [...prices]
-    .sort(([one], [other]) => sign * (one - other))
-    .map(([price, venues]) => ({ price, quantity: sum(venues), venues }));
 }
 
-function addLevel(
-  prices: Map<Price, { venue: VenueId; quantity: Quantity }[]>,
-  venue: VenueId,
-  { price, quantity }: Level,
-): void {
-  const shares = prices.get(price);
-  if (shares) shares.push({ venue, quantity });
-  else prices.set(price, [{ venue, quantity }]);
-}
-
-function sum(shares: readonly { quantity: Quantity }[]): Quantity {
-  const total = shares.reduce((all, share) => all + BigInt(share.quantity), 0n);
-  // A venue may show any size; a sum beyond 2^53 is shown as that, and routing reads the shares.
-  return Number(total > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : total);
+/** The best price that is not merged yet; undefined at the end. */
+function bestOf(
+  books: readonly VenueBook[],
+  side: 'bids' | 'offers',
+  places: readonly number[],
+): Price | undefined {
+  let best: Price | undefined;
+  for (const [index, book] of books.entries()) {
+    const price = book[side][places[index] ?? 0]?.price;
+    if (price === undefined) continue;
+    if (best === undefined || (side === 'bids' ? price > best : price < best)) best = price;
+  }
+  return best;
 }

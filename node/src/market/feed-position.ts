@@ -16,8 +16,17 @@ export type SequenceStanding =
   /** Before what this node ever follows, or given up. */
   | 'closed';
 
+/** Where a node stands in an epoch that its venue has ended. */
+export interface PastPosition {
+  readonly position: FeedPosition;
+  /** It has all of that epoch, and comes next to the one after it. */
+  readonly isFollowing: boolean;
+}
+
 /** So many frames beyond a gap are remembered; a longer tail means that the gap is given up. */
 const MAX_AHEAD = 4_096;
+/** So many frames before the first one heard are wanted at most. */
+const MAX_HISTORY = 65_536;
 
 /**
  * Which frames of one epoch of one venue this node has, in constant space: everything up to the
@@ -28,6 +37,9 @@ const MAX_AHEAD = 4_096;
  */
 export class FeedPosition {
   readonly epoch: number;
+  readonly #first: number;
+  /** The lowest number that was ever wanted. */
+  #since: number;
   #floor: number;
   #highest: number;
   readonly #ahead = new Set<number>();
@@ -38,8 +50,16 @@ export class FeedPosition {
     this.epoch = epoch;
     this.#floor = firstSequence;
     this.#highest = firstSequence;
-    const from = Math.max(1, firstSequence - historyFrames);
-    for (let sequence = from; sequence < firstSequence; sequence += 1) this.#history.add(sequence);
+    this.#first = firstSequence;
+    this.#since = firstSequence;
+    this.wantSince(firstSequence - historyFrames);
+  }
+
+  /** Wants the frames from here to the first one that was heard, too. */
+  wantSince(sequence: number): void {
+    const from = Math.max(1, sequence, this.#first - MAX_HISTORY);
+    for (let wanted = from; wanted < this.#since; wanted += 1) this.#history.add(wanted);
+    this.#since = Math.min(this.#since, from);
   }
 
   /** The highest sequence up to which nothing is missing that was not given up. */

@@ -1,5 +1,5 @@
-import type { Head, MemberId, VenueId } from '@stoa/schema';
-import { FeedPosition, type SequenceRange } from './feed-position.ts';
+import type { Frame, Head, MemberId, VenueId } from '@stoa/schema';
+import { FeedPosition, type PastPosition, type SequenceRange } from './feed-position.ts';
 import type { LoggedFrame } from './frame-log.ts';
 import type { Arrival } from './judge.ts';
 import { quoteStateOf } from './liveness.ts';
@@ -16,8 +16,10 @@ const HEAD_PATIENCE_MS = 250;
 /** Where the feed of one venue stands at this node. */
 interface Feed {
   position: FeedPosition | undefined;
-  /** The epoch before, while its last frames are still asked for: their trades stand. */
+  /** The earlier epoch whose last frames are still asked for: their trades stand. */
   past: FeedPosition | undefined;
+  /** Nobody has more of it, so that the epoch after it is asked for, up to the running one. */
+  isFollowing: boolean;
   lastFreshMs: number | undefined;
   /** The highest that members say they have. */
   announced: { epoch: number; sequence: number } | undefined;
@@ -56,9 +58,32 @@ export class FeedTable {
     return this.#feeds.get(venue)?.position;
   }
 
-  /** Where this node stood in the epoch before, while it still asks for frames of it. */
-  past(venue: VenueId): FeedPosition | undefined {
-    return this.#feeds.get(venue)?.past;
+  /** Where this node stands in an earlier epoch, while it still asks for frames of it. */
+  past(venue: VenueId): PastPosition | undefined {
+    const feed = this.#feeds.get(venue);
+    return feed?.past && { position: feed.past, isFollowing: feed.isFollowing };
+  }
+
+  /** Takes the number of a frame of an earlier epoch, which was asked for. */
+  takePast({ venue, epoch, sequence }: Frame): void {
+    const feed = this.#feed(venue);
+    if (!feed.past) return;
+    if (epoch === feed.past.epoch) feed.past.take(sequence);
+    else {
+      feed.past = new FeedPosition(epoch, sequence, 0);
+      feed.isFollowing = false;
+    }
+  }
+
+  /**
+   * Goes on where this node stood before it was stopped: what its venue said since is asked for, of
+   * that epoch and of all up to the running one.
+   */
+  resume({ venue, epoch, sequence }: Omit<Head, 'hash'>): void {
+    const feed = this.#feed(venue);
+    const known = feed.position;
+    if (known?.epoch === epoch) known.wantSince(sequence + 1);
+    else if (!known || epoch < known.epoch) feed.past ??= new FeedPosition(epoch, sequence, 0);
   }
 
   state(venue: VenueId): QuoteState {
@@ -93,8 +118,12 @@ export class FeedTable {
     else {
       // What was pulled was asked for with its history.
       const history = arrival === 'pulled' ? 0 : HISTORY_FRAMES;
-      feed.past = feed.position;
+      feed.past ??= feed.position;
       feed.position = new FeedPosition(frame.epoch, frame.sequence, history);
+      if (feed.past?.epoch === frame.epoch) {
+        feed.position.wantSince(feed.past.highest + 1);
+        feed.past = undefined;
+      }
     }
     if (!isAhead(feed.announced, feed.position)) {
       feed.announced = undefined;
@@ -139,9 +168,11 @@ export class FeedTable {
     }
     const history = position?.history();
     if (position && history) return { kind: 'history', venue, epoch: position.epoch, ...history };
-    if (feed.past) {
-      const from = feed.past.floor + 1;
-      return { kind: 'past', venue, epoch: feed.past.epoch, from, to: from + PAST_FRAMES - 1 };
+    if (feed.past && position) {
+      const { isFollowing: following } = feed;
+      const from = following ? 1 : feed.past.floor + 1;
+      const to = from + PAST_FRAMES - 1;
+      return { kind: 'past', venue, epoch: feed.past.epoch, from, to, following };
     }
     return undefined;
   }
@@ -151,8 +182,10 @@ export class FeedTable {
     const feed = this.#feed(venue);
     if (miss.kind === 'gap') return feed.position?.giveUpGap();
     if (miss.kind === 'history') feed.position?.giveUpHistory();
-    else if (miss.kind === 'past') feed.past = undefined;
-    else {
+    else if (miss.kind === 'past') {
+      if (miss.following) feed.past = undefined;
+      feed.isFollowing = !miss.following;
+    } else {
       feed.announced = undefined;
       feed.announcers.clear();
       feed.behindSinceMs = undefined;
@@ -196,6 +229,7 @@ export class FeedTable {
     const feed: Feed = {
       position: undefined,
       past: undefined,
+      isFollowing: false,
       lastFreshMs: undefined,
       announced: undefined,
       announcers: new Set(),

@@ -1,4 +1,4 @@
-import type { FramesRequest, VenueId } from '@stoa/schema';
+import type { FramesRequest, Head, VenueId } from '@stoa/schema';
 import type { LoggedFrame } from './frame-log.ts';
 import type { EquivocationProof } from './judgement-record.ts';
 
@@ -22,6 +22,10 @@ export interface FrameArchive {
   keepProof(proof: EquivocationProof): void;
   /** SignedFrames of a range, in order of sequence, at most `most` of them. */
   range(request: FramesRequest, most: number): Promise<readonly Uint8Array[]>;
+  /** The first epoch of a venue after another one, of those that are here. */
+  epochAfter(venue: VenueId, epoch: number): Promise<number | undefined>;
+  /** The last frame of a venue that was received before a moment; Unix milliseconds. */
+  latest(venue: VenueId, beforeMs: number): Promise<Omit<Head, 'hash'> | undefined>;
   /** Venues that sent anything within a time. */
   venues(range: Omit<RecordedRange, 'venue'>): Promise<readonly VenueId[]>;
   /** SignedFrames that a venue sent within a time, newest first, in pages. */

@@ -34,8 +34,8 @@ export class FrameLog {
     this.#options = options;
   }
 
-  /** Keeps a frame; the first of a new epoch drops what the venue said before it. */
-  add(logged: LoggedFrame): void {
+  /** Keeps a frame, and returns it as kept; the first of a new epoch drops what the venue said before. */
+  add(logged: LoggedFrame): LoggedFrame {
     const { venue, epoch, sequence } = logged.frame;
     let log = this.#venues.get(venue);
     if (log?.epoch !== epoch) {
@@ -44,7 +44,8 @@ export class FrameLog {
     }
     // What it said is in its bytes and in the books by now; decoded once more it would weigh several
     // times what the bound counts.
-    log.frames.set(sequence, { ...logged, frame: { ...logged.frame, entries: [] } });
+    const kept: LoggedFrame = { ...logged, frame: { ...logged.frame, entries: [] } };
+    log.frames.set(sequence, kept);
     log.bytes += logged.bytes.length;
     for (const [oldest, { bytes }] of log.frames) {
       const fits =
@@ -53,6 +54,7 @@ export class FrameLog {
       log.frames.delete(oldest);
       log.bytes -= bytes.length;
     }
+    return kept;
   }
 
   get(venue: VenueId, epoch: number, sequence: number): LoggedFrame | undefined {
@@ -72,6 +74,11 @@ export class FrameLog {
       const logged = log.frames.get(sequence);
       if (logged) yield logged.bytes;
     }
+  }
+
+  /** The epoch that is held of a venue: its running one. */
+  epoch(venue: VenueId): number | undefined {
+    return this.#venues.get(venue)?.epoch;
   }
 
   /** The lowest number held of a venue's epoch; undefined where nothing of it is here. */

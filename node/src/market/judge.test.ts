@@ -44,7 +44,12 @@ function createJudge(change: { members?: readonly Member[]; tickSize?: number } 
   const log = new FrameLog({ maxFrames: 100, maxBytes: 1_000_000 });
   const context: JudgeContext = {
     ...{ nowMs: TEST_NOW_MS, maxClockSkewMs: 2_000, maxFrameAgeMs: 3_000 },
-    ...{ member: index.member, listed: index.listed, verifier: verifierOf },
+    ...{
+      member: index.member,
+      listed: index.listed,
+      verifier: verifierOf,
+      ownKey: testKey('alpha').publicKey,
+    },
     position: (venue) => feeds.position(venue),
     held: (venue, epoch, sequence) => log.get(venue, epoch, sequence),
   };
@@ -343,3 +348,22 @@ function mutate(random: SeededNumbers, frame: Uint8Array, other: Uint8Array): Ui
     }
   }
 }
+
+describe('a frame of this node’s own', () => {
+  const forged = () => {
+    const signed = decodeSigned(signedFrame({ venue: 'alpha', entries: [good] }), 65_536);
+    if (isRefusal(signed)) throw new Error(signed.message);
+    return encodeSigned({ ...signed, signature: new Uint8Array(64).fill(7) });
+  };
+
+  it('is not checked for the signature it was just given, as everybody else’s is', () => {
+    expect(createJudge()(forged(), 'own')).toMatchObject({ verdict: 'accept' });
+    expect(createJudge()(forged(), 'pushed')).toMatchObject({ code: 'SIGNATURE_INVALID' });
+  });
+
+  it('is refused as everywhere else once its key is not in the registry', () => {
+    const nodeKeys = [{ key: testKey('beta').publicKey, validFrom: 0, validTo: 0 }];
+    const members = [{ ...testMember('alpha', 'venue'), nodeKeys }];
+    expect(createJudge({ members })(forged(), 'own')).toMatchObject({ code: 'SIGNATURE_INVALID' });
+  });
+});

@@ -15,12 +15,12 @@ import {
   type VenueId,
   type Verifier,
 } from '@stoa/schema';
-import type { FeedPosition } from './feed-position.ts';
+import type { FeedPosition, PastPosition } from './feed-position.ts';
 import type { LoggedFrame } from './frame-log.ts';
 import { type EntryOffenceCode, entryOffence } from './judge-entry.ts';
 
-/** Pushed by the venue or a relay, or pulled by this node because it was missing. */
-export type Arrival = 'pushed' | 'pulled';
+/** Signed here; pushed by the venue or a relay; or pulled by this node because it was missing. */
+export type Arrival = 'own' | 'pushed' | 'pulled';
 
 /** What frames are judged against: this node's view of the network at one moment. */
 export interface JudgeContext {
@@ -32,12 +32,14 @@ export interface JudgeContext {
   readonly maxFrameAgeMs: number;
   readonly member: (id: MemberId) => Member | undefined;
   readonly verifier: (publicKey: string) => Verifier;
+  /** This node's own key, hex. */
+  readonly ownKey: string;
   /** The instrument, if the venue lists it. */
   readonly listed: (venue: VenueId, instrument: InstrumentId) => Instrument | undefined;
   /** Where this node stands in the venue's current epoch; undefined before the first frame. */
   position(venue: VenueId): FeedPosition | undefined;
-  /** Where it stood in the epoch before, while it still asks for frames of that. */
-  past?(venue: VenueId): FeedPosition | undefined;
+  /** Where it stands in an earlier epoch, while it still asks for frames of that. */
+  past?(venue: VenueId): PastPosition | undefined;
   /** A frame this node has taken and still holds. */
   held(venue: VenueId, epoch: number, sequence: number): LoggedFrame | undefined;
 }
@@ -118,7 +120,7 @@ export function judgeFrame(bytes: Uint8Array, arrival: Arrival, context: JudgeCo
   const { frame, skippedEntries } = decoded;
   const logged: LoggedFrame = { frame, bytes, hash: payloadHash(signed.payload) };
   const refused =
-    judgeAuthor(signed, logged, context) ??
+    judgeAuthor(signed, logged, arrival, context) ??
     judgePlace(logged, arrival, context) ??
     judgeTime(frame, arrival, context);
   if (refused) return refused;
@@ -129,6 +131,7 @@ export function judgeFrame(bytes: Uint8Array, arrival: Arrival, context: JudgeCo
 function judgeAuthor(
   signed: SignedBytes,
   { frame, hash }: LoggedFrame,
+  arrival: Arrival,
   context: JudgeContext,
 ): Refused | undefined {
   // Rule: the author is in the on-chain member registry.
@@ -151,7 +154,11 @@ function judgeAuthor(
   const isSigned = member.nodeKeys.some(
     (window) =>
       isWithin(window, atSeconds) &&
-      context.verifier(window.key)('frame', signed.payload, signed.signature),
+      // A signature that this node just made is right if the key is; to check it costs as much as
+      // all else that a venue does for a frame.
+      (arrival === 'own'
+        ? window.key === context.ownKey
+        : context.verifier(window.key)('frame', signed.payload, signed.signature)),
   );
   if (!isSigned) {
     return reject('SIGNATURE_INVALID', `No valid key of ${frame.venue} signed this.`);
@@ -175,7 +182,7 @@ function judgePlace(
   if (position && epoch < position.epoch) {
     const past = arrival === 'pulled' ? context.past?.(venue) : undefined;
     // But for what this node asked for: trades of then stand, whatever the venue said since.
-    if (past?.epoch === epoch && isOpen(past, sequence)) return undefined;
+    if (past && isAwaited(past, epoch, sequence)) return undefined;
     return ignore('EPOCH_OLD', `${venue} has started again since.`);
   }
   // Rule: one number, one frame. Two are an equivocation, and both signatures prove it.
@@ -205,10 +212,20 @@ function judgePlace(
   }
   // Rule: a number is taken once. Frames no longer held cannot be compared, so they are let go.
   if (!position || epoch > position.epoch) return undefined;
-  if (!isOpen(position, sequence) || (arrival === 'pushed' && sequence <= position.floor)) {
+  if (!isOpen(position, sequence) || (arrival !== 'pulled' && sequence <= position.floor)) {
     return ignore('SEQUENCE_CLOSED', `${venue} frame ${sequence} is not awaited.`);
   }
   return undefined;
+}
+
+function isAwaited(
+  { position, isFollowing }: PastPosition,
+  epoch: number,
+  sequence: number,
+): boolean {
+  return epoch === position.epoch
+    ? isOpen(position, sequence)
+    : isFollowing && epoch > position.epoch;
 }
 
 function isOpen(position: FeedPosition, sequence: number): boolean {
@@ -227,7 +244,7 @@ function judgeTime(frame: Frame, arrival: Arrival, context: JudgeContext): Refus
   }
   // Rule: a push is news. Old frames are history, and history is asked for.
   const oldestMs = context.nowMs - context.maxClockSkewMs - context.maxFrameAgeMs;
-  if (arrival === 'pushed' && frame.sentAtMs < oldestMs) {
+  if (arrival !== 'pulled' && frame.sentAtMs < oldestMs) {
     return ignore('FRAME_TOO_OLD', `${frame.venue} frame ${frame.sequence} is too old.`);
   }
   return undefined;

@@ -19,8 +19,11 @@ const MAX_READ_FRAMES = 512;
 export async function* framesOf(
   log: FrameLog,
   archive: FrameArchive | undefined,
-  request: FramesRequest,
+  asked: FramesRequest,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const epoch = asked.following ? await epochAfter(log, archive, asked) : asked.epoch;
+  if (epoch === undefined) return;
+  const request = { ...asked, epoch, following: false };
   const lowest = log.lowest(request.venue, request.epoch) ?? Number.POSITIVE_INFINITY;
   if (archive && request.from < lowest) {
     const to = Math.min(request.to, lowest - 1);
@@ -32,8 +35,20 @@ export async function* framesOf(
   yield* log.range(request);
 }
 
+async function epochAfter(
+  log: FrameLog,
+  archive: FrameArchive | undefined,
+  { venue, epoch }: FramesRequest,
+): Promise<number | undefined> {
+  const running = log.epoch(venue);
+  const archived = await archive?.epochAfter(venue, epoch);
+  const later = [running, archived].filter((each) => each !== undefined && each > epoch);
+  return later.toSorted((one, other) => (one ?? 0) - (other ?? 0))[0];
+}
+
 /**
- * Takes back what this node knew before it started: its proofs, and the trades of the day. In the
+ * Takes back what this node knew before it started: its proofs, where it stood with each venue, and
+ * the trades of the day. In the
  * background, because trades may come in any order and be said twice.
  */
 export function restoreMarket(
@@ -57,6 +72,10 @@ async function restore(
   { nowMs, signal }: { readonly nowMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   record.restore(await archive.proofs(MAX_PROOFS));
+  for (const venue of state.index.venues) {
+    const last = await archive.latest(venue, nowMs);
+    if (last) state.feeds.resume(last);
+  }
   for await (const page of archive.withTrades(dayStartOf(nowMs))) {
     if (signal.aborted) return;
     for (const bytes of page) {

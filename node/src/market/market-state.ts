@@ -5,7 +5,7 @@ import { FeedTable, type FeedTableOptions } from './feed-table.ts';
 import type { LoggedFrame } from './frame-log.ts';
 import type { Arrival } from './judge.ts';
 import { indexListings, type ListingIndex } from './listing-index.ts';
-import type { ConsolidatedBook, LastTrade } from './market-view.ts';
+import type { ConsolidatedBook, LastTrade, VenueEvidence } from './market-view.ts';
 import { type DayStatistics, dayStartOf } from './trade-statistics.ts';
 import { TapeBudget, TradeTape } from './trade-tape.ts';
 
@@ -57,16 +57,24 @@ export class MarketState {
     return gone;
   }
 
-  /** Takes a frame that was accepted; returns the frames that were given up for it. */
-  take(logged: LoggedFrame, arrival: Arrival, nowMs: number): SequenceRange | undefined {
+  /**
+   * Takes a frame that was accepted; returns the frames that were given up for it. `kept` is what the
+   * books keep as their proof: without the entries, which they have.
+   */
+  take(
+    logged: LoggedFrame,
+    arrival: Arrival,
+    nowMs: number,
+    kept: LoggedFrame,
+  ): SequenceRange | undefined {
     const { venue, sequence, entries } = logged.frame;
     const lost = this.#advance(logged, arrival, nowMs);
     this.#applyTrades(logged.frame, nowMs);
     const touched = new Set<InstrumentId>();
     for (const entry of entries) {
       const book = this.#books.get(entry.instrument);
-      if (entry.kind === 'book') book?.applyBook(venue, entry, sequence, nowMs);
-      else if (entry.kind === 'status') book?.applyStatus(venue, entry, sequence, nowMs);
+      if (entry.kind === 'book') book?.applyBook(venue, entry, sequence, nowMs, kept);
+      else if (entry.kind === 'status') book?.applyStatus(venue, entry, sequence, nowMs, kept);
       touched.add(entry.instrument);
     }
     for (const instrument of touched) this.#notify(instrument);
@@ -87,9 +95,9 @@ export class MarketState {
     return position !== undefined && epoch < position.epoch;
   }
 
-  /** Takes a frame of the epoch before: of it, only the trades still stand. */
+  /** Takes a frame of an earlier epoch: of it, only the trades still stand. */
   takePast(frame: Frame, counts: boolean, nowMs: number): void {
-    this.feeds.past(frame.venue)?.take(frame.sequence);
+    this.feeds.takePast(frame);
     if (counts) this.#applyTrades(frame, nowMs);
   }
 
@@ -133,6 +141,11 @@ export class MarketState {
 
   book(instrument: InstrumentId, nowMs: number): ConsolidatedBook {
     return this.#books.get(instrument)?.view(nowMs) ?? emptyBook(instrument);
+  }
+
+  /** The frames behind the books of an instrument's venues; the feeds' own are not known here. */
+  evidence(instrument: InstrumentId): VenueEvidence[] {
+    return this.#books.get(instrument)?.evidence() ?? [];
   }
 
   lastTrade(instrument: InstrumentId): LastTrade | undefined {

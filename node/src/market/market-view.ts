@@ -1,4 +1,5 @@
 import type { InstrumentId, Level, Price, Quantity, VenueId } from '@stoa/schema';
+import type { LoggedFrame } from './frame-log.ts';
 import type { EquivocationProof } from './judgement-record.ts';
 import type { DayStatistics } from './trade-statistics.ts';
 
@@ -55,6 +56,17 @@ export interface ConsolidatedBook {
   readonly venues: readonly VenueBook[];
 }
 
+/** The signed frames behind what one venue shows of an instrument. */
+export interface VenueEvidence {
+  readonly venue: VenueId;
+  /** Carried the depth that is shown; undefined where none is. */
+  readonly book: LoggedFrame | undefined;
+  /** Carried the trading state in force; undefined where the venue said none. */
+  readonly status: LoggedFrame | undefined;
+  /** The highest of the venue that this node holds: it says that the venue was there, and when. */
+  readonly latest: LoggedFrame | undefined;
+}
+
 /** A print as the network told it. */
 export interface LastTrade {
   readonly venue: VenueId;
@@ -68,6 +80,11 @@ export interface LastTrade {
 export interface MarketView {
   /** The book of an instrument; empty where nothing was heard. */
   book(instrument: InstrumentId): ConsolidatedBook;
+  /**
+   * The frames behind `book`, one entry for each of its venues; asked in the same turn, of that very
+   * book. From memory alone: it never waits.
+   */
+  evidence(instrument: InstrumentId): readonly VenueEvidence[];
   feeds(): readonly VenueFeed[];
   lastTrade(instrument: InstrumentId): LastTrade | undefined;
   /** Figures of the running calendar day in UTC, corrections and busts applied. */

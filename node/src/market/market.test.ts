@@ -35,7 +35,7 @@ function start(peer: (request: FramesRequest) => Promise<Uint8Array[]> = async (
     { staleAfterMs: 3_000, maxClockSkewMs: 2_000 },
     {
       ...{ directory, logger: createLogger('test', 'silent'), registry: new Registry() },
-      ...{ now: () => clock.nowMs, verifier: verifierOf, peers: () => ['watcher'] },
+      ...{ now: () => clock.nowMs, verifier: verifierOf, ownKey: '', peers: () => ['watcher'] },
       pull: async (_member, request) => {
         asked.push(request);
         return peer(request);

@@ -2,6 +2,7 @@ import type {
   DirectorySource,
   FramesRequest,
   Head,
+  InstrumentId,
   MemberId,
   VenueId,
   Verifier,
@@ -21,7 +22,7 @@ import {
 import { indexListings } from './listing-index.ts';
 import { framesOf, restoreMarket } from './market-memory.ts';
 import { MarketState } from './market-state.ts';
-import type { MarketView } from './market-view.ts';
+import type { MarketView, VenueEvidence } from './market-view.ts';
 import { createRecovery, type Recovery } from './recovery.ts';
 import { watchLatest } from './watch-latest.ts';
 
@@ -43,6 +44,8 @@ export interface MarketNeeds {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly verifier: (publicKey: string) => Verifier;
+  /** This node's own key, hex. */
+  readonly ownKey: string;
   /** Members that can be asked for frames now. */
   peers(): readonly MemberId[];
   /** Asks a member for frames; bounded in time and size, gives SignedFrames unjudged. */
@@ -132,6 +135,7 @@ export function createMarket(options: MarketOptions, needs: MarketNeeds): Market
 
   return {
     ...viewOf(state, record, now),
+    evidence: (instrument) => evidenceOf(state, log, instrument),
     receive,
     hear: (member, heads) => hear(state, recovery, { member, heads }, now()),
     heads: () => headsOf(state, log),
@@ -163,8 +167,10 @@ function take(
     state.takePast(logged.frame, counts, nowMs);
     return undefined;
   }
-  log.add(logged);
-  return counts ? state.take(logged, arrival, nowMs) : state.takeWrong(logged, arrival, nowMs);
+  const kept = log.add(logged);
+  return counts
+    ? state.take(logged, arrival, nowMs, kept)
+    : state.takeWrong(logged, arrival, nowMs);
 }
 
 function keepProof(verdict: ProofVerdict, record: JudgementRecord): ProofVerdict {
@@ -172,7 +178,19 @@ function keepProof(verdict: ProofVerdict, record: JudgementRecord): ProofVerdict
   return verdict;
 }
 
-function viewOf(state: MarketState, record: JudgementRecord, now: () => number): MarketView {
+function evidenceOf(state: MarketState, log: FrameLog, instrument: InstrumentId): VenueEvidence[] {
+  return state.evidence(instrument).map((evidence) => {
+    const position = state.feeds.position(evidence.venue);
+    const latest = position && log.get(evidence.venue, position.epoch, position.highest);
+    return { ...evidence, latest };
+  });
+}
+
+function viewOf(
+  state: MarketState,
+  record: JudgementRecord,
+  now: () => number,
+): Omit<MarketView, 'evidence'> {
   return {
     book: (instrument) => state.book(instrument, now()),
     feeds: () => state.index.venues.map((venue) => state.feeds.view(venue)),
@@ -222,6 +240,7 @@ function contextOf(
     maxFrameAgeMs: options.staleAfterMs,
     member: (id) => state.index.member(id),
     verifier: needs.verifier,
+    ownKey: needs.ownKey,
     listed: (venue, instrument) => state.index.listed(venue, instrument),
     position: (venue) => state.feeds.position(venue),
     past: (venue) => state.feeds.past(venue),

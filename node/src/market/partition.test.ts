@@ -11,8 +11,10 @@ import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { memoryDirectory, testInstrument } from '../network/testing/memory-directory.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import type { FrameArchive } from './frame-archive.ts';
 import { createMarket, type Market } from './market.ts';
 import { bookEntry, frameChain, TEST_NOW_MS } from './testing/frame-maker.ts';
+import { createMemoryArchive } from './testing/memory-archive.ts';
 
 const instruments = [testInstrument(1), testInstrument(2)];
 const [first, second] = instruments.map(({ id }) => id) as [string, string];
@@ -47,22 +49,24 @@ class Venue {
 
   readonly pull = async (_member: string, request: FramesRequest): Promise<Uint8Array[]> => {
     this.asked.push(request);
+    const later = this.sent.map(({ epoch }) => epoch).filter((epoch) => epoch > request.epoch);
+    const asked = request.following ? Math.min(...later) : request.epoch;
     return this.sent
-      .filter(({ epoch }) => epoch === request.epoch)
+      .filter(({ epoch }) => epoch === asked)
       .filter(({ sequence }) => sequence >= request.from && sequence <= request.to)
       .slice(0, ANSWER_FRAMES)
       .map(({ bytes }) => bytes);
   };
 }
 
-function startNode(venue: Venue): Market {
+function startNode(venue: Venue, archive?: FrameArchive): Market {
   const market = createMarket(
     { staleAfterMs: 3_000, maxClockSkewMs: 2_000 },
     {
       directory: memoryDirectory(['alpha'], ['watcher'], instruments),
       ...{ logger: createLogger('test', 'silent'), registry: new Registry() },
-      ...{ now: () => TEST_NOW_MS, verifier: verifierOf, peers: () => ['watcher'] },
-      pull: venue.pull,
+      ...{ now: () => TEST_NOW_MS, verifier: verifierOf, ownKey: '', peers: () => ['watcher'] },
+      ...{ pull: venue.pull, archive },
     },
   );
   market.start();
@@ -138,8 +142,48 @@ describe('a node that was cut off', () => {
     expect(market.book(first).bids[0]?.price).toBe(7);
     // What is served to others is the running epoch, still.
     expect(market.heads()).toMatchObject([{ epoch: TEST_NOW_MS - 1_000, sequence: 1 }]);
+    await sleep(100);
     const before = venue.asked.length;
     await sleep(300);
     expect(venue.asked.length).toBe(before);
+  });
+
+  it('has the trades of epochs that it never heard of', async () => {
+    const venue = new Venue();
+    const market = startNode(venue);
+    market.receive(venue.send([print(1)]), 'pushed', 'alpha');
+    venue.send([print(2)]);
+    for (const [epoch, first] of [
+      [3_000, 3],
+      [2_000, 603],
+    ] as const) {
+      venue.restart(TEST_NOW_MS - epoch);
+      for (let number = first; number < first + 600; number += 1) venue.send([print(number)]);
+    }
+    venue.restart(TEST_NOW_MS - 1_000);
+    market.receive(venue.send([print(1_203)]), 'pushed', 'alpha');
+    await until(() => market.statistics(first).consolidated.trades === 1_203);
+    expect(market.statistics(first).consolidated.notional).toBe(sumTo(1_203));
+    await sleep(100);
+    const before = venue.asked.length;
+    await sleep(300);
+    expect(venue.asked.length).toBe(before);
+  });
+});
+
+describe('a node that was stopped', () => {
+  it.each([
+    ['goes on in an epoch where it stood', false],
+    ['and one whose venue started again meanwhile, too', true],
+  ])('%s', async (_name, isRestarted) => {
+    const venue = new Venue();
+    const archive = createMemoryArchive();
+    archive.add([venue.send([print(1)]), venue.send([print(2)])]);
+    for (let number = 3; number <= 1_000; number += 1) venue.send([print(number)]);
+    if (isRestarted) venue.restart(TEST_NOW_MS - 1_000);
+    const market = startNode(venue, archive);
+    market.receive(venue.send([print(1_001)]), 'pushed', 'alpha');
+    await until(() => market.statistics(first).consolidated.trades === 1_001);
+    expect(market.statistics(first).consolidated.notional).toBe(sumTo(1_001));
   });
 });

@@ -55,7 +55,7 @@ function startMarket(archive: PostgresArchive): { market: Market; clock: { nowMs
     {
       directory: memoryDirectory(['alpha', 'beta'], [], [instrument]),
       ...{ logger, registry: new Registry(), archive, now: () => clock.nowMs },
-      ...{ verifier: verifierOf, peers: () => [], pull: async () => [] },
+      ...{ verifier: verifierOf, ownKey: '', peers: () => [], pull: async () => [] },
     },
   );
   market.start();

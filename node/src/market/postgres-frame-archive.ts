@@ -1,5 +1,5 @@
 import type { FramesRequest, VenueId } from '@stoa/schema';
-import { and, asc, between, desc, eq, gte, sql } from 'drizzle-orm';
+import { and, asc, between, desc, eq, gt, gte, lt, sql } from 'drizzle-orm';
 import type { Registry } from 'prom-client';
 import type { Database } from '../store/database.ts';
 import { contradictions } from '../store/tables/contradictions.ts';
@@ -44,6 +44,8 @@ export function createPostgresArchive(
     },
     keepProof: (proof) => writer.addProof(proof),
     range: (request, most) => readRange(database, request, most),
+    epochAfter: (venue, epoch) => readEpochAfter(database, venue, epoch),
+    latest: (venue, beforeMs) => readLatest(database, venue, beforeMs),
     async venues({ fromMs, toMs }) {
       await writer.flush();
       const rows = await database
@@ -80,6 +82,30 @@ async function readRange(
     .orderBy(asc(frames.sequence))
     .limit(most);
   return rows.map(({ signed }) => signed);
+}
+
+async function readEpochAfter(
+  database: Database,
+  venue: VenueId,
+  epoch: number,
+): Promise<number | undefined> {
+  const [row] = await database
+    .select({ epoch: frames.epoch })
+    .from(frames)
+    .where(and(eq(frames.venue, venue), gt(frames.epoch, epoch)))
+    .orderBy(asc(frames.epoch))
+    .limit(1);
+  return row?.epoch;
+}
+
+async function readLatest(database: Database, venue: VenueId, beforeMs: number) {
+  const [row] = await database
+    .select({ venue: frames.venue, epoch: frames.epoch, sequence: frames.sequence })
+    .from(frames)
+    .where(and(eq(frames.venue, venue), lt(frames.receivedAtMs, beforeMs)))
+    .orderBy(desc(frames.epoch), desc(frames.sequence))
+    .limit(1);
+  return row;
 }
 
 async function* readNewestFirst(

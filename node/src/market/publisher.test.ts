@@ -105,6 +105,25 @@ describe('the publisher', () => {
     expect(said(frames().slice(2))).toEqual(['t3']);
   });
 
+  it('takes back a print that was busted, and says a corrected one as it should have been', async () => {
+    const { publisher, frames } = start();
+    const trade = { instrument: first, executionId: 't1' };
+    publisher.deliver([print('t1'), { kind: 'busted', ...trade, reason: 'An error.' }]);
+    const terms = { ...trade, executionId: 't2', price: 8, quantity: 2, executedAtMs: 4_000 };
+    const sides = { buyer: '0x01', seller: '0x02', homeVenue: 'alpha' } as const;
+    const execution = { venue: 'alpha', tradeNumber: 2, ...terms, ...sides };
+    publisher.deliver([{ kind: 'corrected', execution }]);
+    await sleep(10);
+    const entries = frames().flatMap((frame) => frame.entries);
+    expect(entries).toMatchObject([
+      { action: 'print', executionId: 't1' },
+      { action: 'bust', executionId: 't1' },
+      { action: 'correct', ...terms },
+    ]);
+    // Who traded is nobody's but the venue's.
+    expect(JSON.stringify(entries)).not.toMatch(/buyer|seller|tradeNumber/);
+  });
+
   it('never conflates status changes, and repeats a halt with each book of the instrument', async () => {
     const { publisher, frames } = start();
     const status = (state: 'halted' | 'trading'): VenueMarketEvent => ({

@@ -1,4 +1,4 @@
-import type { VenueMarketEvent } from '@stoa/adapters';
+import type { VenueEvent, VenueMarketEvent } from '@stoa/adapters';
 import {
   type BookEntry,
   type DirectorySource,
@@ -54,10 +54,15 @@ export interface PublisherNeeds {
   broadcast(signed: SignedBytes): void;
 }
 
+/** What the venue says that everybody hears: its market, and what became of trades it had printed. */
+export type PublishedEvent =
+  | VenueMarketEvent
+  | Extract<VenueEvent, { kind: 'busted' | 'corrected' }>;
+
 /** Turns what the venue says into signed frames. */
 export interface Publisher {
   /** Takes market events in; they leave in the next frame, within a tick when it is quiet. */
-  deliver(events: readonly VenueMarketEvent[]): void;
+  deliver(events: readonly PublishedEvent[]): void;
   start(): void;
   /** Ends; what is queued leaves in a last frame. */
   stop(): void;
@@ -180,7 +185,7 @@ class VenueState {
     return this.#changedBooks.size > 0 || this.#lasting.length > 0;
   }
 
-  apply(event: VenueMarketEvent): void {
+  apply(event: PublishedEvent): void {
     switch (event.kind) {
       case 'book': {
         const { instrument, bids, offers } = event;
@@ -192,6 +197,18 @@ class VenueState {
         const { instrument, executionId, price, quantity, executedAtMs } = event;
         const print = { instrument, executionId, price, quantity, executedAtMs };
         this.#lasting.push({ kind: 'trade', action: 'print', ...print });
+        return;
+      }
+      case 'busted': {
+        const { instrument, executionId } = event;
+        const undone = { instrument, executionId, price: 0, quantity: 0, executedAtMs: 0 };
+        this.#lasting.push({ kind: 'trade', action: 'bust', ...undone });
+        return;
+      }
+      case 'corrected': {
+        const { instrument, executionId, price, quantity, executedAtMs } = event.execution;
+        const corrected = { instrument, executionId, price, quantity, executedAtMs };
+        this.#lasting.push({ kind: 'trade', action: 'correct', ...corrected });
         return;
       }
       case 'trading-status': {

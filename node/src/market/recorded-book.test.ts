@@ -137,7 +137,13 @@ function startNode() {
     {
       directory: memoryDirectory(['alpha', 'beta'], [], instruments),
       ...{ logger: createLogger('test', 'silent'), registry: new Registry(), archive },
-      ...{ now: () => clock.nowMs, verifier: verifierOf, peers: () => [], pull: async () => [] },
+      ...{
+        now: () => clock.nowMs,
+        verifier: verifierOf,
+        ownKey: '',
+        peers: () => [],
+        pull: async () => [],
+      },
     },
   );
   return { market, archive, clock };

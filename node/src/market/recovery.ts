@@ -11,7 +11,7 @@ const DISBELIEF_MS = 10_000;
 
 /** A run of missing frames, or what somebody says comes after. */
 export interface Miss extends FramesRequest {
-  /** Missing between frames we have; announced only; older frames we never saw; the epoch before. */
+  /** Missing between frames we have; announced only; older frames we never saw; earlier epochs. */
   readonly kind: 'gap' | 'announced' | 'history' | 'past';
 }
 
@@ -64,6 +64,7 @@ export function createRecovery(
         !left ||
         left.epoch !== miss.epoch ||
         left.from !== miss.from ||
+        (left.following ?? false) !== (miss.following ?? false) ||
         left.kind !== miss.kind
       ) {
         return true;

@@ -23,3 +23,33 @@ it('rejects a stream over a connection that has just closed, and ends no process
   await expect(connection.newStream('/test/1')).rejects.toThrow();
   await Promise.all([one.stop(), other.stop()]);
 });
+
+it('carries more than any window, and sends an update for half a window and not for each message', async () => {
+  const [one, other] = await Promise.all([start(), start()]);
+  const total = 3_000_000;
+  let received = 0;
+  let updates = 0;
+  const arrived = Promise.withResolvers<void>();
+  await other.handle('/test/1', (stream) => {
+    stream.addEventListener('message', ({ data }) => {
+      received += data.byteLength;
+      if (received === total) arrived.resolve();
+    });
+  });
+  const connection = await one.dial(other.getMultiaddrs());
+  const stream = await connection.newStream('/test/1');
+  const heard = stream as unknown as { handleWindowUpdate(frame: unknown): void };
+  const handle = heard.handleWindowUpdate.bind(stream);
+  heard.handleWindowUpdate = (frame) => {
+    updates += 1;
+    handle(frame);
+  };
+  const message = new Uint8Array(1_000);
+  for (let sent = 0; sent < total; sent += message.length) {
+    if (!stream.send(message)) await stream.onDrain();
+  }
+  await arrived.promise;
+  expect(received).toBe(total);
+  expect(updates).toBeLessThan(total / 131_072 + 2);
+  await Promise.all([one.stop(), other.stop()]);
+});

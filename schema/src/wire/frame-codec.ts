@@ -53,6 +53,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
   return writer.finish();
 }
 
+const priceOf = ({ price }: Level): number => price;
+const quantityOf = ({ quantity }: Level): number => quantity;
+
 function encodeEntry(writer: ProtoWriter, entry: Entry, place: number): void {
   switch (entry.kind) {
     case 'book':
@@ -61,22 +64,10 @@ function encodeEntry(writer: ProtoWriter, entry: Entry, place: number): void {
           .uint(1, place)
           .uint(2, entry.firm ? 1 : 0)
           .uint(3, entry.validUntilMs)
-          .packed(
-            4,
-            entry.bids.map((level) => level.price),
-          )
-          .packed(
-            5,
-            entry.bids.map((level) => level.quantity),
-          )
-          .packed(
-            6,
-            entry.offers.map((level) => level.price),
-          )
-          .packed(
-            7,
-            entry.offers.map((level) => level.quantity),
-          ),
+          .packed(4, entry.bids, priceOf)
+          .packed(5, entry.bids, quantityOf)
+          .packed(6, entry.offers, priceOf)
+          .packed(7, entry.offers, quantityOf),
       );
       return;
     case 'trade':

@@ -16,6 +16,8 @@ export interface FramesRequest {
   readonly epoch: number;
   readonly from: number;
   readonly to: number;
+  /** Asks for that range of the first epoch after `epoch`, whichever that is. */
+  readonly following?: boolean;
 }
 
 /** Encodes the payload of a heads message: the bytes that are signed. */
@@ -73,6 +75,7 @@ export function encodeFramesRequest(request: FramesRequest): Uint8Array {
     .uint(2, request.epoch)
     .uint(3, request.from)
     .uint(4, request.to)
+    .uint(5, request.following ? 1 : 0)
     .finish();
 }
 
@@ -82,17 +85,19 @@ export function decodeFramesRequest(
 ): FramesRequest | Refusal<'REQUEST_MALFORMED'> {
   return guarded('REQUEST_MALFORMED', () => {
     const reader = new ProtoReader(bytes);
-    const found = { venue: '', epoch: 0, from: 0, to: 0 };
+    const found = { venue: '', epoch: 0, from: 0, to: 0, following: false };
     for (let field = reader.next(); field !== 0; field = reader.next()) {
       if (field === 1) found.venue = reader.string(64);
       else if (field === 2) found.epoch = reader.uint();
       else if (field === 3) found.from = reader.uint();
       else if (field === 4) found.to = reader.uint();
+      else if (field === 5) found.following = reader.uint() === 1;
       else reader.skip();
     }
     if (!isMemberId(found.venue) || found.from === 0 || found.to < found.from) {
       throw new WireError('not a request for frames');
     }
-    return found;
+    const { following, ...range } = found;
+    return following ? found : range;
   });
 }

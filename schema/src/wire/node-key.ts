@@ -1,7 +1,7 @@
 import {
-  createHash,
   createPrivateKey,
   createPublicKey,
+  hash,
   type KeyObject,
   sign as signBytes,
   verify as verifyBytes,
@@ -9,12 +9,13 @@ import {
 import { CodedError } from '../coded-error.ts';
 
 /** What a signature is for; one made for a purpose never counts for another. */
-export type SignaturePurpose = 'frame' | 'heads' | 'order';
+export type SignaturePurpose = 'frame' | 'heads' | 'order' | 'receipt';
 
 const PREFIXES: Record<SignaturePurpose, Uint8Array> = {
   frame: Buffer.from('stoa/frame/1\n'),
   heads: Buffer.from('stoa/heads/1\n'),
   order: Buffer.from('stoa/order/1\n'),
+  receipt: Buffer.from('stoa/receipt/1\n'),
 };
 
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
@@ -63,5 +64,6 @@ export function verifierOf(publicKey: string): Verifier {
 
 /** SHA-256 of a payload: what the next frame's `previousHash` and the heads name. */
 export function payloadHash(payload: Uint8Array): Uint8Array {
-  return createHash('sha256').update(payload).digest();
+  // One call and no Hash object: those are freed one by one in the collector's pauses.
+  return hash('sha256', payload, 'buffer');
 }

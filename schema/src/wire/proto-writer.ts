@@ -40,11 +40,11 @@ export class ProtoWriter {
     return this.#close(start);
   }
 
-  /** A packed repeated uint64 field. */
-  packed(field: number, values: readonly number[]): this {
-    if (values.length === 0) return this;
+  /** A packed repeated uint64 field, of what each row says of itself. */
+  packed<Row>(field: number, rows: readonly Row[], valueOf: (row: Row) => number): this {
+    if (rows.length === 0) return this;
     const start = this.#open(field);
-    for (const value of values) this.#varint(value);
+    for (const row of rows) this.#varint(valueOf(row));
     return this.#close(start);
   }
 

@@ -91,6 +91,7 @@ function createNode(): Market {
       registry: new Registry(),
       now: () => nowMs,
       verifier: createVerifiers(),
+      ownKey: '',
       peers: () => [],
       pull: async () => [],
     },

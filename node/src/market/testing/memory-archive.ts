@@ -5,6 +5,7 @@ import type { EquivocationProof } from '../judgement-record.ts';
 interface Kept {
   readonly frame: Frame;
   readonly bytes: Uint8Array;
+  readonly receivedAtMs: number;
 }
 
 /** A {@link FrameArchive} in memory: what the port promises, without a database. */
@@ -26,10 +27,10 @@ export function createMemoryArchive(): MemoryArchive {
         const signed = decodeSigned(bytes, bytes.length);
         const decoded = isRefusal(signed) ? signed : decodeFrame(signed.payload);
         if (isRefusal(decoded)) throw new Error(decoded.message);
-        kept.push({ frame: decoded.frame, bytes });
+        kept.push({ frame: decoded.frame, bytes, receivedAtMs: 0 });
       }
     },
-    keep: (logged) => void kept.push({ frame: logged.frame, bytes: logged.bytes }),
+    keep: ({ frame, bytes }, { receivedAtMs }) => void kept.push({ frame, bytes, receivedAtMs }),
     keepProof: (proof) => void proofs.push(proof),
     range: async ({ venue, epoch, from, to }, most) =>
       of(venue)
@@ -38,6 +39,16 @@ export function createMemoryArchive(): MemoryArchive {
         .sort((one, other) => one.frame.sequence - other.frame.sequence)
         .slice(0, most)
         .map(({ bytes }) => bytes),
+    epochAfter: async (venue, epoch) =>
+      of(venue)
+        .map(({ frame }) => frame.epoch)
+        .filter((each) => each > epoch)
+        .toSorted((one, other) => one - other)[0],
+    latest: async (venue, beforeMs) =>
+      of(venue)
+        .filter(({ receivedAtMs }) => receivedAtMs < beforeMs)
+        .map(({ frame }) => frame)
+        .toSorted((one, other) => other.epoch - one.epoch || other.sequence - one.sequence)[0],
     venues: async ({ fromMs, toMs }) => {
       const sent = kept.filter((one) => within(one, fromMs, toMs));
       return [...new Set(sent.map(({ frame }) => frame.venue))].sort();
