@@ -1,4 +1,9 @@
-export { EmbeddedVenue, type EmbeddedVenueOptions } from './embedded/embedded-venue.ts';
+export {
+  EmbeddedVenue,
+  type EmbeddedVenueOptions,
+  type VenueJournalOptions,
+} from './embedded/embedded-venue.ts';
+export type { BookRecovery, RecoveryDifference } from './embedded/journal/book-recovery.ts';
 export {
   type FlowClock,
   type FlowProgress,

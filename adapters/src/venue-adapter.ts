@@ -20,6 +20,14 @@ export interface VenueOrder {
   readonly timeInForce: TimeInForce;
   readonly quantity: Quantity;
   readonly limitPrice: Price;
+  /** Unix time, milliseconds, inclusive; for `gtd`. */
+  readonly expireAtMs?: number;
+  /** The least that may be executed at once when the order comes. FIX MinQty(110). */
+  readonly minQuantity?: Quantity;
+  /** The whole quantity in one go or nothing, though it may wait. FIX ExecInst(18) G. */
+  readonly allOrNone?: boolean;
+  /** Shown at a time; the rest is hidden. FIX MaxFloor(111). */
+  readonly displayQuantity?: Quantity;
   readonly owner: OrderOwner;
   /** The venue whose node is home of the order. */
   readonly homeVenue: VenueId;
@@ -30,6 +38,10 @@ export interface VenueCapabilities {
   readonly timesInForce: readonly TimeInForce[];
   readonly replace: boolean;
   readonly massCancel: boolean;
+  readonly allOrNone: boolean;
+  readonly minQuantity: boolean;
+  /** Absent: no. */
+  readonly displayQuantity?: boolean;
   readonly depthLevels: number;
 }
 
@@ -54,7 +66,9 @@ export type VenueRequest =
       readonly quantity: Quantity;
       readonly limitPrice: Price;
     }
-  | { readonly kind: 'status'; readonly orderId: string; readonly instrument: InstrumentId };
+  | { readonly kind: 'status'; readonly orderId: string; readonly instrument: InstrumentId }
+  /** Every open order of this instrument, or of all; each answers as a cancel of its own would. */
+  | { readonly kind: 'mass-cancel'; readonly instrument?: InstrumentId };
 
 /**
  * "The request was taken", which is not acceptance: acceptance, fills and rejections come as events.
@@ -83,8 +97,25 @@ export type VenueEvent =
       readonly quantity: Quantity;
       readonly limitPrice: Price;
     }
+  /** The order stands as it was. */
+  | {
+      readonly kind: 'replace-rejected';
+      readonly orderId: string;
+      readonly rejection: LegRejection;
+    }
   /** A trade in which at least one side is a member's order. Names both sides' orders where members' own. */
   | { readonly kind: 'executed'; readonly execution: Execution; readonly parties: TradeParties }
+  /** A trade is undone. FIX ExecType(150) H. Its print is withdrawn by the node. */
+  | {
+      readonly kind: 'busted';
+      readonly executionId: string;
+      readonly instrument: InstrumentId;
+      readonly reason: string;
+    }
+  /** A trade as it should have been: same execution id and trade number. FIX ExecType(150) G. */
+  | { readonly kind: 'corrected'; readonly execution: Execution }
+  /** The order takes no more fills today, and stands again when the venue next opens. */
+  | { readonly kind: 'done-for-day'; readonly orderId: string; readonly filled: Quantity }
   /** The order takes no more fills. */
   | {
       readonly kind: 'done';
@@ -136,6 +167,8 @@ export interface OpenOrder {
   readonly order: VenueOrder;
   /** Executed before the restart. */
   readonly filled: Quantity;
+  /** Where known, a day order of a session that is over ends at the start. */
+  readonly acceptedAtMs?: number;
 }
 
 /** What an adapter needs to start: where events go, and what was open. */

@@ -1,9 +1,10 @@
-import type { Instrument } from '@stoa/schema';
+import type { Instrument, TradingCalendar } from '@stoa/schema';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RecordingSink } from '../conformance/recording-sink.ts';
 import { venueAdapterSuite } from '../conformance/venue-adapter-suite.ts';
-import type { OpenOrder, VenueEvent, VenueOrder } from '../venue-adapter.ts';
-import { EmbeddedVenue } from './embedded-venue.ts';
+import type { OpenOrder, Receipt, VenueEvent, VenueOrder } from '../venue-adapter.ts';
+import { EmbeddedVenue, type EmbeddedVenueOptions } from './embedded-venue.ts';
+import { TestClock } from './testing/test-clock.ts';
 
 const INSTRUMENT: Instrument = {
   id: 'eip155:31337/erc20:0x0000000000000000000000000000000000000001',
@@ -24,29 +25,62 @@ const INSTRUMENT: Instrument = {
 };
 
 const FLOW_ACCOUNT = '0x000000000000000000000000000000000000f10e';
+const BOB = '0x0000000000000000000000000000000000000b0b';
 const ANNA = '0x000000000000000000000000000000000000a11a';
 
 let clockMs = 1_800_000_000_000;
 
-function newVenue(instrument: Instrument = INSTRUMENT): EmbeddedVenue {
+function newVenue(
+  instrument: Instrument = INSTRUMENT,
+  more: Partial<EmbeddedVenueOptions> = {},
+): EmbeddedVenue {
   return new EmbeddedVenue({
     venue: 'alpha',
     instruments: [instrument],
     flowOwner: { member: 'alpha', account: FLOW_ACCOUNT },
     nowMs: () => (clockMs += 1),
+    ...more,
   });
 }
 
+const CALENDAR: TradingCalendar = {
+  timeZone: 'UTC',
+  weekdays: [1, 2, 3, 4, 5, 6, 7],
+  ...{ entryOpen: '08:00', open: '09:00', close: '17:00' },
+  ...{ holidays: [], earlyCloses: [] },
+};
+const NOON = Date.parse('2027-03-01T12:00:00Z');
+const HOUR_MS = 3_600_000;
+
 venueAdapterSuite('the embedded venue', async () => {
-  let venue = newVenue();
+  const clock = new TestClock(NOON);
+  let venue: EmbeddedVenue;
   return {
     instrument: INSTRUMENT,
     newAdapter: () => {
-      venue = newVenue();
+      // A restart takes its time.
+      clock.passTo(clock.nowMs() + 1);
+      venue = newVenue(INSTRUMENT, { ...clock, calendar: CALENDAR });
       return venue;
     },
-    halt: () => venue.halt(INSTRUMENT.id, 'news'),
-    resume: () => venue.resume(INSTRUMENT.id, 'news is out'),
+    drive: {
+      halt: () => venue.halt(INSTRUMENT.id, 'news'),
+      resume: () => venue.resume(INSTRUMENT.id, 'news is out'),
+      endSession: () => clock.passTo(NOON + 5 * HOUR_MS),
+      startEntry: () => clock.passTo(NOON + 20 * HOUR_MS),
+      openSession: () => clock.passTo(NOON + 21 * HOUR_MS),
+      nowMs: clock.nowMs,
+      passUntil: (atMs) => clock.passTo(atMs),
+      cancelUnasked: async (orderId) => {
+        expect(await venue.cancel(orderId, 'surveillance')).toEqual({ outcome: 'taken' });
+      },
+      bust: async (executionId) => {
+        expect(await venue.bust(executionId, 'clearly erroneous')).toEqual({ outcome: 'taken' });
+      },
+      correct: async (executionId, to) => {
+        expect(await venue.correct(executionId, to)).toEqual({ outcome: 'taken' });
+      },
+    },
     teardown: () => undefined,
   };
 });
@@ -66,6 +100,10 @@ function order(orderId: string, side: 'buy' | 'sell', quantity: number, price: n
   };
 }
 
+function ofBob(one: VenueOrder): VenueOrder {
+  return { ...one, owner: { member: 'broker', account: BOB } };
+}
+
 describe('the embedded venue', () => {
   const ended = new AbortController();
   const venues: EmbeddedVenue[] = [];
@@ -77,8 +115,9 @@ describe('the embedded venue', () => {
     sink: RecordingSink,
     openOrders: readonly OpenOrder[] = [],
     instrument: Instrument = FINE,
+    more: Partial<EmbeddedVenueOptions> = {},
   ): Promise<EmbeddedVenue> {
-    const venue = newVenue(instrument);
+    const venue = newVenue(instrument, more);
     venues.push(venue);
     await venue.start({ sink, openOrders, nextTradeNumber: 1, signal: ended.signal });
     return venue;
@@ -209,14 +248,13 @@ describe('the embedded venue', () => {
   it('says the same in public whoever trades', async () => {
     const said: VenueEvent[][] = [];
     for (const member of ['one', 'two']) {
-      clockMs = 1_900_000_000_000;
       const sink = new RecordingSink();
-      const venue = await started(sink);
+      const venue = await started(sink, [], FINE, { nowMs: () => 1_900_000_000_000 });
       const flow = venue.flowTarget(FINE.id);
       const first = { ...order(`${member}-1`, 'sell', 10, 10_000), homeVenue: member };
       await venue.submit({ kind: 'new', order: first });
       if (member === 'one') flow.submit({ orderId: 1, side: 'buy', price: 1_000_000, size: 4 });
-      else await venue.submit({ kind: 'new', order: order('other', 'buy', 4, 10_000) });
+      else await venue.submit({ kind: 'new', order: ofBob(order('other', 'buy', 4, 10_000)) });
       await venue.stop();
       said.push(
         sink.events.filter(({ kind }) => ['book', 'print', 'trading-status'].includes(kind)),
@@ -230,7 +268,7 @@ describe('the embedded venue', () => {
     const sink = new RecordingSink();
     await started(sink, [
       { order: order('bid', 'buy', 5, 10_001), filled: 1 },
-      { order: order('offer', 'sell', 3, 10_000), filled: 0 },
+      { order: ofBob(order('offer', 'sell', 3, 10_000)), filled: 0 },
     ]);
     expect(sink.of('executed')).toMatchObject([
       { execution: { price: 10_001, quantity: 3, tradeNumber: 1 } },
@@ -249,5 +287,95 @@ describe('the embedded venue', () => {
     stop.abort();
     expect(venue.link).toBe('stopped');
     sink.release();
+  });
+
+  it('lets no investor trade with himself; two of one broker may', async () => {
+    const sink = new RecordingSink();
+    const venue = await started(sink);
+    await venue.submit({ kind: 'new', order: order('own', 'sell', 5, 10_000) });
+    await venue.submit({ kind: 'new', order: order('meets', 'buy', 5, 10_000) });
+    expect(await sink.done('meets')).toMatchObject({ state: 'canceled', reason: 'self-trade' });
+    await venue.submit({ kind: 'new', order: ofBob(order('other', 'buy', 5, 10_000)) });
+    expect(await sink.done('other')).toMatchObject({ state: 'filled' });
+    const strict = { within: 'member', action: 'cancel-both' } as const;
+    const other = await started(sink, [], FINE, { selfTrade: strict });
+    await other.submit({ kind: 'new', order: order('maker', 'sell', 5, 10_000) });
+    await other.submit({ kind: 'new', order: ofBob(order('taker', 'buy', 5, 10_000)) });
+    expect(await sink.done('maker')).toMatchObject({ state: 'canceled', reason: 'self-trade' });
+    expect(await sink.done('taker')).toMatchObject({ state: 'canceled', reason: 'self-trade' });
+  });
+
+  it('delivers a sweep whole, however many events it is', async () => {
+    const batches: (readonly VenueEvent[])[] = [];
+    const sink = { deliver: async (events: readonly VenueEvent[]) => void batches.push(events) };
+    const venue = newVenue(FINE);
+    venues.push(venue);
+    await venue.start({ sink, openOrders: [], nextTradeNumber: 1, signal: ended.signal });
+    for (let maker = 1; maker <= 1_500; maker += 1) {
+      await venue.submit({ kind: 'new', order: ofBob(order(`maker-${maker}`, 'sell', 1, 10_000)) });
+    }
+    await venue.reconcile();
+    const sweep = { ...order('sweep', 'buy', 1_500, 10_000), timeInForce: 'fok' } as const;
+    await venue.submit({ kind: 'new', order: sweep });
+    await venue.stop();
+    const withTrades = batches.filter((batch) => batch.some(({ kind }) => kind === 'executed'));
+    expect(withTrades).toHaveLength(1);
+    expect(withTrades[0]?.filter(({ kind }) => kind === 'executed')).toHaveLength(1_500);
+    expect(withTrades[0]?.at(0)).toMatchObject({ kind: 'accepted', orderId: 'sweep' });
+  });
+
+  it('undoes a trade with the flow, and every print of it; corrects none that was printed in parts', async () => {
+    const sink = new RecordingSink();
+    const venue = await started(sink);
+    const flow = venue.flowTarget(FINE.id);
+    for (const orderId of [1, 2]) {
+      flow.submit({ orderId, side: 'sell', price: 1_000_000, size: 10 });
+    }
+    await venue.submit({ kind: 'new', order: order('a', 'buy', 30, 10_000) });
+    const executed = await sink.until(({ kind }) => kind === 'executed', 'the trade');
+    const executionId = executed.kind === 'executed' ? executed.execution.executionId : '';
+    const code = async (receipt: Promise<Receipt>) => {
+      const answer = await receipt;
+      return answer.outcome === 'refused' ? answer.rejection.code : answer.outcome;
+    };
+    const to = { price: 9_999, quantity: 20 };
+    expect(await code(venue.correct(executionId, to))).toBe('TRADE_JOINED');
+    expect(await code(venue.bust('never', 'x'))).toBe('UNKNOWN_TRADE');
+    expect(await code(venue.bust(executionId, 'x'))).toBe('taken');
+    expect(await code(venue.bust(executionId, 'x'))).toBe('TRADE_UNDONE');
+    await venue.reconcile();
+    expect(sink.of('busted').map((event) => event.executionId)).toEqual(
+      sink.of('print').map((print) => print.executionId),
+    );
+    expect(sink.of('order-status')).toMatchObject([{ orderId: 'a', status: 'new', filled: 0 }]);
+    expect(sink.of('book').at(-1)?.bids).toEqual([{ price: 10_000, quantity: 30 }]);
+  });
+
+  it('opens a halted instrument when it resumes, with the auction it missed', async () => {
+    const clock = new TestClock(NOON - 4 * HOUR_MS);
+    const sink = new RecordingSink();
+    const venue = await started(sink, [], FINE, { ...clock, calendar: CALENDAR });
+    await venue.submit({ kind: 'new', order: order('bid', 'buy', 5, 10_000) });
+    await venue.submit({ kind: 'new', order: ofBob(order('offer', 'sell', 5, 9_900)) });
+    venue.halt(FINE.id, 'news');
+    clock.passTo(NOON);
+    await venue.reconcile();
+    expect(sink.of('executed')).toEqual([]);
+    venue.resume(FINE.id, 'news is out');
+    expect(await sink.done('bid')).toMatchObject({ state: 'filled' });
+    expect(sink.of('trading-status').at(-1)).toMatchObject({ state: 'trading' });
+  });
+
+  it('ends at a start the day orders of a session that is over', async () => {
+    const clock = new TestClock(NOON);
+    const sink = new RecordingSink();
+    const acceptedAtMs = NOON - 24 * HOUR_MS;
+    const open = (one: VenueOrder): OpenOrder => ({ order: one, filled: 2, acceptedAtMs });
+    const gtc = { ...order('gtc', 'buy', 5, 10_000), timeInForce: 'gtc' } as const;
+    const openOrders = [open(order('day', 'buy', 5, 10_000)), open(gtc)];
+    const venue = await started(sink, openOrders, FINE, { ...clock, calendar: CALENDAR });
+    expect(await sink.done('day')).toMatchObject({ state: 'expired', filled: 2 });
+    await venue.reconcile();
+    expect(sink.of('order-status').map(({ orderId }) => orderId)).toEqual(['gtc']);
   });
 });

@@ -1,13 +1,15 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { VenueEvent, VenueSink } from '../venue-adapter.ts';
 
-/** Most events of one delivery. */
+/** A delivery ends with the operation that takes it to so many events. */
 const MAX_BATCH = 1_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
 export interface EventOutboxNeeds {
   readonly sink: VenueSink;
+  /** Resolves when what caused the events up to now is durable; none is delivered before. */
+  readonly durable: () => Promise<unknown> | undefined;
   /** Books that changed since they were last asked for; added to the end of a delivery. */
   readonly changedBooks: () => VenueEvent[];
   /** Told when a delivery fails, and when one succeeds again. */
@@ -18,10 +20,14 @@ export interface EventOutboxNeeds {
  * Carries a venue's events to its sink in order, one delivery at a time, and never ahead of it: the
  * next one starts when the last is durable. A failed delivery is repeated as it was. Books are not
  * queued: the sink gets the latest when it has time for it.
+ *
+ * What one operation caused is delivered whole, however much it is: a crash between two parts of it
+ * would leave a fill-or-kill filled in part.
  */
 export class EventOutbox {
   readonly #needs: EventOutboxNeeds;
-  readonly #queue: VenueEvent[] = [];
+  readonly #queue: (readonly VenueEvent[])[] = [];
+  #pending = 0;
   readonly #waiting = new Set<{ below: number; resolve: () => void }>();
   readonly #ended = new AbortController();
   #bookChanged = false;
@@ -33,12 +39,19 @@ export class EventOutbox {
 
   /** Events that are not yet durable. */
   get pending(): number {
-    return this.#queue.length;
+    return this.#pending;
   }
 
-  push(event: VenueEvent): void {
-    if (this.#ended.signal.aborted) return;
-    this.#queue.push(event);
+  /** Takes what one operation caused. */
+  push(...events: readonly VenueEvent[]): void {
+    this.pushAll(events);
+  }
+
+  /** As {@link push}, of however many events. */
+  pushAll(events: readonly VenueEvent[]): void {
+    if (this.#ended.signal.aborted || events.length === 0) return;
+    this.#queue.push(events);
+    this.#pending += events.length;
     this.#wake();
   }
 
@@ -49,7 +62,7 @@ export class EventOutbox {
 
   /** Resolves when fewer than `limit` events wait, or the outbox is closed; undefined if so now. */
   room(limit: number): Promise<void> | undefined {
-    if (this.#ended.signal.aborted || this.#queue.length < limit) return undefined;
+    if (this.#ended.signal.aborted || this.#pending < limit) return undefined;
     return new Promise((resolve) => this.#waiting.add({ below: limit, resolve }));
   }
 
@@ -67,6 +80,7 @@ export class EventOutbox {
   close(): void {
     this.#ended.abort();
     this.#queue.length = 0;
+    this.#pending = 0;
     this.#releaseWaiting();
   }
 
@@ -80,12 +94,19 @@ export class EventOutbox {
     while (!this.#ended.signal.aborted && (this.#queue.length > 0 || this.#bookChanged)) {
       // One turn's changes make one delivery: a busy book would otherwise be told at every step.
       await setImmediate();
-      const events = this.#queue.slice(0, MAX_BATCH);
+      const events: VenueEvent[] = [];
+      let operations = 0;
+      for (; operations < this.#queue.length && events.length < MAX_BATCH; operations += 1) {
+        for (const event of this.#queue[operations] ?? []) events.push(event);
+      }
       this.#bookChanged = false;
       const books = this.#needs.changedBooks();
+      await this.#needs.durable();
+      if (this.#ended.signal.aborted) break;
       await this.#deliver([...events, ...books]);
       if (this.#ended.signal.aborted) break;
-      this.#queue.splice(0, events.length);
+      this.#queue.splice(0, operations);
+      this.#pending -= events.length;
       this.#releaseWaiting();
     }
     this.#delivering = false;
@@ -114,7 +135,7 @@ export class EventOutbox {
   #releaseWaiting(): void {
     const idle = this.#queue.length === 0 && !this.#delivering;
     for (const waiting of this.#waiting) {
-      if (!this.#ended.signal.aborted && !idle && this.#queue.length >= waiting.below) continue;
+      if (!this.#ended.signal.aborted && !idle && this.#pending >= waiting.below) continue;
       this.#waiting.delete(waiting);
       waiting.resolve();
     }

@@ -6,15 +6,18 @@ import type { VenueBook } from './venue-book.ts';
 /** The reference of orders that hit and never rest; recorded orders' numbers are not negative. */
 const TAKER_REF = -1;
 
+export interface FlowNeeds {
+  readonly ready: FlowTarget['ready'];
+  /** Whether the venue trades at this time, halts apart. */
+  readonly isOpen: () => boolean;
+}
+
 /**
  * Recorded order flow as one more participant of a book: its orders stand in the same queues as
  * members' orders and trade with them. Recorded dollars and shares become the instrument's units;
  * what the instrument cannot express is refused, never rounded.
  */
-export function flowParticipant(
-  book: VenueBook,
-  ready: () => Promise<void> | undefined,
-): FlowTarget {
+export function flowParticipant(book: VenueBook, { ready, isOpen }: FlowNeeds): FlowTarget {
   const { priceDecimals, quantityDecimals } = book.instrument;
   const quantityUnits = 10 ** quantityDecimals;
   const toPrice = (recorded: number): Price =>
@@ -48,7 +51,7 @@ export function flowParticipant(
       return true;
     },
     halt: () => book.halt('flow', 'recorded halt'),
-    resume: () => book.resume('flow', 'recorded resumption'),
+    resume: () => book.resume('flow', 'recorded resumption', isOpen()),
     ready,
   };
 }

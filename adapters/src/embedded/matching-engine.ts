@@ -1,111 +1,126 @@
 import { invariant, type Price, type Quantity } from '@stoa/schema';
+import { auctionPrice } from './auction-price.ts';
 import { bookDigest } from './book-digest.ts';
-import { type BookOrder, BookSide } from './book-side.ts';
-import {
-  type Depth,
-  type EngineCancelReason,
-  type EngineEvent,
-  type EngineOrder,
-  type EngineRejectReason,
-  type OrderRef,
-  type RestingOrder,
+import { type BookOrder, OrderPool } from './book-order.ts';
+import { BookSide } from './book-side.ts';
+import type {
+  Depth,
+  EngineCancelReason,
+  EngineListener,
+  EngineOrder,
+  EnginePhase,
+  EngineRejectReason,
+  OrderRef,
+  RestingOrder,
+  SelfTradeAction,
 } from './engine-types.ts';
+import { executableQuantity, type OtherSide } from './executable-quantity.ts';
+import { OrderIndex } from './order-index.ts';
+import { isPositive, orderRefusal, rests } from './order-refusal.ts';
+import { WaitingOrders } from './waiting-orders.ts';
 
-/** A market order's limit: every price a book can hold is at least as good. */
-const WORST_PRICE = { buy: Number.MAX_SAFE_INTEGER, sell: 1 } as const;
+export type { EngineListener, EngineOrder } from './engine-types.ts';
+
+export interface MatchingEngineOptions {
+  /** Default `cancel-newest`. */
+  readonly onSelfTrade?: SelfTradeAction;
+  /** Open orders to make room for at the start, 200 bytes each; it grows beyond them. Default 0. */
+  readonly expectedOrders?: number;
+}
+
+/** An engine's state beside its orders. */
+export interface EngineState {
+  readonly phase: EnginePhase;
+  readonly halted: boolean;
+  /** How many orders came to rest so far. */
+  readonly arrivals: number;
+}
 
 /**
  * The book of one instrument, matched by price, then time.
  *
- * Deterministic: the same operations give the same events. It knows neither clock nor I/O nor
+ * Deterministic: the same operations tell the listener the same. It knows neither clock nor I/O nor
  * members; it forgets an order the moment that order is done, so its memory is that of the open
- * book. Every operation returns what happened; a refusal is an event and changes nothing.
+ * book. An operation answers whether it was taken; a refusal is told and changes nothing.
  */
 export class MatchingEngine {
-  readonly #bids = new BookSide('buy');
-  readonly #offers = new BookSide('sell');
-  readonly #resting = new Map<OrderRef, BookOrder>();
+  readonly #bids: OtherSide = { shown: new BookSide('buy'), waiting: new WaitingOrders('buy') };
+  readonly #offers: OtherSide = { shown: new BookSide('sell'), waiting: new WaitingOrders('sell') };
+  readonly #index: OrderIndex;
+  readonly #pool: OrderPool;
+  readonly #listener: EngineListener;
+  readonly #onSelfTrade: SelfTradeAction;
+  #phase: EnginePhase = 'continuous';
   #halted = false;
+  #arrivals = 0;
 
-  /** Takes an order: trades what can trade, then rests or cancels the remainder. */
-  submit(order: EngineOrder): EngineEvent[] {
-    const refusal = this.#refusal(order);
-    if (refusal !== undefined) return [rejected(order.ref, refusal)];
-    const taker: BookOrder = {
-      ref: order.ref,
-      side: order.side,
-      price: order.price ?? WORST_PRICE[order.side],
-      quantity: order.quantity,
-      cumulative: order.cumulative ?? 0,
-      leaves: order.quantity - (order.cumulative ?? 0),
-      level: undefined,
-      earlier: undefined,
-      later: undefined,
-    };
-    const events: EngineEvent[] = [{ kind: 'accepted', ref: order.ref, quantity: order.quantity }];
-    if (
-      order.timeInForce === 'fok' &&
-      !this.#against(taker).offersAtLeast(taker.leaves, taker.price)
-    ) {
-      events.push(canceled(taker, 'unfillable'));
-      return events;
-    }
-    this.#match(taker, events);
-    const stays =
-      order.price !== undefined && (order.timeInForce === 'day' || order.timeInForce === 'gtc');
-    if (taker.leaves > 0) {
-      if (stays) this.#rest(taker, events);
-      else events.push(canceled(taker, 'remainder'));
-    }
-    this.#check(taker);
-    return events;
+  constructor(listener: EngineListener, options: MatchingEngineOptions = {}) {
+    this.#listener = listener;
+    this.#index = new OrderIndex(options.expectedOrders ?? 0);
+    this.#pool = new OrderPool(options.expectedOrders ?? 0);
+    this.#onSelfTrade = options.onSelfTrade ?? 'cancel-newest';
   }
 
-  /** Takes the whole rest of an order out of the book; works while halted too. */
-  cancel(ref: OrderRef): EngineEvent[] {
-    const order = this.#resting.get(ref);
-    if (order === undefined) return [rejected(ref, 'unknown-order')];
-    this.#remove(order);
-    return [canceled(order, 'requested')];
+  /** Takes an order: trades what can trade, then rests or cancels the remainder. */
+  submit(from: EngineOrder): boolean {
+    const known = this.#index.get(from.ref) !== undefined;
+    const refusal = orderRefusal(from, known, this.#phase, this.#halted);
+    if (refusal !== undefined) return this.#reject(from.ref, refusal);
+    const order = this.#pool.take(from);
+    this.#listener.accepted(order);
+    this.#enter(order, rests(from), from.minQuantity ?? 0);
+    return true;
+  }
+
+  /** Takes the whole rest of an order out of the book; works in every state. */
+  cancel(ref: OrderRef): boolean {
+    const order = this.#index.get(ref);
+    if (order === undefined) return this.#reject(ref, 'unknown-order');
+    this.#cancel(order, 'requested');
+    return true;
   }
 
   /**
    * Lowers an order's quantity by `by`; it keeps its place. Lowering by all that is open, or more,
    * cancels it.
    */
-  reduce(ref: OrderRef, by: Quantity): EngineEvent[] {
-    const order = this.#resting.get(ref);
-    if (order === undefined) return [rejected(ref, 'unknown-order')];
-    if (!isPositive(by)) return [rejected(ref, 'invalid-quantity')];
+  reduce(ref: OrderRef, by: Quantity): boolean {
+    const order = this.#index.get(ref);
+    if (order === undefined) return this.#reject(ref, 'unknown-order');
+    if (!isPositive(by)) return this.#reject(ref, 'invalid-quantity');
     if (by >= order.leaves) return this.cancel(ref);
-    this.#sideOf(order).lessen(order, by);
+    this.#lessen(order, by);
     order.quantity -= by;
+    this.#listener.reduced(order);
     this.#check(order);
-    return [{ kind: 'reduced', ref, quantity: order.quantity, leaves: order.leaves }];
+    if (order.allOrNone) this.#try(order);
+    return true;
   }
 
   /**
    * Gives a resting order a new name, price and total quantity (what it has already executed
-   * counts). Same price and no more quantity: it keeps its place, also while halted. Otherwise it
+   * counts). Same price and no more quantity: it keeps its place, in every state. Otherwise it
    * joins the end of its queue, and trades first if it now can.
    */
   replace(
     ref: OrderRef,
     by: { readonly ref: OrderRef; readonly price: Price; readonly quantity: Quantity },
-  ): EngineEvent[] {
-    const order = this.#resting.get(ref);
-    if (order === undefined) return [rejected(by.ref, 'unknown-order')];
-    if (by.ref !== ref && this.#resting.has(by.ref)) return [rejected(by.ref, 'duplicate-order')];
-    if (!isPositive(by.price)) return [rejected(by.ref, 'invalid-price')];
-    if (!isPositive(by.quantity)) return [rejected(by.ref, 'invalid-quantity')];
-    if (by.quantity <= order.cumulative) return [rejected(by.ref, 'below-executed')];
+  ): boolean {
+    const order = this.#index.get(ref);
+    if (order === undefined) return this.#reject(by.ref, 'unknown-order');
+    if (by.ref !== ref && this.#index.get(by.ref) !== undefined) {
+      return this.#reject(by.ref, 'duplicate-order');
+    }
+    if (!isPositive(by.price)) return this.#reject(by.ref, 'invalid-price');
+    if (!isPositive(by.quantity)) return this.#reject(by.ref, 'invalid-quantity');
+    if (by.quantity <= order.cumulative) return this.#reject(by.ref, 'below-executed');
     const keptPriority = by.price === order.price && by.quantity <= order.quantity;
-    if (!keptPriority && this.#halted) return [rejected(by.ref, 'halted')];
+    if (!keptPriority && this.#phase === 'closed') return this.#reject(by.ref, 'closed');
+    if (!keptPriority && this.#halted) return this.#reject(by.ref, 'halted');
 
     if (keptPriority) {
-      this.#sideOf(order).lessen(order, order.quantity - by.quantity);
-      this.#resting.delete(ref);
-      this.#resting.set(by.ref, order);
+      this.#lessen(order, order.quantity - by.quantity);
+      this.#index.remove(order);
     } else {
       this.#remove(order);
       order.price = by.price;
@@ -113,16 +128,42 @@ export class MatchingEngine {
     }
     order.ref = by.ref;
     order.quantity = by.quantity;
-    const { price, quantity, leaves } = order;
-    const events: EngineEvent[] = [
-      { kind: 'replaced', ref: by.ref, previous: ref, price, quantity, leaves, keptPriority },
-    ];
-    if (!keptPriority) {
-      this.#match(order, events);
-      if (order.leaves > 0) this.#rest(order, events);
-    }
+    this.#listener.replaced(order, ref, keptPriority);
     this.#check(order);
-    return events;
+    if (!keptPriority) this.#enter(order, true, 0);
+    else {
+      this.#index.add(order);
+      if (order.allOrNone) this.#try(order);
+    }
+    return true;
+  }
+
+  /**
+   * Gives an open order back what a trade had executed that was undone. It joins the end of its
+   * queue.
+   */
+  reopen(ref: OrderRef, by: Quantity): boolean {
+    const order = this.#index.get(ref);
+    if (order === undefined) return this.#reject(ref, 'unknown-order');
+    if (!isPositive(by) || by > order.cumulative) return this.#reject(ref, 'invalid-quantity');
+    this.#remove(order);
+    order.cumulative -= by;
+    order.leaves += by;
+    this.#listener.reopened(order);
+    this.#check(order);
+    this.#rest(order);
+    return true;
+  }
+
+  /**
+   * Ends the orders whose time is over: `gtd` ones that were good until before this moment, and at
+   * the end of a day those for the day.
+   */
+  expire(atMs: number, endOfDay: boolean): void {
+    const over = [...this.#all()].filter(({ timeInForce, expireAtMs }) =>
+      timeInForce === 'gtd' ? expireAtMs < atMs : endOfDay && timeInForce === 'day',
+    );
+    for (const order of over) this.#cancel(order, 'expired');
   }
 
   /** Refuses new orders, and replacements that could trade, until {@link resume}. */
@@ -132,88 +173,250 @@ export class MatchingEngine {
 
   resume(): void {
     this.#halted = false;
+    this.#tryAll();
   }
 
-  get halted(): boolean {
-    return this.#halted;
+  /** Takes no orders until an auction begins; those in the book stay. */
+  close(): void {
+    this.#phase = 'closed';
+  }
+
+  /** Collects orders without trading, until {@link uncross}. */
+  startAuction(): void {
+    this.#phase = 'auction';
+  }
+
+  /**
+   * Ends the auction: trades at one price what can (see `auctionPrice`), hidden parts included, and
+   * goes on continuously. Where preventing a self-trade left the book crossed, once more at the price
+   * that is then right. False, and nothing done, where there is no auction or trading is halted.
+   */
+  uncross(reference?: Price): boolean {
+    if (this.#phase !== 'auction' || this.#halted) return false;
+    for (;;) {
+      const found = auctionPrice(this.#bids.shown, this.#offers.shown, reference);
+      if (found === undefined) break;
+      this.#listener.uncrossed(found.price, found.quantity);
+      this.#tradeAt(found.price);
+    }
+    this.#phase = 'continuous';
+    this.#tryAll();
+    return true;
   }
 
   /** How many orders rest in the book. */
   get openOrders(): number {
-    return this.#resting.size;
+    return this.#index.size;
   }
 
+  /** An open order as it stands now. */
   order(ref: OrderRef): RestingOrder | undefined {
-    return this.#resting.get(ref);
+    const order = this.#index.get(ref);
+    return order && { ...order };
   }
 
-  /** At most `levels` prices a side, best first. */
+  /** At most `levels` prices a side, best first, as they are shown. */
   depth(levels: number): Depth {
-    return { bids: this.#bids.depth(levels), offers: this.#offers.depth(levels) };
+    return { bids: this.#bids.shown.depth(levels), offers: this.#offers.shown.depth(levels) };
+  }
+
+  get state(): EngineState {
+    return { phase: this.#phase, halted: this.#halted, arrivals: this.#arrivals };
   }
 
   /** SHA-256 of the book: equal for equal orders in equal priority. Walks the whole book. */
   digest(): string {
-    return bookDigest(this.orders(), this.#halted);
+    return bookDigest(this.orders(), this.state);
   }
 
-  /** Every resting order in priority order, bids first. The book must not change meanwhile. */
-  *orders(): Generator<RestingOrder> {
-    yield* this.#bids.orders();
-    yield* this.#offers.orders();
+  /**
+   * Every resting order in priority order, bids before offers, shown ones before those that wait.
+   * They are the engine's own; the book must not change meanwhile.
+   */
+  orders(): Generator<RestingOrder> {
+    return this.#all();
   }
 
-  #refusal(order: EngineOrder): EngineRejectReason | undefined {
-    if (order.price !== undefined && !isPositive(order.price)) return 'invalid-price';
-    if (!isPositive(order.quantity)) return 'invalid-quantity';
-    const { cumulative = 0 } = order;
-    if (cumulative !== 0 && !isPositive(cumulative)) return 'invalid-quantity';
-    if (cumulative >= order.quantity) return 'below-executed';
-    if (this.#resting.has(order.ref)) return 'duplicate-order';
-    return this.#halted ? 'halted' : undefined;
-  }
-
-  #match(taker: BookOrder, events: EngineEvent[]): void {
-    const makers = this.#against(taker);
-    while (taker.leaves > 0) {
-      const best = makers.best();
-      const maker = best?.first;
-      if (maker === undefined || !makers.reaches(maker.price, taker.price)) return;
-      const quantity = Math.min(maker.leaves, taker.leaves);
-      makers.lessen(maker, quantity);
-      maker.cumulative += quantity;
-      taker.leaves -= quantity;
-      taker.cumulative += quantity;
-      events.push({
-        kind: 'trade',
-        maker: maker.ref,
-        taker: taker.ref,
-        takerSide: taker.side,
-        price: maker.price,
-        quantity,
-        makerLeaves: maker.leaves,
-        takerLeaves: taker.leaves,
-      });
-      if (maker.leaves === 0) this.#remove(maker);
-      this.#check(maker);
+  /** Makes an empty engine what another was: its state and its orders, as it told them. */
+  load(state: EngineState, orders: Iterable<RestingOrder>): void {
+    invariant(this.#index.size === 0, 'only an empty engine is loaded');
+    this.#phase = state.phase;
+    this.#halted = state.halted;
+    this.#arrivals = state.arrivals;
+    for (const { shown, arrival, ...from } of orders) {
+      const order = this.#pool.take(from);
+      order.arrival = arrival;
+      const side = this.#sideOf(order);
+      if (order.allOrNone) side.waiting.add(order);
+      else side.shown.append(order, shown);
+      this.#index.add(order);
+      this.#check(order);
     }
   }
 
-  #rest(order: BookOrder, events: EngineEvent[]): void {
-    if (this.#sideOf(order).append(order)) this.#resting.set(order.ref, order);
-    else events.push(canceled(order, 'level-full'));
+  *#all(): Generator<BookOrder> {
+    yield* this.#bids.shown.orders();
+    yield* this.#offers.shown.orders();
+    yield* this.#bids.waiting.orders();
+    yield* this.#offers.waiting.orders();
+  }
+
+  #enter(order: BookOrder, stays: boolean, minimum: Quantity): void {
+    if (this.#phase !== 'continuous') return this.#rest(order);
+    const whole = order.allOrNone || order.timeInForce === 'fok';
+    const required = whole ? order.leaves : minimum;
+    if (required > 0 && this.#executable(order, required) < required) {
+      if (order.allOrNone && stays) this.#rest(order);
+      else this.#finish(order, whole ? 'unfillable' : 'below-minimum');
+      return;
+    }
+    const selfTrade = this.#match(order);
+    this.#check(order);
+    if (order.leaves === 0) this.#pool.release(order);
+    else if (selfTrade) this.#finish(order, 'self-trade');
+    else if (stays) this.#rest(order);
+    else this.#finish(order, 'remainder');
+  }
+
+  #executable(order: BookOrder, enough: Quantity): Quantity {
+    return executableQuantity(order, this.#against(order), this.#onSelfTrade, enough);
+  }
+
+  /** Trades what can trade now. True: it met an order of its owner and must go. */
+  #match(taker: BookOrder): boolean {
+    const { shown, waiting } = this.#against(taker);
+    let place = 0;
+    while (taker.leaves > 0) {
+      const level = shown.best();
+      const next = waiting.at(place);
+      // What is shown at a price trades before what waits at it.
+      const isShown =
+        level !== undefined && (next === undefined || shown.reaches(level.price, next.price));
+      const maker = isShown ? level.first : next;
+      if (maker === undefined || !shown.reaches(maker.price, taker.price)) return false;
+      if (!isShown && maker.leaves > taker.leaves) {
+        place += 1;
+        continue;
+      }
+      if (maker.owner !== undefined && maker.owner === taker.owner) {
+        if (this.#onSelfTrade !== 'cancel-newest') this.#cancel(maker, 'self-trade');
+        if (this.#onSelfTrade !== 'cancel-oldest') return true;
+        continue;
+      }
+      const quantity = Math.min(isShown ? maker.shown : maker.leaves, taker.leaves);
+      (isShown ? shown : waiting).fill(maker, quantity);
+      taker.leaves -= quantity;
+      taker.cumulative += quantity;
+      this.#traded(maker, taker, maker.price, quantity);
+    }
+    return false;
+  }
+
+  /** Trades the two sides with each other at one price until one has nothing left for it. */
+  #tradeAt(price: Price): void {
+    const bids = this.#bids.shown;
+    const offers = this.#offers.shown;
+    for (;;) {
+      const bid = bids.best()?.first;
+      const offer = offers.best()?.first;
+      if (bid === undefined || offer === undefined) return;
+      if (bid.price < price || offer.price > price) return;
+      const [older, newer] = bid.arrival < offer.arrival ? [bid, offer] : [offer, bid];
+      if (older.owner !== undefined && older.owner === newer.owner) {
+        if (this.#onSelfTrade !== 'cancel-newest') this.#cancel(older, 'self-trade');
+        if (this.#onSelfTrade !== 'cancel-oldest') this.#cancel(newer, 'self-trade');
+        continue;
+      }
+      const quantity = Math.min(bid.leaves, offer.leaves);
+      bids.fillHidden(bid, quantity);
+      offers.fillHidden(offer, quantity);
+      this.#traded(older, newer, price, quantity);
+      this.#check(newer);
+      if (newer.leaves > 0) continue;
+      this.#remove(newer);
+      this.#pool.release(newer);
+    }
+  }
+
+  #traded(maker: BookOrder, taker: BookOrder, price: Price, quantity: Quantity): void {
+    this.#listener.traded(maker, taker, price, quantity);
+    this.#check(maker);
+    if (maker.leaves > 0) return;
+    this.#remove(maker);
+    this.#pool.release(maker);
+  }
+
+  #rest(order: BookOrder): void {
+    const side = this.#sideOf(order);
+    if (!Number.isSafeInteger(side.shown.total + side.waiting.total + order.leaves)) {
+      return this.#finish(order, 'book-full');
+    }
+    this.#arrivals += 1;
+    order.arrival = this.#arrivals;
+    this.#index.add(order);
+    if (order.allOrNone) side.waiting.add(order);
+    else side.shown.append(order);
+    const { waiting } = this.#against(order);
+    if (waiting.size === 0) return;
+    // Those that wait on the other side may be filled whole now that this order is there.
+    const { price } = order;
+    for (const one of [...waiting.orders()]) {
+      if (side.shown.reaches(price, one.price)) this.#try(one);
+    }
+  }
+
+  /** Fills a waiting order if it can be filled whole. */
+  #try(order: BookOrder): void {
+    if (this.#phase !== 'continuous' || this.#halted) return;
+    if (this.#executable(order, order.leaves) < order.leaves) return;
+    this.#remove(order);
+    this.#match(order);
+    this.#check(order);
+    invariant(order.leaves === 0, 'an all-or-none order was filled in part');
+    this.#pool.release(order);
+  }
+
+  #tryAll(): void {
+    for (const { waiting } of [this.#bids, this.#offers]) {
+      for (const order of [...waiting.orders()]) {
+        // A trade of one before it can have been with this one.
+        if (this.#index.get(order.ref) === order) this.#try(order);
+      }
+    }
+  }
+
+  #lessen(order: BookOrder, by: Quantity): void {
+    const side = this.#sideOf(order);
+    (order.allOrNone ? side.waiting : side.shown).lessen(order, by);
+  }
+
+  #cancel(order: BookOrder, reason: EngineCancelReason): void {
+    this.#remove(order);
+    this.#finish(order, reason);
+  }
+
+  /** The order is in no queue and takes no more. */
+  #finish(order: BookOrder, reason: EngineCancelReason): void {
+    this.#listener.canceled(order, order.leaves, reason);
+    this.#pool.release(order);
   }
 
   #remove(order: BookOrder): void {
-    this.#sideOf(order).remove(order);
-    this.#resting.delete(order.ref);
+    const side = this.#sideOf(order);
+    (order.allOrNone ? side.waiting : side.shown).remove(order);
+    this.#index.remove(order);
   }
 
-  #sideOf(order: RestingOrder): BookSide {
+  #reject(ref: OrderRef, reason: EngineRejectReason): false {
+    this.#listener.rejected(ref, reason);
+    return false;
+  }
+
+  #sideOf(order: RestingOrder): OtherSide {
     return order.side === 'buy' ? this.#bids : this.#offers;
   }
 
-  #against(order: RestingOrder): BookSide {
+  #against(order: RestingOrder): OtherSide {
     return order.side === 'buy' ? this.#offers : this.#bids;
   }
 
@@ -222,23 +425,12 @@ export class MatchingEngine {
     const { quantity, cumulative, leaves } = touched;
     invariant(leaves >= 0 && cumulative >= 0, 'an order has a negative quantity');
     invariant(cumulative + leaves === quantity, 'cumulative and leaves are not the quantity');
-    const bid = this.#bids.best();
-    const offer = this.#offers.best();
+    if (this.#phase !== 'continuous') return;
+    const bid = this.#bids.shown.best();
+    const offer = this.#offers.shown.best();
     invariant(
       bid === undefined || offer === undefined || bid.price < offer.price,
       'the book is crossed',
     );
   }
-}
-
-function isPositive(value: number): boolean {
-  return Number.isSafeInteger(value) && value > 0;
-}
-
-function rejected(ref: OrderRef, reason: EngineRejectReason): EngineEvent {
-  return { kind: 'rejected', ref, reason };
-}
-
-function canceled(order: RestingOrder, reason: EngineCancelReason): EngineEvent {
-  return { kind: 'canceled', ref: order.ref, canceled: order.leaves, reason };
 }

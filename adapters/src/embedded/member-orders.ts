@@ -1,5 +1,5 @@
 import { invariant, type OrderStatus, type Quantity, TERMINAL_STATUSES } from '@stoa/schema';
-import type { VenueOrder } from '../venue-adapter.ts';
+import type { VenueEvent, VenueOrder } from '../venue-adapter.ts';
 
 /** A member's order at this venue. */
 export interface MemberOrder {
@@ -48,8 +48,33 @@ export class MemberOrders {
     return this.#open.values();
   }
 
+  statusOf(orderId: string): VenueEvent {
+    const order = this.get(orderId);
+    return order === undefined
+      ? { kind: 'order-status', orderId, status: 'unknown-order', filled: 0 }
+      : { kind: 'order-status', orderId, status: order.status, filled: order.filled };
+  }
+
   clear(): void {
     this.#open.clear();
     this.#done.clear();
   }
+}
+
+/** Whether a request that came again under the same id asks for the same. */
+export function isSameOrder(a: VenueOrder, b: VenueOrder): boolean {
+  return (
+    a.instrument === b.instrument &&
+    a.side === b.side &&
+    a.timeInForce === b.timeInForce &&
+    a.quantity === b.quantity &&
+    a.limitPrice === b.limitPrice &&
+    a.expireAtMs === b.expireAtMs &&
+    a.minQuantity === b.minQuantity &&
+    a.displayQuantity === b.displayQuantity &&
+    (a.allOrNone ?? false) === (b.allOrNone ?? false) &&
+    a.owner.member === b.owner.member &&
+    a.owner.account === b.owner.account &&
+    a.homeVenue === b.homeVenue
+  );
 }

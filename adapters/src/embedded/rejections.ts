@@ -7,6 +7,11 @@ type RejectReason =
   | 'off-tick'
   | 'off-lot'
   | 'unknown-instrument'
+  | 'expired'
+  | 'unknown-trade'
+  | 'trade-undone'
+  | 'joined-trade'
+  | 'correction-up'
   | 'not-ready'
   | 'busy';
 
@@ -19,12 +24,24 @@ const REJECTIONS: Readonly<Record<RejectReason, LegRejection>> = {
   },
   // 103=2
   halted: { code: 'HALTED', message: 'Trading in this instrument is halted.' },
+  closed: { code: 'CLOSED', message: 'The venue is closed; send it when orders are taken again.' },
+  // 103=4
+  expired: { code: 'EXPIRED', message: 'The time until which the order is good has passed.' },
   // 103=5, 102=1
   'unknown-order': { code: 'UNKNOWN_ORDER', message: 'The venue has no order of this id.' },
   // 103=6
   'duplicate-order': {
     code: 'DUPLICATE_ORDER_ID',
     message: 'This order id was used for an order of other content.',
+  },
+  // 103=11
+  auction: {
+    code: 'AUCTION',
+    message: 'Before the opening only orders are taken that can wait for it, without a minimum.',
+  },
+  'invalid-terms': {
+    code: 'ORDER_TERMS_INVALID',
+    message: 'Expiry, minimum, shown quantity and all-or-none do not go together in this way.',
   },
   // 103=13
   'invalid-quantity': {
@@ -45,6 +62,19 @@ const REJECTIONS: Readonly<Record<RejectReason, LegRejection>> = {
   },
   // 102=0
   'too-late': { code: 'TOO_LATE', message: 'The order is done.' },
+  'unknown-trade': {
+    code: 'UNKNOWN_TRADE',
+    message: 'The venue has no trade of this id since it was started.',
+  },
+  'trade-undone': { code: 'TRADE_UNDONE', message: 'The trade was undone already.' },
+  'joined-trade': {
+    code: 'TRADE_JOINED',
+    message: 'The trade was printed in several parts; undo it instead of correcting it.',
+  },
+  'correction-up': {
+    code: 'CORRECTION_UP',
+    message: 'A correction lowers the quantity of a trade; more of it is another trade.',
+  },
   'not-ready': { code: 'VENUE_NOT_READY', message: 'The venue is not ready; send it again later.' },
   busy: { code: 'VENUE_BUSY', message: 'Too much waits to be recorded; send it again later.' },
 };

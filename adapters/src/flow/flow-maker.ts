@@ -1,4 +1,5 @@
 import type { Side } from '@stoa/schema';
+import { EngineEvents } from '../embedded/engine-events.ts';
 import type { EngineEvent } from '../embedded/engine-types.ts';
 import { MatchingEngine } from '../embedded/matching-engine.ts';
 import { type SeededRandom, seededRandom } from '../seeded-random.ts';
@@ -49,7 +50,8 @@ export function makeFlow(recipe: FlowRecipe): string {
 class FlowMaker {
   readonly #recipe: FlowRecipe;
   readonly #random: SeededRandom;
-  readonly #book = new MatchingEngine();
+  readonly #events = new EngineEvents();
+  readonly #book = new MatchingEngine(this.#events);
   readonly #fair: readonly number[];
   readonly #lines: string[] = [];
   /** Open order numbers; a random one is found without walking the book. */
@@ -144,14 +146,15 @@ class FlowMaker {
   /** Someone takes `quantity` at one side's best price: a message for each order that is hit. */
   #executeBest(side: Side, quantity: number): void {
     const [price, available] = this.#best(side);
-    const events = this.#book.submit({
+    this.#events.take();
+    this.#book.submit({
       ref: 0,
       side: side === 'buy' ? 'sell' : 'buy',
       price,
       quantity: Math.min(quantity, available),
       timeInForce: 'ioc',
     });
-    for (const trade of events.filter(isTrade)) {
+    for (const trade of this.#events.take().filter(isTrade)) {
       this.#line(4, Number(trade.maker), trade.quantity, trade.price, direction(side));
     }
   }

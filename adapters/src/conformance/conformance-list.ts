@@ -1,0 +1,51 @@
+/**
+ * What an adapter may be driven into, by number. Those with a reason are about one wire only (numbers
+ * and repeats of a session, say): an adapter that has such a wire tests them beside itself. All others
+ * have a case in the kit.
+ */
+export const CONFORMANCE_LIST: Readonly<
+  Record<number, { readonly about: string; readonly onlyFor?: string }>
+> = {
+  1: { about: 'a new order is filled' },
+  2: { about: 'partial fills' },
+  3: { about: 'an execution repeated under a new sequence number' },
+  4: { about: 'a replay marked as possible duplicates', onlyFor: 'FIX session' },
+  5: { about: 'a message marked as possibly sent before', onlyFor: 'FIX session' },
+  6: { about: 'a fill before the acceptance' },
+  7: { about: 'a gap in sequence numbers', onlyFor: 'FIX session' },
+  8: { about: 'a kill while a gap is open', onlyFor: 'FIX session' },
+  9: { about: 'a kill between delivery and commit' },
+  10: { about: 'a kill between journal and wire' },
+  11: { about: 'a venue that restarts with orders open' },
+  12: { about: 'a lost connection that cancels orders' },
+  13: { about: 'a resend after a restart', onlyFor: 'FIX session' },
+  14: { about: 'a sequence number too low', onlyFor: 'FIX session' },
+  15: { about: 'a sequence reset', onlyFor: 'FIX session' },
+  16: { about: 'every code of rejection' },
+  17: { about: 'an unknown code of rejection' },
+  18: { about: 'a cancel too late, or of an unknown order' },
+  19: { about: 'a cancel and a fill at once' },
+  20: { about: 'a chain of replacements, one below what is executed' },
+  21: { about: 'a cancel that nobody asked for' },
+  22: { about: 'a trade undone' },
+  23: { about: 'a trade corrected' },
+  24: { about: 'a trade undone after the order was filled' },
+  25: { about: 'a halt and its end' },
+  26: { about: 'the end of the day' },
+  27: { about: 'an order outside the session' },
+  28: { about: 'an order id used twice' },
+  29: { about: 'a mass cancel' },
+  30: { about: 'where all orders stand, with none and with many' },
+  31: { about: 'drop copy against the order session', onlyFor: 'venues with a drop copy' },
+  32: { about: 'an unknown tag inside a group', onlyFor: 'FIX messages' },
+  33: { about: 'amounts as large and as fine as there are' },
+  34: { about: 'a garbled message' },
+  35: { about: 'a slow sink' },
+  36: { about: 'a venue that wants fewer requests' },
+  37: { about: 'a gap in market data' },
+  38: { about: 'a second login', onlyFor: 'venues with a login' },
+  39: { about: 'a clock that is wrong', onlyFor: 'FIX session' },
+  40: { about: 'a time-out after the venue took the order' },
+  41: { about: 'a snapshot after the connection came back' },
+  42: { about: 'a credential that runs out', onlyFor: 'venues with a credential' },
+};

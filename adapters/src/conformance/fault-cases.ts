@@ -1,0 +1,139 @@
+import { expect } from 'vitest';
+import type { KitCase } from './kit-case.ts';
+
+export const faultCases: readonly KitCase[] = [
+  {
+    about: 'takes a fill that comes before the acceptance',
+    covers: [6],
+    drivers: ['fillBeforeAccept'],
+    run: async (bench, drive) => {
+      await bench.start();
+      await bench.enter('maker', 'sell', 1, 100);
+      await drive.fillBeforeAccept();
+      await bench.adapter.submit({ kind: 'new', order: bench.order('a', 'buy', 1, 100) });
+      expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
+      expect(bench.executions()).toHaveLength(1);
+    },
+  },
+  {
+    about: 'passes on a rejection whose code it does not know',
+    covers: [17],
+    drivers: ['rejectNextOddly'],
+    run: async (bench, drive) => {
+      await bench.start();
+      await drive.rejectNextOddly();
+      await bench.enter('a', 'buy', 1, 100);
+      const rejected = await bench.sink.told('a', 'rejected');
+      expect(rejected).toMatchObject({
+        rejection: { code: expect.stringMatching(/^[A-Z][A-Z0-9_]*$/) },
+      });
+    },
+  },
+  {
+    about: 'finds its orders open again at a venue that restarted',
+    covers: [11],
+    drivers: ['restartVenue'],
+    run: async (bench, drive) => {
+      await bench.start();
+      await bench.enter('a', 'buy', 1, 100);
+      await drive.restartVenue();
+      await expect.poll(() => bench.adapter.link, { timeout: 5_000 }).toBe('ready');
+      await bench.enter('hit', 'sell', 1, 100);
+      expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
+      expect(bench.executions()).toHaveLength(1);
+    },
+  },
+  {
+    about: 'says what became of its orders when a connection is back, and shows the whole book',
+    covers: [12, 41],
+    drivers: ['dropLink', 'restoreLink', 'cancelsOnDisconnect'],
+    run: async (bench, drive) => {
+      await bench.start();
+      await bench.enter('a', 'buy', 1, 100);
+      await drive.dropLink();
+      await bench.sink.until(
+        (event) => event.kind === 'link' && event.state !== 'ready',
+        'the link is down',
+      );
+      const order = bench.order('meanwhile', 'buy', 1, 100);
+      const receipt = await bench.adapter.submit({ kind: 'new', order });
+      expect(receipt).toMatchObject({ outcome: 'refused' });
+      const books = bench.sink.of('book').length;
+      await drive.restoreLink();
+      await expect.poll(() => bench.adapter.link, { timeout: 5_000 }).toBe('ready');
+      await expect
+        .poll(() => bench.sink.of('book').length, { timeout: 5_000 })
+        .toBeGreaterThan(books);
+      if (drive.cancelsOnDisconnect()) {
+        expect(await bench.sink.done('a')).toMatchObject({ state: 'canceled' });
+        return;
+      }
+      await bench.enter('hit', 'sell', 1, 100);
+      expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
+    },
+  },
+  {
+    about: 'goes on after something that is no message',
+    covers: [34],
+    drivers: ['garble'],
+    run: async (bench, drive) => {
+      await bench.start();
+      await bench.enter('a', 'buy', 1, 100);
+      await drive.garble();
+      await expect.poll(() => bench.adapter.link, { timeout: 5_000 }).toBe('ready');
+      await bench.enter('hit', 'sell', 1, 100);
+      expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
+      expect(bench.executions()).toHaveLength(1);
+    },
+  },
+  {
+    about: 'says that an outcome is unknown, finds it out, and sends nothing twice',
+    covers: [40],
+    drivers: ['loseNextAnswer'],
+    run: async (bench, drive) => {
+      await bench.start();
+      await drive.loseNextAnswer();
+      const order = bench.order('a', 'buy', 1, 100);
+      const receipt = await bench.adapter.submit({ kind: 'new', order });
+      expect(['taken', 'outcome-unknown']).toContain(receipt.outcome);
+      await bench.adapter.reconcile();
+      await bench.enter('hit', 'sell', 2, 100);
+      await bench.sink.until((event) => event.kind === 'executed', 'the one fill');
+      await bench.send('cancel', 'hit');
+      const { lotSize } = bench.venue.instrument;
+      expect(await bench.sink.done('hit')).toMatchObject({ filled: lotSize });
+    },
+  },
+  {
+    about: 'slows down for a venue that wants fewer requests, and loses none',
+    covers: [36],
+    drivers: ['throttleNext'],
+    run: async (bench, drive) => {
+      await bench.start();
+      await drive.throttleNext();
+      const order = bench.order('a', 'buy', 1, 100);
+      const receipt = await bench.adapter.submit({ kind: 'new', order });
+      if (receipt.outcome === 'refused') await bench.enter('a', 'buy', 1, 100);
+      else await bench.sink.told('a', 'accepted');
+      await bench.enter('hit', 'sell', 1, 100);
+      expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
+    },
+  },
+  {
+    about: 'has the whole book again after a message of market data was lost',
+    covers: [37],
+    drivers: ['loseMarketData'],
+    run: async (bench, drive) => {
+      await bench.start();
+      await drive.loseMarketData();
+      await bench.enter('a', 'buy', 1, 100);
+      await bench.enter('b', 'buy', 1, 99);
+      const { lotSize, tickSize } = bench.venue.instrument;
+      const whole = [100, 99].map((ticks) => ({ price: ticks * tickSize, quantity: lotSize }));
+      await bench.sink.until(
+        (event) => event.kind === 'book' && JSON.stringify(event.bids) === JSON.stringify(whole),
+        'the whole book',
+      );
+    },
+  },
+];

@@ -1,0 +1,14 @@
+import type { VenueCapabilities } from '../venue-adapter.ts';
+import type { VenueBench, VenueDriver } from './venue-bench.ts';
+
+/** One thing that an adapter must do. */
+export interface KitCase {
+  readonly about: string;
+  /** Numbers of the conformance list. */
+  readonly covers: readonly number[];
+  /** What the adapter must be able to, or else the case is skipped and said to be. */
+  readonly capability?: keyof VenueCapabilities;
+  /** What the venue must be driven to, or else likewise. */
+  readonly drivers?: readonly (keyof VenueDriver)[];
+  readonly run: (bench: VenueBench, drive: Required<VenueDriver>) => Promise<void>;
+}

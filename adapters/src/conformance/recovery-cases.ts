@@ -1,0 +1,121 @@
+import { expect } from 'vitest';
+import type { KitCase } from './kit-case.ts';
+
+export const recoveryCases: readonly KitCase[] = [
+  {
+    about: 'has open orders again after a restart: place, executed part and trade numbers go on',
+    covers: [11],
+    run: async (bench) => {
+      const { lotSize } = bench.venue.instrument;
+      await bench.start();
+      await bench.enter('a', 'buy', 3, 100);
+      await bench.enter('b', 'buy', 3, 100);
+      await bench.enter('hit', 'sell', 1, 100);
+      await bench.sink.done('hit');
+      await bench.adapter.stop();
+
+      bench.adapter = bench.venue.newAdapter();
+      await bench.start({
+        openOrders: [
+          { order: bench.order('a', 'buy', 3, 100), filled: lotSize },
+          { order: bench.order('b', 'buy', 3, 100), filled: 0 },
+        ],
+        nextTradeNumber: 2,
+      });
+      await bench.enter('hit-2', 'sell', 3, 100);
+      expect(await bench.sink.done('a')).toMatchObject({ state: 'filled', filled: 3 * lotSize });
+      expect(bench.executions()).toEqual([
+        [1, 'a', 'hit', 1, 100],
+        [2, 'a', 'hit-2', 2, 100],
+        [3, 'b', 'hit-2', 1, 100],
+      ]);
+      expect(bench.sink.about('a').filter(({ kind }) => kind === 'accepted')).toHaveLength(1);
+      const ids = bench.sink.of('executed').map(({ execution }) => execution.executionId);
+      expect(new Set(ids).size).toBe(3);
+      const repeated = { kind: 'new', order: bench.order('b', 'buy', 3, 100) } as const;
+      expect(await bench.adapter.submit(repeated)).toEqual({ outcome: 'taken' });
+      expect(bench.executions()).toHaveLength(3);
+    },
+  },
+
+  {
+    about: 'reconciles by saying where every open order stands',
+    covers: [30],
+    run: async (bench) => {
+      await bench.start();
+      await bench.enter('a', 'buy', 1, 100);
+      await bench.enter('b', 'buy', 1, 99);
+      await bench.enter('c', 'buy', 1, 98);
+      await bench.send('cancel', 'b');
+      await bench.sink.done('b');
+      await bench.adapter.reconcile();
+      expect(bench.sink.of('order-status').map(({ orderId }) => orderId)).toEqual(['a', 'c']);
+    },
+  },
+  {
+    about: 'reconciles without a word where nothing is open',
+    covers: [30],
+    run: async (bench) => {
+      await bench.start();
+      await bench.adapter.reconcile();
+      expect(bench.sink.of('order-status')).toEqual([]);
+    },
+  },
+  {
+    about: 'tells again, or does again, what a crash left unrecorded',
+    covers: [9],
+    run: async (bench) => {
+      await bench.start();
+      await bench.enter('a', 'buy', 2, 100);
+      await bench.enter('b', 'sell', 2, 101);
+      bench.sink.failNext(Number.POSITIVE_INFINITY);
+      await bench.replace('b', 2, 100);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(bench.executions()).toEqual([]);
+      const openOrders = [
+        { order: bench.order('a', 'buy', 2, 100), filled: 0 },
+        { order: bench.order('b', 'sell', 2, 100), filled: 0 },
+      ];
+      bench.sink.failNext(0);
+      await bench.crash({ openOrders });
+      expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
+      expect(await bench.sink.done('b')).toMatchObject({ state: 'filled' });
+      expect(bench.executions()).toEqual([[1, 'a', 'b', 2, 100]]);
+    },
+  },
+  {
+    about: 'does once what was asked before a crash and is asked again after it',
+    covers: [10],
+    run: async (bench) => {
+      await bench.start();
+      bench.sink.failNext(Number.POSITIVE_INFINITY);
+      const order = bench.order('a', 'buy', 1, 100);
+      await bench.adapter.submit({ kind: 'new', order });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      bench.sink.failNext(0);
+      await bench.crash();
+      await bench.enter('a', 'buy', 1, 100);
+      await bench.enter('hit', 'sell', 2, 100);
+      await bench.sink.done('a');
+      expect(bench.executions()).toEqual([[1, 'a', 'hit', 1, 100]]);
+    },
+  },
+  {
+    about: 'says an execution once that the venue tells twice',
+    covers: [3],
+    drivers: ['repeatExecutions'],
+    run: async (bench, drive) => {
+      await bench.start();
+      await bench.enter('a', 'buy', 2, 100);
+      await bench.enter('hit', 'sell', 1, 100);
+      await bench.sink.done('hit');
+      await drive.repeatExecutions();
+      await bench.enter('hit-2', 'sell', 1, 100);
+      expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
+      expect(bench.executions().map((one) => (one as unknown[]).slice(1))).toEqual([
+        ['a', 'hit', 1, 100],
+        ['a', 'hit-2', 1, 100],
+      ]);
+    },
+  },
+];

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../seeded-random.ts';
+import { BookOrder } from './book-order.ts';
+import type { OrderRef } from './engine-types.ts';
+import { OrderIndex } from './order-index.ts';
+
+describe('the order index', () => {
+  it('agrees with a map over random names, texts and numbers', () => {
+    const random = seededRandom(7);
+    const index = new OrderIndex(0);
+    const map = new Map<OrderRef, BookOrder>();
+    for (let step = 0; step < 60_000; step += 1) {
+      const number = random.between(-3, 4_000) * (random.next() < 0.1 ? 0.5 : 1);
+      const ref = random.next() < 0.5 ? number : `order-${number}`;
+      const known = map.get(ref);
+      expect(index.get(ref)).toBe(known);
+      if (known === undefined) {
+        const order = new BookOrder();
+        order.ref = ref;
+        index.add(order);
+        map.set(ref, order);
+      } else {
+        index.remove(known);
+        map.delete(ref);
+      }
+    }
+    expect(index.size).toBe(map.size);
+    for (const [ref, order] of map) expect(index.get(ref)).toBe(order);
+  });
+
+  it('tells numbers from texts that look like them', () => {
+    const index = new OrderIndex(0);
+    const order = new BookOrder();
+    order.ref = '12';
+    index.add(order);
+    expect(index.get(12)).toBeUndefined();
+    expect(index.get('12')).toBe(order);
+  });
+});
