@@ -64,6 +64,8 @@ export function compileContracts(): Map<string, string> {
   const files = new Map<string, string>();
   for (const path of Object.keys(sources)) {
     for (const [name, contract] of Object.entries(output.contracts?.[path] ?? {})) {
+      // Interfaces, abstract contracts and inlined libraries: nobody deploys or calls them.
+      if (contract.evm.bytecode.object === '' || contract.abi.length === 0) continue;
       const prefix = path.startsWith('test/') ? 'test-' : '';
       files.set(`${prefix}${kebabCase(name)}.ts`, moduleText(name, path, contract));
     }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
-import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {Governed} from "./Governed.sol";
 import {MemberRegistry} from "./MemberRegistry.sol";
 
 /// @title ListingRegistry
 /// @notice What is traded where: the terms of each instrument and its listing at each venue.
 /// @dev Not upgradeable, on purpose: see MemberRegistry.
-contract ListingRegistry is Ownable2Step {
+contract ListingRegistry is Governed {
     uint8 public constant STANDARD_ERC3643 = 1;
     uint8 public constant STANDARD_ERC1400 = 2;
 
@@ -68,11 +67,15 @@ contract ListingRegistry is Ownable2Step {
     /// @dev Position in `_listings` plus one; 0 = none.
     mapping(address token => mapping(bytes32 venue => uint256)) private _listingAt;
     mapping(address token => uint256) private _listingCount;
+    mapping(address token => bool) private _nettable;
 
     event InstrumentSet(address indexed token, Terms terms);
     event ListingSet(
         address indexed token, bytes32 indexed venue, uint8 status, uint8 exemption, bytes32 evidenceHash
     );
+
+    /// @notice Whether trades of the token may settle net (`Settlement.settleNetted`).
+    event NettingSet(address indexed token, bool allowed);
 
     error InvalidStandard(uint8 standard);
     error InvalidToken(address token);
@@ -89,7 +92,7 @@ contract ListingRegistry is Ownable2Step {
     error InvalidExemption(uint8 exemption);
     error TooMany(uint256 limit);
 
-    constructor(MemberRegistry members, address governingAdmin) Ownable(governingAdmin) {
+    constructor(MemberRegistry members, address governingAdmin) Governed(governingAdmin) {
         memberRegistry = members;
     }
 
@@ -139,6 +142,26 @@ contract ListingRegistry is Ownable2Step {
         emit ListingSet(token, venue, status, exemption, evidenceHash);
     }
 
+    /// @notice Halts trading of `token` at `venue` at once; only the owner lists it again.
+    function halt(address token, bytes32 venue) external onlyGuardian {
+        uint256 at = _listingAt[token][venue];
+        uint8 status = at == 0 ? 0 : _listings[at - 1].status;
+        if (status != STATUS_LISTED) revert InvalidStatus(status);
+        Listing storage entry = _listings[at - 1];
+        entry.status = STATUS_HALTED;
+        emit ListingSet(token, venue, STATUS_HALTED, entry.exemption, entry.evidenceHash);
+    }
+
+    /// @notice Lets trades of `token` settle net, or no longer. Its compliance modules then see only
+    /// what is left after netting, so that limits per trade and holding-period accounts no longer
+    /// mean what they say: the issuer has to want it.
+    function setNetting(address token, bool allowed) external onlyOwner {
+        if (_terms[token].standard == 0) revert UnknownInstrument(token);
+        _nettable[token] = allowed;
+        emit NettingSet(token, allowed);
+    }
+
+    /// @notice Every instrument with its terms.
     function instruments() external view returns (Instrument[] memory result) {
         result = new Instrument[](_tokens.length);
         for (uint256 i = 0; i < result.length; ++i) {
@@ -146,6 +169,7 @@ contract ListingRegistry is Ownable2Step {
         }
     }
 
+    /// @notice Every listing, whatever its status.
     function listings() external view returns (Listing[] memory) {
         return _listings;
     }
@@ -158,11 +182,26 @@ contract ListingRegistry is Ownable2Step {
         result.venue = venue;
     }
 
-    /// @notice What Settlement needs to know about a leg, in one call.
-    function settlementTerms(address token, bytes32 venue) external view returns (uint8 status, address cashToken) {
+    /// @notice What Settlement needs to know about a leg, in one call. Status and standard 0: unknown.
+    function settlementTerms(address token, bytes32 venue)
+        external
+        view
+        returns (uint8 status, uint8 standard, bool nettable, address cashToken)
+    {
         uint256 at = _listingAt[token][venue];
         if (at != 0) status = _listings[at - 1].status;
-        cashToken = _terms[token].cashToken;
+        Terms storage terms = _terms[token];
+        return (status, terms.standard, _nettable[token], terms.cashToken);
+    }
+
+    /// @notice Whether trades of the token may settle net.
+    function isNettable(address token) external view returns (bool) {
+        return _nettable[token];
+    }
+
+    /// @notice The partition in which the token is traded; zero where it has none.
+    function partitionOf(address token) external view returns (bytes32) {
+        return _terms[token].partition;
     }
 
     function _checkTerms(address token, Terms calldata terms) private view {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.28;
 
-import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
-import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {Governed} from "./Governed.sol";
 
 /// @title MemberRegistry
 /// @notice Who belongs to the network: every member with its node keys (who may speak on the
@@ -11,7 +10,7 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 /// @dev Not upgradeable, on purpose: members decide by reading this code whose signature can move
 /// their clients' assets, and a proxy would let one key change the answer. A new version is a new
 /// address, which every operator has to choose in its own configuration.
-contract MemberRegistry is Ownable2Step {
+contract MemberRegistry is Governed {
     uint8 public constant KIND_VENUE = 1;
     uint8 public constant KIND_BROKER = 2;
     uint8 public constant KIND_ISSUER = 3;
@@ -75,7 +74,7 @@ contract MemberRegistry is Ownable2Step {
     error InvalidWindow(uint64 validFrom, uint64 validTo);
     error TooMany(uint256 limit);
 
-    constructor(address governingAdmin) Ownable(governingAdmin) {}
+    constructor(address governingAdmin) Governed(governingAdmin) {}
 
     /// @notice Admits a member, or changes its status.
     /// @param id the member's slug in ASCII, right-padded with zeros
@@ -95,6 +94,13 @@ contract MemberRegistry is Ownable2Step {
         }
         member.status = status;
         emit MemberSet(id, kind, status);
+    }
+
+    /// @notice Suspends a member at once; only the owner ends the suspension, by `setMember`.
+    function suspend(bytes32 id) external onlyGuardian {
+        Member storage member = _known(id);
+        member.status = STATUS_SUSPENDED;
+        emit MemberSet(id, member.kind, STATUS_SUSPENDED);
     }
 
     /// @notice Adds a node key, or changes its window. To revoke a key set `validTo` to the past.

@@ -12,4 +12,4 @@ it('holds exactly what the Solidity sources compile to (else: npm run build -w c
     ([name, text]) => readFileSync(`${folder}${name}`, 'utf8') !== text,
   );
   expect(stale.map(([name]) => name)).toEqual([]);
-});
+}, 300_000);

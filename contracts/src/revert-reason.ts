@@ -54,8 +54,36 @@ const sentences: Record<string, (args: readonly string[]) => string> = {
   SelfTrade: ([, number]) => `Seller and buyer of trade ${number} are the same wallet.`,
   NotListed: ([token]) => `Token ${token} is not listed (or is halted) at the executing venue.`,
   CashTokenMismatch: ([token]) => `The cash token is not the one in which ${token} is paid.`,
-  TransferNotExact: ([token]) => `Token ${token} did not move the exact amount.`,
-  VenueMayNotSettle: () => 'The venue is not an active or ceasing venue in the member registry.',
+  TransferNotExact: ([token, wallet]) =>
+    `Token ${token} did not change the balance of ${wallet} by the exact amount.`,
+  BalanceTooLarge: ([token]) => `Token ${token} reports balances that cannot be settled.`,
+  TradeNotSettled: ([, number]) => `Trade ${number} has not settled, so it cannot be reversed.`,
+  TradeAlreadyReversed: ([, number]) => `Trade ${number} has already been reversed.`,
+  NettingNotAllowed: ([token]) => `Trades of ${token} may not settle net.`,
+  MoveNotOwed: ([token]) => `A netted transfer of ${token} pays what nobody owes.`,
+  NettingIncomplete: ([open]) => `The netted transfers leave ${open} balances unpaid.`,
+  NotAVenue: () => 'The member registry knows no such venue.',
+  VenueSuspended: () => 'The venue is suspended in the member registry.',
+  VenueHasCeased: () => 'The venue has ceased operation.',
+  WrongChain: ([, given, expected]) =>
+    `The venue signed for chain ${given}, and this is chain ${expected}.`,
+  WrongDomain: ([, given, expected]) =>
+    `The venue signed for the contract ${given}, and this is ${expected}.`,
+  MalleableSignature: ([signer]) => `The signature of ${signer} is not in its canonical form.`,
+  GroupOutOfGas: ([given]) =>
+    `The group used up its ${given} gas: its token or compliance modules cost more.`,
+  MandateRequired: ([account]) =>
+    `Account ${account} requires a mandate, and the batch holds none for this trade.`,
+  InvalidMandate: ([investor]) => `A mandate of ${investor} makes no sense.`,
+  InvalidMandateSignature: ([investor]) => `The mandate is not signed by ${investor}.`,
+  MandateExpired: ([investor, , expiry]) => `The mandate of ${investor} expired at ${expiry}.`,
+  MandateIsWithdrawn: ([investor]) => `${investor} has withdrawn the mandate.`,
+  MandateVenueNotAllowed: ([investor]) => `The mandate of ${investor} does not name this venue.`,
+  MandatePriceExceeded: ([investor]) =>
+    `The price of the trade is worse than the mandate of ${investor} allows.`,
+  MandateQuantityExceeded: ([investor, , filled, quantity]) =>
+    `The trade would bring the mandate of ${investor} to ${filled} of ${quantity}.`,
+  ConsentRequired: ([account]) => `Account ${account} has not consented to the reversal.`,
   NotASigner: ([, signer]) => `${signer} is not a current settlement signer of the venue.`,
   InvalidVenueSignature: ([, signer]) =>
     `The venue’s signature is not ${signer}’s over this batch.`,

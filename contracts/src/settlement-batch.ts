@@ -11,6 +11,9 @@ import {
 } from 'viem';
 import { settlementAbi } from './generated/settlement.ts';
 import { slugToBytes32 } from './member-slug.ts';
+import { type SettlementDomain, settlementTypedDataDomain } from './settlement-domain.ts';
+import { settlementGas } from './settlement-gas.ts';
+import { encodedSignedMandate, type SignedMandate } from './settlement-mandate.ts';
 
 /** One trade to settle. (executing venue, trade number) is its identity, on chain and for ever. */
 export interface SettlementLeg {
@@ -34,12 +37,6 @@ export interface SettlementLeg {
 /** Legs that settle all or none, whichever venues they come from. */
 export type SettlementGroup = readonly SettlementLeg[];
 
-/** Which contract a signature is for; the EIP-712 domain beside the fixed name and version. */
-export interface SettlementDomain {
-  readonly chainId: number;
-  readonly settlement: Address;
-}
-
 /** What one venue signs of a batch. `legs` may be the whole batch: only those that name the venue count. */
 export interface VenueBatch {
   readonly domain: SettlementDomain;
@@ -49,7 +46,12 @@ export interface VenueBatch {
   readonly legs: readonly SettlementLeg[];
   /** {@link groupsHash} of the whole batch, from whoever composes it. */
   readonly groupsHash: Hex;
+  /** What the batch does with its legs; default `settle`. A signature for one is none for another. */
+  readonly purpose?: BatchPurpose;
 }
+
+/** Settle each leg by its own transfers, settle them net, or undo legs that have settled. */
+export type BatchPurpose = 'settle' | 'net' | 'reverse';
 
 export interface VenueSignature {
   readonly venue: VenueId;
@@ -72,17 +74,27 @@ const legTypes = {
   ],
 } as const;
 
+const venueBatchFields = [
+  { name: 'batchId', type: 'bytes32' },
+  { name: 'venue', type: 'bytes32' },
+  { name: 'legsHash', type: 'bytes32' },
+  { name: 'groupsHash', type: 'bytes32' },
+] as const;
+
 const venueBatchTypes = {
-  VenueBatch: [
-    { name: 'batchId', type: 'bytes32' },
-    { name: 'venue', type: 'bytes32' },
-    { name: 'legsHash', type: 'bytes32' },
-    { name: 'groupsHash', type: 'bytes32' },
-  ],
+  VenueBatch: venueBatchFields,
+  VenueNettedBatch: venueBatchFields,
+  VenueReversal: venueBatchFields,
 } as const;
 
+const primaryTypes = {
+  settle: 'VenueBatch',
+  net: 'VenueNettedBatch',
+  reverse: 'VenueReversal',
+} as const satisfies Record<BatchPurpose, keyof typeof venueBatchTypes>;
+
 /** The leg as the contract takes it. */
-function encodedLeg(leg: SettlementLeg) {
+export function encodedLeg(leg: SettlementLeg) {
   return {
     ...leg,
     executingVenue: slugToBytes32(leg.executingVenue),
@@ -108,11 +120,20 @@ export function venueLegsHash(legs: readonly SettlementLeg[], venue: VenueId): H
 
 /**
  * Commitment to how a batch is grouped: keccak256 over the groups' hashes, each keccak256 over its
- * legs' hashes. Every venue signs it, so that a stranger who reads the batch in the mempool cannot
- * settle a part of an all-or-none group with the same signatures.
+ * legs' hashes and those of the mandates it is settled under. Every venue signs it, so that a
+ * stranger who reads the batch in the mempool cannot settle a part of an all-or-none group with the
+ * same signatures.
+ *
+ * @param mandates for each group its mandates' hashes; none when left out
  */
-export function groupsHash(groups: readonly SettlementGroup[]): Hex {
-  return keccak256(concatHex(groups.map((legs) => keccak256(concatHex(legs.map(legHash))))));
+export function groupsHash(
+  groups: readonly SettlementGroup[],
+  mandates: readonly (readonly Hex[])[] = [],
+): Hex {
+  const hashes = groups.map((legs, index) =>
+    keccak256(concatHex([...legs.map(legHash), ...(mandates[index] ?? [])])),
+  );
+  return keccak256(concatHex(hashes));
 }
 
 /** Venues that must sign the batch: each that any leg names. */
@@ -123,14 +144,9 @@ export function venuesOfBatch(groups: readonly SettlementGroup[]): VenueId[] {
 /** EIP-712 typed data of a venue's signature, for any signer that speaks eth_signTypedData_v4. */
 export function venueBatchTypedData(batch: VenueBatch) {
   return {
-    domain: {
-      name: 'Stoa Settlement',
-      version: '1',
-      chainId: batch.domain.chainId,
-      verifyingContract: batch.domain.settlement,
-    },
+    domain: settlementTypedDataDomain(batch.domain),
     types: venueBatchTypes,
-    primaryType: 'VenueBatch',
+    primaryType: primaryTypes[batch.purpose ?? 'settle'],
     message: {
       batchId: batch.batchId,
       venue: slugToBytes32(batch.venue),
@@ -154,59 +170,45 @@ export function recoverVenueBatchSigner(batch: VenueBatch, signature: Hex): Prom
   return recoverTypedDataAddress({ ...venueBatchTypedData(batch), signature });
 }
 
+/** A signature as the contract takes it: with the domain it was made for. */
+export function encodedSignature(domain: SettlementDomain, entry: VenueSignature) {
+  const { signer, signature } = entry;
+  const { chainId, settlement } = domain;
+  return {
+    venue: slugToBytes32(entry.venue),
+    chainId: BigInt(chainId),
+    ...{ signer, settlement, signature },
+  };
+}
+
 export interface SettleCall {
+  /** What the signatures are for; the contract refuses others by name. */
+  readonly domain: SettlementDomain;
   readonly batchId: Hex;
   readonly groups: readonly SettlementGroup[];
   readonly signatures: readonly VenueSignature[];
+  /** For each group the investors' mandates that it is settled under; none when left out. */
+  readonly mandates?: readonly (readonly SignedMandate[])[];
   /** Default {@link settlementGas}'s `perLeg`. */
   readonly minGasPerLeg?: bigint;
 }
 
-/** Call data of `Settlement.settle`. */
+/** Call data of `Settlement.settle`, or of `settleMandated` where a group has mandates. */
 export function encodeSettle(call: SettleCall): Hex {
+  const groups = call.groups.map((legs) => legs.map(encodedLeg));
+  const signatures = call.signatures.map((entry) => encodedSignature(call.domain, entry));
+  const gas = call.minGasPerLeg ?? settlementGas.perLeg;
+  if (call.mandates === undefined) {
+    return encodeFunctionData({
+      abi: settlementAbi,
+      functionName: 'settle',
+      args: [call.batchId, groups, signatures, gas],
+    });
+  }
+  const mandates = call.mandates.map((signed) => signed.map(encodedSignedMandate));
   return encodeFunctionData({
     abi: settlementAbi,
-    functionName: 'settle',
-    args: [
-      call.batchId,
-      call.groups.map((legs) => legs.map(encodedLeg)),
-      call.signatures.map((entry) => ({ ...entry, venue: slugToBytes32(entry.venue) })),
-      call.minGasPerLeg ?? settlementGas.perLeg,
-    ],
+    functionName: 'settleMandated',
+    args: [call.batchId, groups, mandates, signatures, gas],
   });
-}
-
-/**
- * The terms of the gas formula, measured on ERC-3643 tokens with a margin of about a third.
- * `groupReserve` is the contract's GROUP_GAS_RESERVE; a token with costly compliance modules
- * needs a higher `perLeg`.
- */
-export const settlementGas = {
-  base: 120_000n,
-  perVenue: 60_000n,
-  perLeg: 350_000n,
-  /** Call data, hashing and signature checks, spent before the first group starts. */
-  perLegOverhead: 16_000n,
-  groupReserve: 250_000n,
-} as const;
-
-/** Legs in one transaction that stay below the 16,777,216 gas of EIP-7825. */
-export const maxLegsPerBatch = 40;
-
-/**
- * Gas limit for a batch, by formula. Never estimate it: `eth_estimateGas` finds the least gas with
- * which the transaction succeeds, and it also succeeds with every group failed for lack of gas.
- */
-export function settleGasLimit(
-  groups: readonly SettlementGroup[],
-  perLeg: bigint = settlementGas.perLeg,
-): bigint {
-  const legs = BigInt(groups.reduce((count, group) => count + group.length, 0));
-  const venues = BigInt(venuesOfBatch(groups).length);
-  const wanted =
-    settlementGas.base +
-    settlementGas.perVenue * venues +
-    (settlementGas.perLegOverhead + perLeg) * legs;
-  // The last group starts with its reserve untouched, of which a call passes on 63/64 (EIP-150).
-  return ((wanted + settlementGas.groupReserve) * 64n) / 63n;
 }

@@ -31,6 +31,8 @@ export interface FailedGroup {
 
 export interface SettlementLogs {
   readonly settled: readonly SettledLeg[];
+  /** Legs that were undone: seller and buyer, quantity and amount are those of the trade. */
+  readonly reversed: readonly SettledLeg[];
   readonly failed: readonly FailedGroup[];
 }
 
@@ -38,12 +40,13 @@ export interface SettlementLogs {
 export function decodeSettlementLogs(logs: readonly Log[], settlement: Address): SettlementLogs {
   const own = logs.filter((log) => isAddressEqual(log.address, settlement));
   const settled: SettledLeg[] = [];
+  const reversed: SettledLeg[] = [];
   const failed: FailedGroup[] = [];
   for (const log of parseEventLogs({ abi: settlementAbi, logs: own })) {
     const { transactionHash, blockNumber } = log;
     if (transactionHash === null || blockNumber === null) continue;
-    if (log.eventName === 'LegSettled') {
-      settled.push({
+    if (log.eventName === 'LegSettled' || log.eventName === 'LegReversed') {
+      (log.eventName === 'LegSettled' ? settled : reversed).push({
         ...log.args,
         executingVenue: bytes32ToSlug(log.args.executingVenue),
         homeVenue: bytes32ToSlug(log.args.homeVenue),
@@ -60,5 +63,5 @@ export function decodeSettlementLogs(logs: readonly Log[], settlement: Address):
       });
     }
   }
-  return { settled, failed };
+  return { settled, reversed, failed };
 }

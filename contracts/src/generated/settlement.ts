@@ -25,6 +25,44 @@ export const settlementAbi = [
   {
     "inputs": [
       {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "AmountTooLarge",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "token",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "wallet",
+        "type": "address"
+      }
+    ],
+    "name": "BalanceTooLarge",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "token",
+        "type": "address"
+      }
+    ],
+    "name": "BalanceUnreadable",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "token",
         "type": "address"
@@ -41,6 +79,17 @@ export const settlementAbi = [
       }
     ],
     "name": "CashTokenMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "ConsentRequired",
     "type": "error"
   },
   {
@@ -118,8 +167,67 @@ export const settlementAbi = [
     "type": "error"
   },
   {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "given",
+        "type": "uint256"
+      }
+    ],
+    "name": "GroupOutOfGas",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "InvalidGuardian",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "investor",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "InvalidMandate",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "investor",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "InvalidMandateSignature",
+    "type": "error"
+  },
+  {
     "inputs": [],
     "name": "InvalidShortString",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "successor",
+        "type": "address"
+      }
+    ],
+    "name": "InvalidSuccessor",
     "type": "error"
   },
   {
@@ -141,12 +249,219 @@ export const settlementAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "signer",
+        "type": "address"
+      }
+    ],
+    "name": "MalleableSignature",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "investor",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint64",
+        "name": "expiry",
+        "type": "uint64"
+      }
+    ],
+    "name": "MandateExpired",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "investor",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "MandateIsWithdrawn",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "investor",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "quantity",
+        "type": "uint256"
+      }
+    ],
+    "name": "MandatePriceExceeded",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "investor",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "filled",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "quantity",
+        "type": "uint256"
+      }
+    ],
+    "name": "MandateQuantityExceeded",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "MandateRequired",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "investor",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      },
+      {
+        "internalType": "bytes32",
+        "name": "venue",
+        "type": "bytes32"
+      }
+    ],
+    "name": "MandateVenueNotAllowed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "groups",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "given",
+        "type": "uint256"
+      }
+    ],
+    "name": "MandatesMismatch",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "venue",
         "type": "bytes32"
       }
     ],
     "name": "MissingVenueSignature",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "token",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "from",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "to",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "value",
+        "type": "uint256"
+      }
+    ],
+    "name": "MoveNotOwed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "open",
+        "type": "uint256"
+      }
+    ],
+    "name": "NettingIncomplete",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "token",
+        "type": "address"
+      }
+    ],
+    "name": "NettingNotAllowed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "NotAGuardian",
     "type": "error"
   },
   {
@@ -168,6 +483,17 @@ export const settlementAbi = [
   {
     "inputs": [
       {
+        "internalType": "bytes32",
+        "name": "venue",
+        "type": "bytes32"
+      }
+    ],
+    "name": "NotAVenue",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "address",
         "name": "token",
         "type": "address"
@@ -184,6 +510,22 @@ export const settlementAbi = [
       }
     ],
     "name": "NotListed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint64",
+        "name": "from",
+        "type": "uint64"
+      },
+      {
+        "internalType": "uint64",
+        "name": "earliest",
+        "type": "uint64"
+      }
+    ],
+    "name": "NoticeTooShort",
     "type": "error"
   },
   {
@@ -211,6 +553,11 @@ export const settlementAbi = [
       }
     ],
     "name": "OwnableUnauthorizedAccount",
+    "type": "error"
+  },
+  {
+    "inputs": [],
+    "name": "OwnerIsRequired",
     "type": "error"
   },
   {
@@ -285,7 +632,39 @@ export const settlementAbi = [
         "type": "uint64"
       }
     ],
+    "name": "TradeAlreadyReversed",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "venue",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "tradeNumber",
+        "type": "uint64"
+      }
+    ],
     "name": "TradeAlreadySettled",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "venue",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "tradeNumber",
+        "type": "uint64"
+      }
+    ],
+    "name": "TradeNotSettled",
     "type": "error"
   },
   {
@@ -297,17 +676,17 @@ export const settlementAbi = [
       },
       {
         "internalType": "address",
-        "name": "from",
-        "type": "address"
-      },
-      {
-        "internalType": "address",
-        "name": "to",
+        "name": "wallet",
         "type": "address"
       },
       {
         "internalType": "uint256",
-        "name": "value",
+        "name": "expected",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "balance",
         "type": "uint256"
       }
     ],
@@ -320,19 +699,9 @@ export const settlementAbi = [
         "internalType": "bytes32",
         "name": "venue",
         "type": "bytes32"
-      },
-      {
-        "internalType": "uint8",
-        "name": "kind",
-        "type": "uint8"
-      },
-      {
-        "internalType": "uint8",
-        "name": "status",
-        "type": "uint8"
       }
     ],
-    "name": "VenueMayNotSettle",
+    "name": "VenueHasCeased",
     "type": "error"
   },
   {
@@ -352,6 +721,59 @@ export const settlementAbi = [
         "internalType": "bytes32",
         "name": "venue",
         "type": "bytes32"
+      }
+    ],
+    "name": "VenueSuspended",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "venue",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint256",
+        "name": "given",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "expected",
+        "type": "uint256"
+      }
+    ],
+    "name": "WrongChain",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "venue",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "address",
+        "name": "given",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "expected",
+        "type": "address"
+      }
+    ],
+    "name": "WrongDomain",
+    "type": "error"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "venue",
+        "type": "bytes32"
       },
       {
         "internalType": "uint64",
@@ -361,6 +783,68 @@ export const settlementAbi = [
     ],
     "name": "ZeroAmount",
     "type": "error"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "batchId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "submitter",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "legs",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "moves",
+        "type": "uint256"
+      }
+    ],
+    "name": "BatchNetted",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "batchId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "submitter",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "legsDone",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "groupsFailed",
+        "type": "uint256"
+      }
+    ],
+    "name": "BatchProcessed",
+    "type": "event"
   },
   {
     "anonymous": false,
@@ -391,6 +875,86 @@ export const settlementAbi = [
       }
     ],
     "name": "GroupFailed",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "guardian",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
+    "name": "GuardianSet",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "executingVenue",
+        "type": "bytes32"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint64",
+        "name": "tradeNumber",
+        "type": "uint64"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "batchId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "homeVenue",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "address",
+        "name": "token",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "address",
+        "name": "seller",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "address",
+        "name": "buyer",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "quantity",
+        "type": "uint256"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "amount",
+        "type": "uint256"
+      }
+    ],
+    "name": "LegReversed",
     "type": "event"
   },
   {
@@ -460,6 +1024,106 @@ export const settlementAbi = [
       {
         "indexed": true,
         "internalType": "address",
+        "name": "investor",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      },
+      {
+        "indexed": true,
+        "internalType": "bytes32",
+        "name": "batchId",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "bytes32",
+        "name": "executingVenue",
+        "type": "bytes32"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "tradeNumber",
+        "type": "uint64"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "filled",
+        "type": "uint256"
+      }
+    ],
+    "name": "MandateUsed",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "investor",
+        "type": "address"
+      },
+      {
+        "indexed": true,
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "MandateWithdrawn",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "bool",
+        "name": "required",
+        "type": "bool"
+      }
+    ],
+    "name": "MandatesRequired",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
+        "name": "investor",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "MandatesWithdrawnBelow",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
+        "indexed": true,
+        "internalType": "address",
         "name": "previousOwner",
         "type": "address"
       },
@@ -509,6 +1173,25 @@ export const settlementAbi = [
     "anonymous": false,
     "inputs": [
       {
+        "indexed": true,
+        "internalType": "address",
+        "name": "successor",
+        "type": "address"
+      },
+      {
+        "indexed": false,
+        "internalType": "uint64",
+        "name": "from",
+        "type": "uint64"
+      }
+    ],
+    "name": "SuccessorAnnounced",
+    "type": "event"
+  },
+  {
+    "anonymous": false,
+    "inputs": [
+      {
         "indexed": false,
         "internalType": "address",
         "name": "account",
@@ -533,7 +1216,33 @@ export const settlementAbi = [
   },
   {
     "inputs": [],
+    "name": "LEAST_GAS_PER_LEG",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "LEG_TYPEHASH",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "MANDATE_TYPEHASH",
     "outputs": [
       {
         "internalType": "bytes32",
@@ -572,6 +1281,58 @@ export const settlementAbi = [
   },
   {
     "inputs": [],
+    "name": "REVERSAL_CONSENT_TYPEHASH",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "SIDE_BUY",
+    "outputs": [
+      {
+        "internalType": "uint8",
+        "name": "",
+        "type": "uint8"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "SIDE_SELL",
+    "outputs": [
+      {
+        "internalType": "uint8",
+        "name": "",
+        "type": "uint8"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "SUCCESSOR_NOTICE",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "VENUE_BATCH_TYPEHASH",
     "outputs": [
       {
@@ -585,7 +1346,51 @@ export const settlementAbi = [
   },
   {
     "inputs": [],
+    "name": "VENUE_NETTED_BATCH_TYPEHASH",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "VENUE_REVERSAL_TYPEHASH",
+    "outputs": [
+      {
+        "internalType": "bytes32",
+        "name": "",
+        "type": "bytes32"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
     "name": "acceptOwnership",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "next",
+        "type": "address"
+      },
+      {
+        "internalType": "uint64",
+        "name": "from",
+        "type": "uint64"
+      }
+    ],
+    "name": "announceSuccessor",
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
@@ -673,6 +1478,83 @@ export const settlementAbi = [
   {
     "inputs": [
       {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "isGuardian",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "token",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "from",
+        "type": "address"
+      },
+      {
+        "internalType": "address",
+        "name": "to",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "value",
+        "type": "uint256"
+      }
+    ],
+    "name": "isMoving",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "venue",
+        "type": "bytes32"
+      },
+      {
+        "internalType": "uint64",
+        "name": "tradeNumber",
+        "type": "uint64"
+      }
+    ],
+    "name": "isReversed",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
         "internalType": "bytes32",
         "name": "venue",
         "type": "bytes32"
@@ -702,6 +1584,35 @@ export const settlementAbi = [
         "internalType": "contract ListingRegistry",
         "name": "",
         "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "investor",
+        "type": "address"
+      },
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "mandateState",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "filled",
+        "type": "uint256"
+      },
+      {
+        "internalType": "bool",
+        "name": "withdrawn",
+        "type": "bool"
       }
     ],
     "stateMutability": "view",
@@ -770,6 +1681,173 @@ export const settlementAbi = [
     "inputs": [],
     "name": "renounceOwnership",
     "outputs": [],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bool",
+        "name": "required",
+        "type": "bool"
+      }
+    ],
+    "name": "requireMandates",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "account",
+        "type": "address"
+      }
+    ],
+    "name": "requiresMandates",
+    "outputs": [
+      {
+        "internalType": "bool",
+        "name": "",
+        "type": "bool"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "batchId",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "executingVenue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "homeVenue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "tradeNumber",
+            "type": "uint64"
+          },
+          {
+            "internalType": "address",
+            "name": "token",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "cashToken",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "seller",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "buyer",
+            "type": "address"
+          },
+          {
+            "internalType": "uint256",
+            "name": "quantity",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "amount",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct Leg[][]",
+        "name": "groups",
+        "type": "tuple[][]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "account",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct Consent[][]",
+        "name": "consents",
+        "type": "tuple[][]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "venue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "signer",
+            "type": "address"
+          },
+          {
+            "internalType": "uint256",
+            "name": "chainId",
+            "type": "uint256"
+          },
+          {
+            "internalType": "address",
+            "name": "settlement",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct VenueSignature[]",
+        "name": "signatures",
+        "type": "tuple[]"
+      },
+      {
+        "internalType": "uint256",
+        "name": "minGasPerLeg",
+        "type": "uint256"
+      }
+    ],
+    "name": "reverse",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "legsDone",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "groupsFailed",
+        "type": "uint256"
+      }
+    ],
     "stateMutability": "nonpayable",
     "type": "function"
   },
@@ -833,7 +1911,112 @@ export const settlementAbi = [
             "type": "uint64"
           }
         ],
-        "internalType": "struct Settlement.Leg[][]",
+        "internalType": "struct Leg[]",
+        "name": "legs",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "account",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct Consent[]",
+        "name": "consents",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "reverseGroup",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "address",
+        "name": "guardian",
+        "type": "address"
+      },
+      {
+        "internalType": "bool",
+        "name": "allowed",
+        "type": "bool"
+      }
+    ],
+    "name": "setGuardian",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "batchId",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "executingVenue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "homeVenue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "tradeNumber",
+            "type": "uint64"
+          },
+          {
+            "internalType": "address",
+            "name": "token",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "cashToken",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "seller",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "buyer",
+            "type": "address"
+          },
+          {
+            "internalType": "uint256",
+            "name": "quantity",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "amount",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct Leg[][]",
         "name": "groups",
         "type": "tuple[][]"
       },
@@ -850,12 +2033,22 @@ export const settlementAbi = [
             "type": "address"
           },
           {
+            "internalType": "uint256",
+            "name": "chainId",
+            "type": "uint256"
+          },
+          {
+            "internalType": "address",
+            "name": "settlement",
+            "type": "address"
+          },
+          {
             "internalType": "bytes",
             "name": "signature",
             "type": "bytes"
           }
         ],
-        "internalType": "struct Settlement.VenueSignature[]",
+        "internalType": "struct VenueSignature[]",
         "name": "signatures",
         "type": "tuple[]"
       },
@@ -869,12 +2062,12 @@ export const settlementAbi = [
     "outputs": [
       {
         "internalType": "uint256",
-        "name": "settledLegs",
+        "name": "legsDone",
         "type": "uint256"
       },
       {
         "internalType": "uint256",
-        "name": "failedGroups",
+        "name": "groupsFailed",
         "type": "uint256"
       }
     ],
@@ -941,7 +2134,7 @@ export const settlementAbi = [
             "type": "uint64"
           }
         ],
-        "internalType": "struct Settlement.Leg[]",
+        "internalType": "struct Leg[]",
         "name": "legs",
         "type": "tuple[]"
       }
@@ -949,6 +2142,556 @@ export const settlementAbi = [
     "name": "settleGroup",
     "outputs": [],
     "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "batchId",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "executingVenue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "homeVenue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "tradeNumber",
+            "type": "uint64"
+          },
+          {
+            "internalType": "address",
+            "name": "token",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "cashToken",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "seller",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "buyer",
+            "type": "address"
+          },
+          {
+            "internalType": "uint256",
+            "name": "quantity",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "amount",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct Leg[][]",
+        "name": "groups",
+        "type": "tuple[][]"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "investor",
+                "type": "address"
+              },
+              {
+                "internalType": "uint8",
+                "name": "side",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "token",
+                "type": "address"
+              },
+              {
+                "internalType": "address",
+                "name": "cashToken",
+                "type": "address"
+              },
+              {
+                "internalType": "uint256",
+                "name": "limitAmount",
+                "type": "uint256"
+              },
+              {
+                "internalType": "uint256",
+                "name": "limitQuantity",
+                "type": "uint256"
+              },
+              {
+                "internalType": "uint256",
+                "name": "quantity",
+                "type": "uint256"
+              },
+              {
+                "internalType": "uint64",
+                "name": "expiry",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint256",
+                "name": "nonce",
+                "type": "uint256"
+              },
+              {
+                "internalType": "bytes32[]",
+                "name": "venues",
+                "type": "bytes32[]"
+              }
+            ],
+            "internalType": "struct Mandate",
+            "name": "mandate",
+            "type": "tuple"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct SignedMandate[][]",
+        "name": "mandates",
+        "type": "tuple[][]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "venue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "signer",
+            "type": "address"
+          },
+          {
+            "internalType": "uint256",
+            "name": "chainId",
+            "type": "uint256"
+          },
+          {
+            "internalType": "address",
+            "name": "settlement",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct VenueSignature[]",
+        "name": "signatures",
+        "type": "tuple[]"
+      },
+      {
+        "internalType": "uint256",
+        "name": "minGasPerLeg",
+        "type": "uint256"
+      }
+    ],
+    "name": "settleMandated",
+    "outputs": [
+      {
+        "internalType": "uint256",
+        "name": "legsDone",
+        "type": "uint256"
+      },
+      {
+        "internalType": "uint256",
+        "name": "groupsFailed",
+        "type": "uint256"
+      }
+    ],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "batchId",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "executingVenue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "homeVenue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "tradeNumber",
+            "type": "uint64"
+          },
+          {
+            "internalType": "address",
+            "name": "token",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "cashToken",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "seller",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "buyer",
+            "type": "address"
+          },
+          {
+            "internalType": "uint256",
+            "name": "quantity",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "amount",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct Leg[]",
+        "name": "legs",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "investor",
+                "type": "address"
+              },
+              {
+                "internalType": "uint8",
+                "name": "side",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "token",
+                "type": "address"
+              },
+              {
+                "internalType": "address",
+                "name": "cashToken",
+                "type": "address"
+              },
+              {
+                "internalType": "uint256",
+                "name": "limitAmount",
+                "type": "uint256"
+              },
+              {
+                "internalType": "uint256",
+                "name": "limitQuantity",
+                "type": "uint256"
+              },
+              {
+                "internalType": "uint256",
+                "name": "quantity",
+                "type": "uint256"
+              },
+              {
+                "internalType": "uint64",
+                "name": "expiry",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint256",
+                "name": "nonce",
+                "type": "uint256"
+              },
+              {
+                "internalType": "bytes32[]",
+                "name": "venues",
+                "type": "bytes32[]"
+              }
+            ],
+            "internalType": "struct Mandate",
+            "name": "mandate",
+            "type": "tuple"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct SignedMandate[]",
+        "name": "mandates",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "settleMandatedGroup",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "bytes32",
+        "name": "batchId",
+        "type": "bytes32"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "executingVenue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "bytes32",
+            "name": "homeVenue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "uint64",
+            "name": "tradeNumber",
+            "type": "uint64"
+          },
+          {
+            "internalType": "address",
+            "name": "token",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "cashToken",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "seller",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "buyer",
+            "type": "address"
+          },
+          {
+            "internalType": "uint256",
+            "name": "quantity",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint256",
+            "name": "amount",
+            "type": "uint256"
+          },
+          {
+            "internalType": "uint64",
+            "name": "deadline",
+            "type": "uint64"
+          }
+        ],
+        "internalType": "struct Leg[]",
+        "name": "legs",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "components": [
+              {
+                "internalType": "address",
+                "name": "investor",
+                "type": "address"
+              },
+              {
+                "internalType": "uint8",
+                "name": "side",
+                "type": "uint8"
+              },
+              {
+                "internalType": "address",
+                "name": "token",
+                "type": "address"
+              },
+              {
+                "internalType": "address",
+                "name": "cashToken",
+                "type": "address"
+              },
+              {
+                "internalType": "uint256",
+                "name": "limitAmount",
+                "type": "uint256"
+              },
+              {
+                "internalType": "uint256",
+                "name": "limitQuantity",
+                "type": "uint256"
+              },
+              {
+                "internalType": "uint256",
+                "name": "quantity",
+                "type": "uint256"
+              },
+              {
+                "internalType": "uint64",
+                "name": "expiry",
+                "type": "uint64"
+              },
+              {
+                "internalType": "uint256",
+                "name": "nonce",
+                "type": "uint256"
+              },
+              {
+                "internalType": "bytes32[]",
+                "name": "venues",
+                "type": "bytes32[]"
+              }
+            ],
+            "internalType": "struct Mandate",
+            "name": "mandate",
+            "type": "tuple"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct SignedMandate[]",
+        "name": "mandates",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "bytes32",
+            "name": "venue",
+            "type": "bytes32"
+          },
+          {
+            "internalType": "address",
+            "name": "signer",
+            "type": "address"
+          },
+          {
+            "internalType": "uint256",
+            "name": "chainId",
+            "type": "uint256"
+          },
+          {
+            "internalType": "address",
+            "name": "settlement",
+            "type": "address"
+          },
+          {
+            "internalType": "bytes",
+            "name": "signature",
+            "type": "bytes"
+          }
+        ],
+        "internalType": "struct VenueSignature[]",
+        "name": "signatures",
+        "type": "tuple[]"
+      },
+      {
+        "components": [
+          {
+            "internalType": "address",
+            "name": "token",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "from",
+            "type": "address"
+          },
+          {
+            "internalType": "address",
+            "name": "to",
+            "type": "address"
+          },
+          {
+            "internalType": "uint256",
+            "name": "value",
+            "type": "uint256"
+          }
+        ],
+        "internalType": "struct Move[]",
+        "name": "moves",
+        "type": "tuple[]"
+      }
+    ],
+    "name": "settleNetted",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "successor",
+    "outputs": [
+      {
+        "internalType": "address",
+        "name": "",
+        "type": "address"
+      }
+    ],
+    "stateMutability": "view",
+    "type": "function"
+  },
+  {
+    "inputs": [],
+    "name": "successorFrom",
+    "outputs": [
+      {
+        "internalType": "uint64",
+        "name": "",
+        "type": "uint64"
+      }
+    ],
+    "stateMutability": "view",
     "type": "function"
   },
   {
@@ -970,7 +2713,33 @@ export const settlementAbi = [
     "outputs": [],
     "stateMutability": "nonpayable",
     "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "withdrawMandate",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
+  },
+  {
+    "inputs": [
+      {
+        "internalType": "uint256",
+        "name": "nonce",
+        "type": "uint256"
+      }
+    ],
+    "name": "withdrawMandatesBelow",
+    "outputs": [],
+    "stateMutability": "nonpayable",
+    "type": "function"
   }
 ] as const;
 
-export const settlementBytecode = '0x6101a0604052348015610010575f5ffd5b50604051612eda380380612eda83398101604081905261002f9161023b565b806040518060400160405280600f81526020016e14dd1bd84814d95d1d1b195b595b9d608a1b815250604051806040016040528060018152602001603160f81b8152506100818261017560201b60201c565b6101205261008e81610175565b61014052815160208084019190912060e052815190820120610100524660a05261011a60e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b03811661015157604051631e4fbdf760e01b81525f60048201526024015b60405180910390fd5b61015a816101b2565b50506001600160a01b039182166101605216610180526102e0565b5f5f829050601f8151111561019f578260405163305a27a960e01b81526004016101489190610285565b80516101aa826102ba565b179392505050565b600380546001600160a01b03191690556101cb816101ce565b50565b600280546001600160a01b03838116610100818102610100600160a81b031985161790945560405193909204169182907f8be0079c531659141344cd1fd0a4f28419497f9722a3daafe3b4186f6b6457e0905f90a35050565b6001600160a01b03811681146101cb575f5ffd5b5f5f5f6060848603121561024d575f5ffd5b835161025881610227565b602085015190935061026981610227565b604085015190925061027a81610227565b809150509250925092565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b805160208083015191908110156102da575f198160200360031b1b821691505b50919050565b60805160a05160c05160e0516101005161012051610140516101605161018051612b646103765f395f81816101f3015281816111c0015261127f01525f81816102df0152818161192c0152818161199b01528181611a2a01528181611ab80152611bcb01525f6115c901525f61159e01525f6116c601525f61169e01525f6115f901525f61162301525f61164d0152612b645ff3fe608060405234801561000f575f5ffd5b506004361061016e575f3560e01c80638456cb59116100d2578063a74d477211610088578063e30c397811610063578063e30c397814610330578063f2fde38b14610341578063f698da2514610354575f5ffd5b8063a74d4772146102da578063c90fefd614610301578063e22b155214610328575f5ffd5b806386b7313f116100b857806386b7313f1461029357806387e4cbec1461029d5780638da5cb5b146102c4575f5ffd5b80638456cb591461027057806384b0196e14610278575f5ffd5b80635ebf3e9b116101275780637359f5b51161010d5780637359f5b51461023557806378e92c401461024857806379ba509714610268575f5ffd5b80635ebf3e9b146101ee578063715018a61461022d575f5ffd5b80633cefc404116101575780633cefc404146101c25780633f4ba83a146101d95780635c975abb146101e3575f5ffd5b8063023df642146101725780630d4809ba1461019a575b5f5ffd5b6101856101803660046124a4565b61035c565b60405190151581526020015b60405180910390f35b6101ad6101a8366004612516565b610396565b60408051928352602083019190915201610191565b6101cb61020081565b604051908152602001610191565b6101e1610459565b005b60025460ff16610185565b6102157f000000000000000000000000000000000000000000000000000000000000000081565b6040516001600160a01b039091168152602001610191565b6101e161046b565b6101e1610243366004612597565b61047c565b61025b610256366004612612565b6104ef565b604051610191919061267e565b6101e16105b6565b6101e16105ff565b61028061060f565b60405161019197969594939291906126f0565b6101cb6203d09081565b6101cb7f92cbb1854670740a45256578f7eb65f700420d179126da7930ac037d7df8621581565b60025461010090046001600160a01b0316610215565b6102157f000000000000000000000000000000000000000000000000000000000000000081565b6101cb7f6b9df4d0c331edb986b7b73fa307f0f602ab755dce8680c7a661df4df440ca2c81565b6101cb606481565b6003546001600160a01b0316610215565b6101e161034f3660046127c1565b61066d565b6101cb6106f1565b5f82815260046020908152604080832066ffffffffffffff600886901c168452909152812054600160ff84161b1615155b90505b92915050565b5f5f6103a06106ff565b6103a8610734565b6103bd886103b68989610771565b8787610b6e565b5f5b86811015610445576103f6898989848181106103dd576103dd6127dc565b90506020028101906103ef91906127f0565b8488610db7565b156104315787878281811061040d5761040d6127dc565b905060200281019061041f91906127f0565b61042a91508461284a565b925061043d565b61043a8261285d565b91505b6001016103bf565b5061044e610ef3565b965096945050505050565b610461610f1d565b610469610f50565b565b610473610f1d565b6104695f610fa2565b3330146104b5576040517f14d4a4e800000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f5b818110156104e9576104e1848484848181106104d5576104d56127dc565b90506101400201610fc8565b6001016104b7565b50505050565b60608367ffffffffffffffff81111561050a5761050a612875565b604051908082528060200260200182016040528015610533578160200160208202803683370190505b5090505f5b848110156105ad57610583868683818110610555576105556127dc565b9050602002013585858481811061056e5761056e6127dc565b90506020020160208101906101809190612889565b828281518110610595576105956127dc565b91151560209283029190910190910152600101610538565b50949350505050565b60035433906001600160a01b031681146105f35760405163118cdaa760e01b81526001600160a01b03821660048201526024015b60405180910390fd5b6105fc81610fa2565b50565b610607610f1d565b61046961155a565b5f6060805f5f5f6060610620611597565b6106286115c2565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b610675610f1d565b600380546001600160a01b03831673ffffffffffffffffffffffffffffffffffffffff1990911681179091556106b96002546001600160a01b036101009091041690565b6001600160a01b03167f38d16b8cac22d99fc7c124b9cd0de2d3fa1faef420bfe791d8c362d765e2270060405160405180910390a350565b5f6106fa6115ed565b905090565b610707611716565b61046960017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b9061176f565b60025460ff1615610469576040517fd93c066500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b61079b60405180608001604052806060815260200160608152602001606081526020015f81525090565b5f8290036107d5576040517fc2e5347d00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f805b8381101561087a578484828181106107f2576107f26127dc565b905060200281019061080491906127f0565b90505f03610841576040517f86f1b39a000000000000000000000000000000000000000000000000000000008152600481018290526024016105ea565b848482818110610853576108536127dc565b905060200281019061086591906127f0565b61087091508361284a565b91506001016107d8565b5060648111156108c0576040517f771a649600000000000000000000000000000000000000000000000000000000815260048101829052606460248201526044016105ea565b8067ffffffffffffffff8111156108d9576108d9612875565b604051908082528060200260200182016040528015610902578160200160208202803683370190505b5082528067ffffffffffffffff81111561091e5761091e612875565b604051908082528060200260200182016040528015610947578160200160208202803683370190505b5060208301528067ffffffffffffffff81111561096657610966612875565b60405190808252806020026020018201604052801561098f578160200160208202803683370190505b5060408301525f8367ffffffffffffffff8111156109af576109af612875565b6040519080825280602002602001820160405280156109d8578160200160208202803683370190505b5090505f805b85811015610b5657815f5b8888848181106109fb576109fb6127dc565b9050602002810190610a0d91906127f0565b9050811015610b1e5736898985818110610a2957610a296127dc565b9050602002810190610a3b91906127f0565b83818110610a4b57610a4b6127dc565b9050610140020190507f92cbb1854670740a45256578f7eb65f700420d179126da7930ac037d7df8621581604051602001610a8792919061296b565b60405160208183030381529060405280519060200120885f01518681518110610ab257610ab26127dc565b602002602001018181525050805f013588602001518681518110610ad857610ad86127dc565b602002602001018181525050806020013588604001518681518110610aff57610aff6127dc565b6020908102919091010152610b138561285d565b9450506001016109e9565b508551602082850381028184029092010120848381518110610b4257610b426127dc565b6020908102919091010152506001016109de565b50508051602090810291012060608301525092915050565b5f805b82811015610d5b575f848483818110610b8c57610b8c6127dc565b9050602002810190610b9e9190612980565b3590505f5b82811015610c135781868683818110610bbe57610bbe6127dc565b9050602002810190610bd09190612980565b3503610c0b576040517ff336e0a9000000000000000000000000000000000000000000000000000000008152600481018390526024016105ea565b600101610ba3565b505f5f610c208884611776565b91509150805f03610c60576040517f1bfe389a000000000000000000000000000000000000000000000000000000008152600481018490526024016105ea565b610c6a818661284a565b6060808a0151604080517f6b9df4d0c331edb986b7b73fa307f0f602ab755dce8680c7a661df4df440ca2c60208201529081018d90529182018690526080820185905260a08201529095505f90610cd99060c001604051602081830303815290604052805190602001206118aa565b9050610d4c84898988818110610cf157610cf16127dc565b9050602002810190610d039190612980565b610d149060408101906020016127c1565b838b8b8a818110610d2757610d276127dc565b9050602002810190610d399190612980565b610d4790604081019061299e565b6118f1565b50505050806001019050610b71565b50835151610d6a9060026129e1565b8114610db057610d7b848484611d0e565b6040517fbce248020000000000000000000000000000000000000000000000000000000081526004016105ea91815260200190565b5050505050565b5f806203d090610dc786856129e1565b610dd1919061284a565b90505f60405a610de191906129f8565b5a610dec9190612a17565b905081811015610e32576040517ffe336aa700000000000000000000000000000000000000000000000000000000815260048101829052602481018390526044016105ea565b5f5f610ea2306001600160a01b0316637359f5b58c8c8c604051602401610e5b93929190612a2a565b604051602081830303815290604052915060e01b6020820180517bffffffffffffffffffffffffffffffffffffffffffffffffffffffff8381831617835250505050611db4565b9150915081610ee657897fe700d17137508cae884243f5dced55d28edc9bd56c76d3844248e91dac2fec1a8883604051610edd929190612a74565b60405180910390a25b5098975050505050505050565b6104695f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f0061072e565b6002546001600160a01b036101009091041633146104695760405163118cdaa760e01b81523360048201526024016105ea565b610f58611dfb565b6002805460ff191690557f5db9ee0a495bf2e6ff9c91a7834c1ba4fdd244a5e8aa4e537bd38aeae4b073aa335b6040516001600160a01b03909116815260200160405180910390a1565b6003805473ffffffffffffffffffffffffffffffffffffffff191690556105fc81611e37565b80355f610fdb6060840160408501612889565b5f83815260046020908152604080832066ffffffffffffff600886901c168452909152902054909150600160ff83161b1615611056576040517f0deccbb90000000000000000000000000000000000000000000000000000000081526004810183905267ffffffffffffffff821660248201526044016105ea565b61106861014084016101208501612889565b67ffffffffffffffff164211156110da57818161108d61014086016101208701612889565b6040517ffe045591000000000000000000000000000000000000000000000000000000008152600481019390935267ffffffffffffffff91821660248401521660448201526064016105ea565b60e083013515806110ee5750610100830135155b15611138576040517f050664e80000000000000000000000000000000000000000000000000000000081526004810183905267ffffffffffffffff821660248201526044016105ea565b61114860e0840160c085016127c1565b6001600160a01b031661116160c0850160a086016127c1565b6001600160a01b0316036111b4576040517fd09896d50000000000000000000000000000000000000000000000000000000081526004810183905267ffffffffffffffff821660248201526044016105ea565b5f806001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000166325a4321e6111f560808801606089016127c1565b6040517fffffffff0000000000000000000000000000000000000000000000000000000060e084901b1681526001600160a01b039091166004820152602481018790526044016040805180830381865afa158015611255573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906112799190612aa4565b915091507f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031663382f59146040518163ffffffff1660e01b8152600401602060405180830381865afa1580156112d9573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906112fd9190612ad9565b60ff168260ff16146113675761131960808601606087016127c1565b6040517fc67ca5cf0000000000000000000000000000000000000000000000000000000081526001600160a01b0390911660048201526024810185905260ff831660448201526064016105ea565b6001600160a01b03811661138160a08701608088016127c1565b6001600160a01b0316146113fe5761139f60808601606087016127c1565b816113b060a08801608089016127c1565b6040517f714e05f70000000000000000000000000000000000000000000000000000000081526001600160a01b039384166004820152918316602483015290911660448201526064016105ea565b5f84815260046020908152604080832066ffffffffffffff600888901c16845290915290208054600160ff86161b17905561146c61144260808701606088016127c1565b61145260c0880160a089016127c1565b61146260e0890160c08a016127c1565b8860e00135611ea7565b6114aa61147f60a08701608088016127c1565b61148f60e0880160c089016127c1565b61149f60c0890160a08a016127c1565b886101000135611ea7565b8567ffffffffffffffff8416857f2df93873c8428fbd8bd156697c35b83c06ad6798f7ce8238cbeb20509d8007ef60208901356114ed60808b0160608c016127c1565b6114fd60c08c0160a08d016127c1565b61150d60e08d0160c08e016127c1565b604080519485526001600160a01b03938416602086015291831684830152909116606083015260e08b013560808301526101008b013560a0830152519081900360c00190a4505050505050565b611562610734565b6002805460ff191660011790557f62e78cea01bee320cd4e420270b5ea74000d11b0c9f74754ebdbfc544b05a258610f853390565b60606106fa7f00000000000000000000000000000000000000000000000000000000000000006120ef565b60606106fa7f00000000000000000000000000000000000000000000000000000000000000006120ef565b5f306001600160a01b037f00000000000000000000000000000000000000000000000000000000000000001614801561164557507f000000000000000000000000000000000000000000000000000000000000000046145b1561166f57507f000000000000000000000000000000000000000000000000000000000000000090565b6106fa604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c15610469576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b5f5f5f845f01515167ffffffffffffffff81111561179657611796612875565b6040519080825280602002602001820160405280156117bf578160200160208202803683370190505b5090505f805b865151811015611898575f86886020015183815181106117e7576117e76127dc565b60200260200101511490505f878960400151848151811061180a5761180a6127dc565b60200260200101511490508115611827576118248661285d565b95505b8015611839576118368661285d565b95505b81806118425750805b1561188e57885180518490811061185b5761185b6127dc565b602002602001015185858061186f9061285d565b965081518110611881576118816127dc565b6020026020010181815250505b50506001016117c5565b50602090810291012094909350915050565b5f6103906118b66115ed565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b6040517f13e0641e000000000000000000000000000000000000000000000000000000008152600481018690525f9081906001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016906313e0641e906024016040805180830381865afa158015611970573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906119949190612af2565b915091505f7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031663dc8b14b96040518163ffffffff1660e01b8152600401602060405180830381865afa1580156119f5573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190611a199190612ad9565b60ff168360ff16148015611b3f57507f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316634389cc226040518163ffffffff1660e01b8152600401602060405180830381865afa158015611a84573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190611aa89190612ad9565b60ff168260ff161480611b3f57507f00000000000000000000000000000000000000000000000000000000000000006001600160a01b031663d3c434076040518163ffffffff1660e01b8152600401602060405180830381865afa158015611b12573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190611b369190612ad9565b60ff168260ff16145b905080611b8c576040517f0aa775150000000000000000000000000000000000000000000000000000000081526004810189905260ff8085166024830152831660448201526064016105ea565b6040517f80dd1ec0000000000000000000000000000000000000000000000000000000008152600481018990526001600160a01b0388811660248301527f000000000000000000000000000000000000000000000000000000000000000016906380dd1ec090604401602060405180830381865afa158015611c10573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190611c349190612b1a565b611c7c576040517f23d443ed000000000000000000000000000000000000000000000000000000008152600481018990526001600160a01b03881660248201526044016105ea565b611cbc878787878080601f0160208091040260200160405190810160405280939291908181526020018383808284375f9201919091525061212c92505050565b611d04576040517ff3005fc9000000000000000000000000000000000000000000000000000000008152600481018990526001600160a01b03881660248201526044016105ea565b5050505050505050565b5f805b845151811015611da857611d4385602001518281518110611d3457611d346127dc565b6020026020010151858561219c565b611d6d5784602001518181518110611d5d57611d5d6127dc565b6020026020010151915050611dad565b611d8685604001518281518110611d3457611d346127dc565b611da05784604001518181518110611d5d57611d5d6127dc565b600101611d11565b505f90505b9392505050565b5f60605f61020090505f5f8551602087015f305af1925060405191503d81811115611ddc5750805b808352805f602085013e603f90830101601f1916604052509092909150565b60025460ff16610469576040517f8dfc202b00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b600280546001600160a01b038381166101008181027fffffffffffffffffffffff0000000000000000000000000000000000000000ff85161790945560405193909204169182907f8be0079c531659141344cd1fd0a4f28419497f9722a3daafe3b4186f6b6457e0905f90a35050565b6040516370a0823160e01b81526001600160a01b0384811660048301525f91908616906370a0823190602401602060405180830381865afa158015611eee573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190611f129190612b39565b6040516370a0823160e01b81526001600160a01b0385811660048301529192505f918716906370a0823190602401602060405180830381865afa158015611f5b573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190611f7f9190612b39565b9050611f966001600160a01b0387168686866121e4565b6040516370a0823160e01b81526001600160a01b0386811660048301525f9184918691908a16906370a0823190602401602060405180830381865afa158015611fe1573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906120059190612b39565b61200f919061284a565b14801561208b5750612021848361284a565b6040516370a0823160e01b81526001600160a01b0387811660048301528916906370a0823190602401602060405180830381865afa158015612065573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906120899190612b39565b145b9050806120e6576040517f6f594bd00000000000000000000000000000000000000000000000000000000081526001600160a01b038089166004830152808816602483015286166044820152606481018590526084016105ea565b50505050505050565b60605f6120fb83612233565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b5f836001600160a01b03163b5f0361218a575f5f61214a8585612273565b5090925090505f81600381111561216357612163612b50565b1480156121815750856001600160a01b0316826001600160a01b0316145b92505050611dad565b6121958484846122bc565b9050611dad565b5f805b82811015611da857848484838181106121ba576121ba6127dc565b90506020028101906121cc9190612980565b35036121dc576001915050611dad565b60010161219f565b6121f284848484600161233a565b6104e9576040517f5274afe70000000000000000000000000000000000000000000000000000000081526001600160a01b03851660048201526024016105ea565b5f60ff8216601f811115610390576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f5f5f83516041036122aa576020840151604085015160608601515f1a61229c888285856123c0565b9550955095505050506122b5565b505081515f91506002905b9250925092565b8051604080517f1626ba7e000000000000000000000000000000000000000000000000000000008082526004820186905260248201929092525f92906020820185604483015e5f82606483010152601f820160051c60051b915060205f60648401838a5afa9050825f5114601f3d1116811693505050509392505050565b6040517f23b872dd000000000000000000000000000000000000000000000000000000005f8181526001600160a01b038781166004528616602452604485905291602083606481808c5af1925060015f511483166123af5783831516156123a3573d5f823e3d81fd5b5f883b113d1516831692505b604052505f60605295945050505050565b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a08411156123f957505f9150600390508261247e565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa15801561244a573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b03811661247557505f92506001915082905061247e565b92505f91508190505b9450945094915050565b803567ffffffffffffffff8116811461249f575f5ffd5b919050565b5f5f604083850312156124b5575f5ffd5b823591506124c560208401612488565b90509250929050565b5f5f83601f8401126124de575f5ffd5b50813567ffffffffffffffff8111156124f5575f5ffd5b6020830191508360208260051b850101111561250f575f5ffd5b9250929050565b5f5f5f5f5f5f6080878903121561252b575f5ffd5b86359550602087013567ffffffffffffffff811115612548575f5ffd5b61255489828a016124ce565b909650945050604087013567ffffffffffffffff811115612573575f5ffd5b61257f89828a016124ce565b979a9699509497949695606090950135949350505050565b5f5f5f604084860312156125a9575f5ffd5b83359250602084013567ffffffffffffffff8111156125c6575f5ffd5b8401601f810186136125d6575f5ffd5b803567ffffffffffffffff8111156125ec575f5ffd5b86602061014083028401011115612601575f5ffd5b939660209190910195509293505050565b5f5f5f5f60408587031215612625575f5ffd5b843567ffffffffffffffff81111561263b575f5ffd5b612647878288016124ce565b909550935050602085013567ffffffffffffffff811115612666575f5ffd5b612672878288016124ce565b95989497509550505050565b602080825282518282018190525f918401906040840190835b818110156126b75783511515835260209384019390920191600101612697565b509095945050505050565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f61272a60e08301896126c2565b828103604084015261273c81896126c2565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b81811015612791578351835260209384019390920191600101612773565b50909b9a5050505050505050505050565b6001600160a01b03811681146105fc575f5ffd5b803561249f816127a2565b5f602082840312156127d1575f5ffd5b8135611dad816127a2565b634e487b7160e01b5f52603260045260245ffd5b5f5f8335601e19843603018112612805575f5ffd5b83018035915067ffffffffffffffff82111561281f575f5ffd5b60200191506101408102360382131561250f575f5ffd5b634e487b7160e01b5f52601160045260245ffd5b8082018082111561039057610390612836565b5f6001820161286e5761286e612836565b5060010190565b634e487b7160e01b5f52604160045260245ffd5b5f60208284031215612899575f5ffd5b61038d82612488565b80358252602080820135908301526128bc60408201612488565b67ffffffffffffffff1660408301526128d7606082016127b6565b6001600160a01b031660608301526128f1608082016127b6565b6001600160a01b0316608083015261290b60a082016127b6565b6001600160a01b031660a083015261292560c082016127b6565b6001600160a01b031660c083015260e0818101359083015261010080820135908301526129556101208201612488565b67ffffffffffffffff8116610120840152505050565b8281526101608101611dad60208301846128a2565b5f8235605e19833603018112612994575f5ffd5b9190910192915050565b5f5f8335601e198436030181126129b3575f5ffd5b83018035915067ffffffffffffffff8211156129cd575f5ffd5b60200191503681900382131561250f575f5ffd5b808202811582820484141761039057610390612836565b5f82612a1257634e487b7160e01b5f52601260045260245ffd5b500490565b8181038181111561039057610390612836565b83815260406020820181905281018290525f8360608301825b85811015612a6957612a5582846128a2565b610140928301929190910190600101612a43565b509695505050505050565b828152604060208201525f612a8c60408301846126c2565b949350505050565b805160ff8116811461249f575f5ffd5b5f5f60408385031215612ab5575f5ffd5b612abe83612a94565b91506020830151612ace816127a2565b809150509250929050565b5f60208284031215612ae9575f5ffd5b61038d82612a94565b5f5f60408385031215612b03575f5ffd5b612b0c83612a94565b91506124c560208401612a94565b5f60208284031215612b2a575f5ffd5b81518015158114611dad575f5ffd5b5f60208284031215612b49575f5ffd5b5051919050565b634e487b7160e01b5f52602160045260245ffd';
+export const settlementBytecode = '0x6101a0604052348015610010575f5ffd5b50604051615ea6380380615ea683398101604081905261002f9161023f565b8080846040518060400160405280600f81526020016e14dd1bd84814d95d1d1b195b595b9d608a1b815250604051806040016040528060018152602001603160f81b8152506100838261017960201b60201c565b6101205261009081610179565b61014052815160208084019190912060e052815190820120610100524660a05261011c60e05161010051604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201529081019290925260608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60805250503060c0526001600160a01b0390811661016052811661015a57604051631e4fbdf760e01b81525f60048201526024015b60405180910390fd5b610163816101b6565b5050506001600160a01b031661018052506102e4565b5f5f829050601f815111156101a3578260405163305a27a960e01b81526004016101519190610289565b80516101ae826102be565b179392505050565b600680546001600160a01b03191690556101cf816101d2565b50565b600580546001600160a01b03838116610100818102610100600160a81b031985161790945560405193909204169182907f8be0079c531659141344cd1fd0a4f28419497f9722a3daafe3b4186f6b6457e0905f90a35050565b6001600160a01b03811681146101cf575f5ffd5b5f5f5f60608486031215610251575f5ffd5b835161025c8161022b565b602085015190935061026d8161022b565b604085015190925061027e8161022b565b809150509250925092565b602081525f82518060208401528060208501604085015e5f604082850101526040601f19601f83011684010191505092915050565b805160208083015191908110156102de575f198160200360031b1b821691505b50919050565b60805160a05160c05160e0516101005161012051610140516101605161018051615b336103735f395f8181610485015281816115780152818161206601528181612cdf0152613aaa01525f818161060601528181613484015261368f01525f6129ed01525f6129c201525f612f7e01525f612f5601525f612eb101525f612edb01525f612f050152615b335ff3fe608060405234801561000f575f5ffd5b50600436106102f9575f3560e01c80637d1be70f11610192578063b9f3d5ec116100e8578063e22b155211610093578063f2fde38b1161006e578063f2fde38b146106fe578063f4be5d3a14610711578063f698da2514610738575f5ffd5b8063e22b1552146106e5578063e30c3978146106ed578063eae189c914610594575f5ffd5b8063d5f94989116100c3578063d5f9498914610698578063d7c2ac74146106ab578063dc2f1711146106be575f5ffd5b8063b9f3d5ec1461064e578063bfc2b78114610669578063c90fefd614610671575f5ffd5b806387e4cbec11610148578063a74d477211610123578063a74d477214610601578063b4875b7414610628578063b97f01111461063b575f5ffd5b806387e4cbec146105b157806388bb34b3146105d85780638da5cb5b146105eb575f5ffd5b806384b0196e1161017857806384b0196e1461057957806386b7313f14610594578063876e53161461059e575f5ffd5b80637d1be70f1461055e5780638456cb5914610571575f5ffd5b80634d39c481116102525780636ff968c3116101fd5780637359f5b5116101d85780637359f5b51461052357806378e92c401461053657806379ba509714610556575f5ffd5b80636ff968c3146104e5578063715018a6146104f857806371ff1b6014610500575f5ffd5b80635ebf3e9b1161022d5780635ebf3e9b14610480578063666ef595146104bf5780636dd2be9c146104d2575f5ffd5b80634d39c48114610426578063544aac7a1461044d5780635c975abb14610475575f5ffd5b806322d1013b116102b25780633cefc4041161028d5780633cefc404146104025780633f4ba83a1461040b57806343e4150b14610413575f5ffd5b806322d1013b146103a55780632b8a1c5a146103b85780633c355a6f146103cd575f5ffd5b80630c68ba21116102e25780630c68ba211461034d5780631854226414610360578063229b1e721461037a575f5ffd5b8063023df642146102fd5780630a657fd114610325575b5f5ffd5b61031061030b366004614b6d565b610740565b60405190151581526020015b60405180910390f35b610338610333366004614bb6565b61077b565b6040805192835290151560208301520161031c565b61031061035b366004614be0565b6107d9565b610368600281565b60405160ff909116815260200161031c565b610310610388366004614be0565b6001600160a01b03165f9081526002602052604090205460ff1690565b6103106103b3366004614bfb565b610825565b6103cb6103c6366004614c56565b610877565b005b6103f47fde53ea72463fc9d45d6b3a1f1a2756837d0236ccddc5dbfc584ac7f092a4c1ef81565b60405190815260200161031c565b6103f461020081565b6103cb61091e565b6103cb610421366004614c8d565b610930565b6103f47f8db475cf8e0aa7131a01471b4f76f742af535bc4648bd76af3fda654c8ee990b81565b61046061045b366004614ce5565b6109b0565b6040805192835260208301919091520161031c565b60055460ff16610310565b6104a77f000000000000000000000000000000000000000000000000000000000000000081565b6040516001600160a01b03909116815260200161031c565b6103106104cd366004614b6d565b610b6b565b6103cb6104e0366004614dd6565b610ba1565b6008546104a7906001600160a01b031681565b6103cb610d6b565b61050a621a5e0081565b60405167ffffffffffffffff909116815260200161031c565b6103cb610531366004614e4f565b610da5565b610549610544366004614e97565b610e66565b60405161031c9190614f03565b6103cb610f2d565b6103cb61056c366004614dd6565b610f71565b6103cb61102d565b610581611076565b60405161031c9796959493929190614f75565b6103f46203d09081565b6103cb6105ac366004615027565b6110d4565b6103f47f92cbb1854670740a45256578f7eb65f700420d179126da7930ac037d7df8621581565b6103cb6105e6366004614c8d565b611128565b60055461010090046001600160a01b03166104a7565b6104a77f000000000000000000000000000000000000000000000000000000000000000081565b610460610636366004614ce5565b611170565b610460610649366004615042565b6112cc565b60085461050a90600160a01b900467ffffffffffffffff1681565b610368600181565b6103f47f6b9df4d0c331edb986b7b73fa307f0f602ab755dce8680c7a661df4df440ca2c81565b6103cb6106a63660046150c3565b6113d5565b6103cb6106b93660046151cb565b611746565b6103f47fa8f853777bdd62c5247a7bf9d3617feb49e7be9a5e70eb8471f1fa423f4ac31e81565b6103f4606481565b6006546001600160a01b03166104a7565b6103cb61070c366004614be0565b61189f565b6103f47f7d6b7e3cd990f169e2b2925d02383052298eabef27ee03d4d15cf8d37e2e759181565b6103f4611923565b5f828152600960209081526040808320600885901c66ffffffffffffff16845290915281205460ff83161c6001908116145b90505b92915050565b6001600160a01b0382165f908152600460209081526040808320848452909152812054905f198214806107c457506001600160a01b0384165f9081526003602052604090205483105b90505f1982036107d2575f91505b9250929050565b6001600160a01b0381165f9081526007602052604081205460ff1680610775575060055461010090046001600160a01b03166001600160a01b0316826001600160a01b03161492915050565b604080516001600160a01b0386811660208084019190915286821683850152908516606083015260808083018590528351808403909101815260a090920190925280519101205f5c145b949350505050565b61087f611931565b6001600160a01b0382166108bf576040517fa6c1146b00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6001600160a01b0382165f81815260076020908152604091829020805460ff191685151590811790915591519182527fc4459d655e1efe034a75446f1f4db087f75d23bdfabccffafa6384cdb23a154491015b60405180910390a25050565b610926611931565b61092e611964565b565b335f9081526003602052604090205480821161096d57604051630e9596c760e31b8152336004820152602481018390526044015b60405180910390fd5b335f8181526003602052604090819020849055517f1c7e375371a073b2eb433216411ca24957599f8a45a005247f5ec6303873a9cc906109129085815260200190565b5f5f6109ba6119b6565b6109c26119eb565b8588146109ec57604051630a831e1960e11b81526004810189905260248101879052604401610964565b610a247fa8f853777bdd62c5247a7bf9d3617feb49e7be9a5e70eb8471f1fa423f4ac31e8b610a1d8c8c5f80611a28565b8888611c41565b610a2c611e1f565b5f5b88811015610b1857365f8b8b84818110610a4a57610a4a6151f5565b9050602002810190610a5c9190615209565b90925090505f30636dd2be9c8f85858f8f8a818110610a7d57610a7d6151f5565b9050602002810190610a8f919061524f565b604051602401610aa3959493929190615412565b60408051601f198184030181529190526020810180516001600160e01b031660e09390931b929092179091529150610ae890508e8286610ae3868c611e34565b611e64565b15610afe57610af782876154d8565b9550610b0a565b610b07856154eb565b94505b505050806001019050610a2e565b50604080518381526020810183905233918c917f6c3c63b4d27a46fc0bc3a4c0b889b2f9ce46f2ba2302b3f9ec3aaee10efe004a910160405180910390a3610b5e611fbb565b9850989650505050505050565b5f828152600a60209081526040808320600885901c66ffffffffffffff16845290915281205460ff83161c600190811614610772565b333014610bc15760405163029a949d60e31b815260040160405180910390fd5b60015c5f5b84811015610d57575f868683818110610be157610be16151f5565b90506101400201803603810190610bf8919061554d565b90505f815f015190505f610c1185846060015184611fe5565b9050610c1d838261213c565b610c4983610c428b8b88818110610c3657610c366151f5565b90506101400201612341565b8989612384565b610c57828460400151610740565b610ca65760408084015190517f3a423db70000000000000000000000000000000000000000000000000000000081526004810184905267ffffffffffffffff9091166024820152604401610964565b610cc4600a5f8481526020019081526020015f2084604001516123a4565b610d135760408084015190517fc351c7040000000000000000000000000000000000000000000000000000000081526004810184905267ffffffffffffffff9091166024820152604401610964565b610d1e8584836123fc565b610d497f7bc7ad6f8d53b63bf8382d97f2e980da092f86b54018e8cd65a072a101af67ae8b85612448565b505050806001019050610bc6565b50610d63818686612480565b505050505050565b610d73611931565b6040517fbfd28ce100000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b333014610dc55760405163029a949d60e31b815260040160405180910390fd5b60015c5f5b82811015610e54575f848483818110610de557610de56151f5565b90506101400201803603810190610dfc919061554d565b90505f610e09848361252b565b9050610e1482612604565b610e1f8483836126a0565b610e4a7f2df93873c8428fbd8bd156697c35b83c06ad6798f7ce8238cbeb20509d8007ef8884612448565b5050600101610dca565b50610e60818484612480565b50505050565b60608367ffffffffffffffff811115610e8157610e81615503565b604051908082528060200260200182016040528015610eaa578160200160208202803683370190505b5090505f5b84811015610f2457610efa868683818110610ecc57610ecc6151f5565b90506020020135858584818110610ee557610ee56151f5565b905060200201602081019061030b91906155fa565b828281518110610f0c57610f0c6151f5565b91151560209283029190910190910152600101610eaf565b50949350505050565b60065433906001600160a01b03168114610f655760405163118cdaa760e01b81526001600160a01b0382166004820152602401610964565b610f6e816126ec565b50565b333014610f915760405163029a949d60e31b815260040160405180910390fd5b60015c610f9e8383612712565b5f5b84811015610d57575f868683818110610fbb57610fbb6151f5565b90506101400201803603810190610fd2919061554d565b90505f610fdf848361252b565b9050610fed89838888612958565b610ff88483836126a0565b6110237f2df93873c8428fbd8bd156697c35b83c06ad6798f7ce8238cbeb20509d8007ef8a84612448565b5050600101610fa0565b611036336107d9565b61106e576040517f46679420000000000000000000000000000000000000000000000000000000008152336004820152602401610964565b61092e61297e565b5f6060805f5f5f60606110876129bb565b61108f6129e6565b604080515f808252602082019092527f0f000000000000000000000000000000000000000000000000000000000000009b939a50919850469750309650945092509050565b335f81815260026020908152604091829020805460ff191685151590811790915591519182527f94dd79895b24c8e45fbb62fe0d0e6a5d021268b32b86865a4f724fb5f7b0c16f910160405180910390a250565b335f8181526004602090815260408083208584529091528082205f199055518392917f76672d00358af6414ea95d0859aa56d6ad9ba664de23737d16e65262c8ba58d591a350565b5f5f61117a6119b6565b6111826119eb565b8588146111ac57604051630a831e1960e11b81526004810189905260248101879052604401610964565b6111dd7f6b9df4d0c331edb986b7b73fa307f0f602ab755dce8680c7a661df4df440ca2c8b610a1d8c8c8c8c611a28565b6111e5611e1f565b5f5b88811015610b1857365f8b8b84818110611203576112036151f5565b90506020028101906112159190615209565b90925090505f30637d1be70f8f85858f8f8a818110611236576112366151f5565b9050602002810190611248919061524f565b60405160240161125c9594939291906156ba565b60408051601f198184030181529190526020810180516001600160e01b031660e09390931b92909217909152915061129c90508e8286610ae3868c611e34565b156112b2576112ab82876154d8565b95506112be565b6112bb856154eb565b94505b5050508060010190506111e7565b5f5f6112d66119b6565b6112de6119eb565b61130f7f6b9df4d0c331edb986b7b73fa307f0f602ab755dce8680c7a661df4df440ca2c89610a1d8a8a5f80611a28565b611317611e1f565b5f5b8681101561138457365f898984818110611335576113356151f5565b90506020028101906113479190615209565b915091506113588b8383868a612a11565b1561136e5761136781866154d8565b945061137a565b611377846154eb565b93505b5050600101611319565b50604080518381526020810183905233918a917f6c3c63b4d27a46fc0bc3a4c0b889b2f9ce46f2ba2302b3f9ec3aaee10efe004a910160405180910390a36113ca611fbb565b965096945050505050565b6113dd6119b6565b6113e56119eb565b61141d7fde53ea72463fc9d45d6b3a1f1a2756837d0236ccddc5dbfc584ac7f092a4c1ef8a6114168b8b8b8b612a8d565b8787611c41565b611425611e1f565b61142f8686612712565b5f5b8781101561150c575f89898381811061144c5761144c6151f5565b90506101400201803603810190611463919061554d565b9050600160a91b61147660015c8361252b565b165f036114c05760608101516040517fb0c3bd370000000000000000000000000000000000000000000000000000000081526001600160a01b039091166004820152602401610964565b6114cc8b828a8a612958565b6114d860015c82612b32565b6115037f2df93873c8428fbd8bd156697c35b83c06ad6798f7ce8238cbeb20509d8007ef8c83612448565b50600101611431565b505f5b818110156115625761153a60015c84848481811061152f5761152f6151f5565b905060800201612b71565b61155a83838381811061154f5761154f6151f5565b905060800201612cd4565b60010161150f565b5061156b612db7565b5f5b818110156116f5575f7f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316631263baf28585858181106115b7576115b76151f5565b6115cd9260206080909202019081019150614be0565b6040516001600160e01b031960e084901b1681526001600160a01b039091166004820152602401602060405180830381865afa15801561160f573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906116339190615843565b905061169360015c85858581811061164d5761164d6151f5565b6116639260206080909202019081019150614be0565b83878787818110611676576116766151f5565b905060800201602001602081019061168e9190614be0565b612df5565b6116ec60015c8585858181106116ab576116ab6151f5565b6116c19260206080909202019081019150614be0565b838787878181106116d4576116d46151f5565b905060800201604001602081019061168e9190614be0565b5060010161156d565b50604080518881526020810183905233918b917faaddeebb40ee6794b19f1710c4bf86242b532248b9a71d626578daff172e6ad3910160405180910390a361173b611fbb565b505050505050505050565b61174e611931565b6001600160a01b03821661176357505f611838565b6001600160a01b03821630148061178257506001600160a01b0382163b155b156117c4576040517fc96e55fa0000000000000000000000000000000000000000000000000000000081526001600160a01b0383166004820152602401610964565b5f6117d2621a5e004261585a565b90508067ffffffffffffffff168267ffffffffffffffff161015611836576040517fe2cb6c5500000000000000000000000000000000000000000000000000000000815267ffffffffffffffff808416600483015282166024820152604401610964565b505b600880546001600160a01b0384166001600160e01b03199091168117600160a01b67ffffffffffffffff851690810291909117909255604051918252907f7cfc04b0ba206684561e5e5d7abdbf6e5ccbada1eb337284792d7d74b99bced590602001610912565b6118a7611931565b600680546001600160a01b03831673ffffffffffffffffffffffffffffffffffffffff1990911681179091556118eb6005546001600160a01b036101009091041690565b6001600160a01b03167f38d16b8cac22d99fc7c124b9cd0de2d3fa1faef420bfe791d8c362d765e2270060405160405180910390a350565b5f61192c612ea5565b905090565b6005546001600160a01b0361010090910416331461092e5760405163118cdaa760e01b8152336004820152602401610964565b61196c612fce565b6005805460ff191690557f5db9ee0a495bf2e6ff9c91a7834c1ba4fdd244a5e8aa4e537bd38aeae4b073aa335b6040516001600160a01b03909116815260200160405180910390a1565b6119be61300a565b61092e60017f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005b90613063565b60055460ff161561092e576040517fd93c066500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b611a5260405180608001604052806060815260200160608152602001606081526020015f81525090565b5f805b85811015611af757868682818110611a6f57611a6f6151f5565b9050602002810190611a819190615209565b90505f03611abe576040517f86f1b39a00000000000000000000000000000000000000000000000000000000815260048101829052602401610964565b868682818110611ad057611ad06151f5565b9050602002810190611ae29190615209565b611aed9150836154d8565b9150600101611a55565b50611b018161306a565b91505f8567ffffffffffffffff811115611b1d57611b1d615503565b604051908082528060200260200182016040528015611b46578160200160208202803683370190505b5090505f805b87811015611c275781611b83868b8b85818110611b6b57611b6b6151f5565b9050602002810190611b7d9190615209565b866131ec565b9250861580611bb55750878783818110611b9f57611b9f6151f5565b9050602002810190611bb1919061524f565b1590505b611bef578551611bea9082858b8b87818110611bd357611bd36151f5565b9050602002810190611be5919061524f565b6132a6565b611c01565b85516020828503810281840290920101205b848381518110611c1357611c136151f5565b602090810291909101015250600101611b4c565b505080516020908102910120606083015250949350505050565b5f805b82811015611dca575f848483818110611c5f57611c5f6151f5565b9050602002810190611c71919061587a565b3590505f5b82811015611ce65781868683818110611c9157611c916151f5565b9050602002810190611ca3919061587a565b3503611cde576040517ff336e0a900000000000000000000000000000000000000000000000000000000815260048101839052602401610964565b600101611c76565b505f5f611cf388846133dd565b91509150805f03611d33576040517f1bfe389a00000000000000000000000000000000000000000000000000000000815260048101849052602401610964565b611d3d81866154d8565b9450611dbc878786818110611d5457611d546151f5565b9050602002810190611d66919061587a565b8b8b86868d60600151604051602001611da1959493929190948552602085019390935260408401919091526060830152608082015260a00190565b6040516020818303038152906040528051906020012061344e565b505050806001019050611c44565b50835151611dd9906002615898565b8114610d6357611dea84848461380b565b6040517fbce2480200000000000000000000000000000000000000000000000000000000815260040161096491815260200190565b60015f611e2c825c6154eb565b918291505d50565b5f5f6203d0908311611e49576203d090611e4b565b825b9050611e578482615898565b61086f906203d0906154d8565b5f5f60405a611e7391906158af565b5a611e7e91906158ce565b905082811015611ec4576040517ffe336aa70000000000000000000000000000000000000000000000000000000081526004810182905260248101849052604401610964565b5f5a90505f5f8751602089015f3089f192508215611ee357505061086f565b5a611eee90826158ce565b90505f611ef96138f5565b905080515f148015611f1e5750611f116010866158af565b611f1b90866158ce565b82115b15611f7657506040805160248082018790528251808303909101815260449091019091526020810180516001600160e01b03167f981743c7000000000000000000000000000000000000000000000000000000001790525b877fe700d17137508cae884243f5dced55d28edc9bd56c76d3844248e91dac2fec1a8783604051611fa89291906158e1565b60405180910390a2505050949350505050565b61092e5f7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f006119e5565b7402000000000000000000000000000000000000000060a884901b8317175f908152602082905260409020805c90811561201f5750612135565b6040517f25a4321e0000000000000000000000000000000000000000000000000000000081526001600160a01b038581166004830152602482018590525f918291829182917f000000000000000000000000000000000000000000000000000000000000000016906325a4321e90604401608060405180830381865afa1580156120ab573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906120cf91906158f9565b9350935093509350750400000000000000000000000000000000000000000060a08560ff16901b826001600160a01b031617179550600260ff168360ff160361211c57600160a81b861795505b811561212c57600160a91b861795505b85855d50505050505b9392505050565b81610120015167ffffffffffffffff164211156121ad57815160408084015161012085015191517ffe045591000000000000000000000000000000000000000000000000000000008152600481019390935267ffffffffffffffff9081166024840152166044820152606401610964565b60e082015115806121c15750610100820151155b1561221257815160408084015190517f050664e8000000000000000000000000000000000000000000000000000000008152600481019290925267ffffffffffffffff166024820152604401610964565b8160c001516001600160a01b03168260a001516001600160a01b03160361227f57815160408084015190517fd09896d5000000000000000000000000000000000000000000000000000000008152600481019290925267ffffffffffffffff166024820152604401610964565b5f819050806001600160a01b031683608001516001600160a01b03161461233c576001600160a01b0381166122e5576060830151835160405163c67ca5cf60e01b81526001600160a01b03909216600483015260248201525f6044820152606401610964565b606083015160808401516040517f714e05f70000000000000000000000000000000000000000000000000000000081526001600160a01b039283166004820152828416602482015291166044820152606401610964565b505050565b6040517f92cbb1854670740a45256578f7eb65f700420d179126da7930ac037d7df862158082525f91610140908185602083013760209190910190209392505050565b6123948460c00151848484613922565b610e608460a00151848484613922565b66ffffffffffffff600882901c165f90815260208390526040902054600160ff83161b80821615919082156123f45766ffffffffffffff600885901c165f90815260208690526040902082821790555b505092915050565b5f6124078383613a60565b9050612427848460600151838660c001518760a001518860e00151613b22565b610e608484608001515f5f1b8660a001518760c00151886101000151613b93565b805160408083015181516020808601518252606086015190820152909160809060a086019083015e8482848860c085a4505050505050565b5f5b81811015610e60575f83838381811061249d5761249d6151f5565b905061014002018036038101906124b4919061554d565b90505f816060015190505f6124d6836124d18985875f0151611fe5565b613a60565b60a084015160c0850151919250906124f089858585612df5565b6124fc89858584612df5565b6080850151935061250f89855f85612df5565b61251b89855f84612df5565b5050505050806001019050612482565b805160608201515f919061254190859083611fe5565b915061256160095f8381526020019081526020015f2084604001516123a4565b6125b05760408084015190517f0deccbb90000000000000000000000000000000000000000000000000000000081526004810183905267ffffffffffffffff9091166024820152604401610964565b6125ba838361213c565b60a082901c60ff81166002146123f457606084015160405163c67ca5cf60e01b81526001600160a01b0390911660048201526024810183905260ff82166044820152606401610964565b60c08101516001600160a01b03165f9081526002602052604090205460ff16156126525760c0810151604051632b56383d60e21b81526001600160a01b039091166004820152602401610964565b60a08101516001600160a01b03165f9081526002602052604090205460ff1615610f6e5760a0810151604051632b56383d60e21b81526001600160a01b039091166004820152602401610964565b5f6126ab8383613a60565b90506126cb848460600151838660a001518760c001518860e00151613b22565b610e608484608001515f5f1b8660c001518760a00151886101000151613b93565b6006805473ffffffffffffffffffffffffffffffffffffffff19169055610f6e81613cc3565b5f5b8181101561233c573683838381811061272f5761272f6151f5565b90506020028101906127419190615955565b61274b9080615969565b90505f61275b6020830183614be0565b90506101008201355f6001612776604086016020870161597e565b60ff16148061279757506002612792604086016020870161597e565b60ff16145b80156127a6575060a084013515155b80156127b757505f198460c0013514155b9050806127e957604051630e9596c760e31b81526001600160a01b038416600482015260248101839052604401610964565b6127fa610100850160e086016155fa565b67ffffffffffffffff1642111561287357828261281e610100870160e088016155fa565b6040517ff8bffc150000000000000000000000000000000000000000000000000000000081526001600160a01b039093166004840152602483019190915267ffffffffffffffff166044820152606401610964565b6001600160a01b0383165f908152600360205260409020548210156128bd576040516306ba3fe960e51b81526001600160a01b038416600482015260248101839052604401610964565b612901836128ca86613d33565b8989898181106128dc576128dc6151f5565b90506020028101906128ee9190615955565b6128fc906020810190615999565b613eb1565b612949576040517fbeccbb810000000000000000000000000000000000000000000000000000000081526001600160a01b038416600482015260248101839052604401610964565b50505050806001019050612714565b61296b8484848460018860c00151613f87565b610e608484848460028860a00151613f87565b6129866119eb565b6005805460ff191660011790557f62e78cea01bee320cd4e420270b5ea74000d11b0c9f74754ebdbfc544b05a2586119993390565b606061192c7f00000000000000000000000000000000000000000000000000000000000000006140d4565b606061192c7f00000000000000000000000000000000000000000000000000000000000000006140d4565b5f80612a1f61014086615898565b60408051606480840182527f7359f5b50000000000000000000000000000000000000000000000000000000060208301819052602483018c90526044830193909352810188905291925082886084840137612a80898388610ae38b8a611e34565b9998505050505050505050565b612ab760405180608001604052806060815260200160608152602001606081526020015f81525090565b612ac08461306a565b9050612ace8186865f6131ec565b506040805160018082528183019092525f9160208083019080368337019050508251909150612b00905f8787876132a6565b815f81518110612b1257612b126151f5565b602090810291909101810191909152908101206060820152949350505050565b612b4f8282606001518360a001518460c001518560e00151614111565b612b6d8282608001518360c001518460a00151856101000151614111565b5050565b5f612bbd83612b836020850185614be0565b612b936040860160208701614be0565b60a883901b8217600360a01b175f9081526001600160a01b03821660205260408120949350505050565b90505f612be184612bd16020860186614be0565b612b936060870160408801614be0565b9050815c815c5f612bf5606087013561417c565b90505f5f82138015612c0f5750612c0b826159dc565b8413155b8015612c1b5750818312155b905080612ca757612c2f6020880188614be0565b612c3f6040890160208a01614be0565b612c4f60608a0160408b01614be0565b6040517f8eeeb2a00000000000000000000000000000000000000000000000000000000081526001600160a01b0393841660048201529183166024830152909116604482015260608801356064820152608401610964565b612cbb8685612cb68582615a12565b6141ce565b612cca8584612cb68582615a31565b5050505050505050565b5f6001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016631263baf2612d116020850185614be0565b6040516001600160e01b031960e084901b1681526001600160a01b039091166004820152602401602060405180830381865afa158015612d53573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190612d779190615843565b9050612b6d60015c612d8c6020850185614be0565b83612d9d6040870160208801614be0565b612dad6060880160408901614be0565b8760600135613b22565b60025c1561092e576040517f6713078900000000000000000000000000000000000000000000000000000000815260025c6004820152602401610964565b60a884901b8317600160a01b175f9081526001600160a01b038216602052604081209050805c600160fe1b81165f03612e2f575050610e60565b5f612e3f6001600160fe1b6158ce565b821690505f612e4f878787614222565b9050818114612e9257604051634bb7076560e01b81526001600160a01b038089166004830152861660248201526044810183905260648101829052608401610964565b600160fe1b8318845d5050505050505050565b5f306001600160a01b037f000000000000000000000000000000000000000000000000000000000000000016148015612efd57507f000000000000000000000000000000000000000000000000000000000000000046145b15612f2757507f000000000000000000000000000000000000000000000000000000000000000090565b61192c604080517f8b73c3c69bb8fe3d512ecc4cf759cc79239f7b179b0ffacaa9a75d522b39400f60208201527f0000000000000000000000000000000000000000000000000000000000000000918101919091527f000000000000000000000000000000000000000000000000000000000000000060608201524660808201523060a08201525f9060c00160405160208183030381529060405280519060200120905090565b60055460ff1661092e576040517f8dfc202b00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b7f9b779b17422d0df92223018b32b4d1fa46e071723d6817e2486d003becc55f005c1561092e576040517f3ee5aeb500000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b80825d5050565b61309460405180608001604052806060815260200160608152602001606081526020015f81525090565b815f036130cd576040517fc2e5347d00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b6064821115613112576040517f771a64960000000000000000000000000000000000000000000000000000000081526004810183905260646024820152604401610964565b8167ffffffffffffffff81111561312b5761312b615503565b604051908082528060200260200182016040528015613154578160200160208202803683370190505b5081528167ffffffffffffffff81111561317057613170615503565b604051908082528060200260200182016040528015613199578160200160208202803683370190505b5060208201528167ffffffffffffffff8111156131b8576131b8615503565b6040519080825280602002602001820160405280156131e1578160200160208202803683370190505b506040820152919050565b5f805b8381101561329c573685858381811061320a5761320a6151f5565b90506101400201905061321c81612341565b8751805186908110613230576132306151f5565b602002602001018181525050805f013587602001518581518110613256576132566151f5565b60200260200101818152505080602001358760400151858151811061327d5761327d6151f5565b6020908102919091010152613291846154eb565b9350506001016131ef565b5090949350505050565b5f806132b286866158ce565b90505f6132bf84836154d8565b67ffffffffffffffff8111156132d7576132d7615503565b604051908082528060200260200182016040528015613300578160200160208202803683370190505b5090505f5b828110156133555788613318828a6154d8565b81518110613328576133286151f5565b6020026020010151828281518110613342576133426151f5565b6020908102919091010152600101613305565b505f5b848110156133c457613396868683818110613375576133756151f5565b90506020028101906133879190615955565b6133919080615969565b613d33565b826133a183866154d8565b815181106133b1576133b16151f5565b6020908102919091010152600101613358565b5080516020908102908201205b98975050505050505050565b5f5f5f845f015190505f856020015190505f8660400151905060405180602060018651010260205b8181101561343a578981860151148a828801511401801561343157878201518452978801976020909301925b50602001613405565b505081900390209793965092945050505050565b6040517f13e0641e000000000000000000000000000000000000000000000000000000008152823560048201819052905f9081907f00000000000000000000000000000000000000000000000000000000000000006001600160a01b0316906313e0641e906024016040805180830381865afa1580156134d0573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906134f49190615a57565b909250905060ff8216600114613539576040517f6919abcf00000000000000000000000000000000000000000000000000000000815260048101849052602401610964565b60011960ff82160161357a576040517f1e21165a00000000000000000000000000000000000000000000000000000000815260048101849052602401610964565b60031960ff8216016135bb576040517f7b5995e400000000000000000000000000000000000000000000000000000000815260048101849052602401610964565b4685604001351461360b57604080517ff03cb3b000000000000000000000000000000000000000000000000000000000815260048101859052908601356024820152466044820152606401610964565b3061361c6080870160608801614be0565b6001600160a01b031614613685578261363b6080870160608801614be0565b6040517f265bc52f00000000000000000000000000000000000000000000000000000000815260048101929092526001600160a01b03166024820152306044820152606401610964565b6001600160a01b037f0000000000000000000000000000000000000000000000000000000000000000166380dd1ec0846136c56040890160208a01614be0565b6040516001600160e01b031960e085901b16815260048101929092526001600160a01b03166024820152604401602060405180830381865afa15801561370d573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906137319190615a84565b61378a57826137466040870160208801614be0565b6040517f23d443ed00000000000000000000000000000000000000000000000000000000815260048101929092526001600160a01b03166024820152604401610964565b6137ab61379d6040870160208801614be0565b856128fc6080890189615999565b61380457826137c06040870160208801614be0565b6040517ff3005fc900000000000000000000000000000000000000000000000000000000815260048101929092526001600160a01b03166024820152604401610964565b5050505050565b5f5f6001855f01515161381e91906158ce565b90505f5b8181116138cc5761385186602001518281518110613842576138426151f5565b602002602001015186866142ab565b61387c578560200151818151811061386b5761386b6151f5565b602002602001015192505050612135565b81811080156138a1575061389f86604001518281518110613842576138426151f5565b155b156138bc578560400151818151811061386b5761386b6151f5565b6138c5816154eb565b9050613822565b50846040015181815181106138e3576138e36151f5565b60200260200101519150509392505050565b6040516102003d818111156139075750805b808352805f602085013e603f90830101601f19166040525090565b6001600160a01b0384165f9081526002602052604090205460ff1615610e60575f5b81811015613a2257846001600160a01b0316838383818110613968576139686151f5565b905060200281019061397a9190615955565b613988906020810190614be0565b6001600160a01b031603613a1a57604080517f7d6b7e3cd990f169e2b2925d02383052298eabef27ee03d4d15cf8d37e2e759160208201526001600160a01b03871691810191909152606081018590525f90608001604051602081830303815290604052805190602001209050613a0c86828686868181106128dc576128dc6151f5565b15613a18575050610e60565b505b600101613944565b506040517f1d9713160000000000000000000000000000000000000000000000000000000081526001600160a01b0385166004820152602401610964565b5f600160a81b821615613b1a5760608301516040517f1263baf20000000000000000000000000000000000000000000000000000000081526001600160a01b0391821660048201527f000000000000000000000000000000000000000000000000000000000000000090911690631263baf290602401602060405180830381865afa158015613af1573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190613b159190615843565b610772565b505f92915050565b604080516001600160a01b0380881660208084019190915281871683850152908516606083015260808083018590528351808403909101815260a090920190925280519101208590849084908490805f5d50613b828a8a8a8a8a8a613b93565b5f80805d5050505050505050505050565b600160a01b60a887901b8617175f9081526001600160a01b038481166020908152604080842092861690915282209091613bcf838989896142fd565b90505f613bde838a8a896142fd565b9050613bed8989898989614377565b84821015613c2f57604051634bb7076560e01b81526001600160a01b03808b166004830152881660248201526044810183905260648101869052608401610964565b8085017f3fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff811115613c86576040516314d2809360e11b81526001600160a01b03808c16600483015288166024820152604401610964565b7fc000000000000000000000000000000000000000000000000000000000000000908117908684031780865d81855d505050505050505050505050565b600580546001600160a01b038381166101008181027fffffffffffffffffffffff0000000000000000000000000000000000000000ff85161790945560405193909204169182907f8be0079c531659141344cd1fd0a4f28419497f9722a3daafe3b4186f6b6457e0905f90a35050565b5f7f8db475cf8e0aa7131a01471b4f76f742af535bc4648bd76af3fda654c8ee990b613d626020840184614be0565b613d72604085016020860161597e565b613d826060860160408701614be0565b613d926080870160608801614be0565b6040805160208101969096526001600160a01b039485169086015260ff90921660608501528216608084810191909152911660a0838101919091529084013560c083015283013560e08201526101000160408051601f1981840301815291905260c0830135613e08610100850160e086016155fa565b610100850135613e1c61012087018761524f565b604051602001613e2d929190615a9f565b60405160208183030381529060405280519060200120604051602001613e76949392919093845267ffffffffffffffff9290921660208401526040830152606082015260800190565b60408051601f1981840301815290829052613e949291602001615af6565b604051602081830303815290604052805190602001209050919050565b5f5f613ebc8561444a565b90506001600160a01b0386163b15613ee257613eda86828686614491565b91505061086f565b5f5f613eef838787614514565b5090925090506003816003811115613f0957613f09615b0a565b03613f4b576040517fde1c68180000000000000000000000000000000000000000000000000000000081526001600160a01b0389166004820152602401610964565b5f816003811115613f5e57613f5e615b0a565b1480156133d15750876001600160a01b0316826001600160a01b03161498975050505050505050565b5f5b8381101561408f5736858583818110613fa457613fa46151f5565b9050602002810190613fb69190615955565b613fc09080615969565b90505f6001600160a01b038416613fda6020840184614be0565b6001600160a01b0316148015614004575060ff8516613fff604084016020850161597e565b60ff16145b801561403557506060808901516001600160a01b03169061402a90840160408501614be0565b6001600160a01b0316145b801561406657506080808901516001600160a01b03169061405b90840160608501614be0565b6001600160a01b0316145b905080614074575050614087565b61407f89898461455b565b505050610d63565b600101613f89565b506001600160a01b0381165f9081526002602052604090205460ff1615610d6357604051632b56383d60e21b81526001600160a01b0382166004820152602401610964565b60605f6140e08361478f565b6040805160208082528183019092529192505f91906020820181803683375050509182525060208101929092525090565b5f61411b8261417c565b60a887901b8617600360a01b175f9081526001600160a01b038681166020908152604080842092881690915290912091925090815c61415f8382612cb68782615a31565b815c6141708382612cb68882615a12565b50505050505050505050565b5f6fffffffffffffffffffffffffffffffff8211156141ca576040517f08083b2a00000000000000000000000000000000000000000000000000000000815260048101839052602401610964565b5090565b811580156141db57508015155b156141f45760025f6141ed825c6154eb565b918291505d505b8115801590614201575080155b1561421a5760025f614213825c615b1e565b918291505d505b80835d505050565b5f821561423b576142348484846147cf565b9050612135565b6370a0823160e01b5f8181526004849052602081602481895afa601f3d111690505f519250806142a2576040517fc238f08e0000000000000000000000000000000000000000000000000000000081526001600160a01b0387166004820152602401610964565b50509392505050565b5f805b828110156142f357848484838181106142c9576142c96151f5565b90506020028101906142db919061587a565b35036142eb576001915050612135565b6001016142ae565b505f949350505050565b5f845c801561431d576143156001600160fe1b6158ce565b16905061086f565b5f614329868686614222565b905061433a6001600160fe1b6158ce565b81111561436d576040516314d2809360e11b81526001600160a01b03808816600483015285166024820152604401610964565b9695505050505050565b83614396576143916001600160a01b0386168484846148c5565b613804565b6040517f8c0dee9c000000000000000000000000000000000000000000000000000000008152600481018590526001600160a01b03848116602483015283811660448301526064820183905260c060848301525f60c4830181905260e060a484015260e4830152861690638c0dee9c90610104016020604051808303815f875af1158015614426573d5f5f3e3d5ffd5b505050506040513d601f19601f82011682018060405250810190610d639190615843565b5f610775614456612ea5565b836040517f19010000000000000000000000000000000000000000000000000000000000008152600281019290925260228201526042902090565b604080517f1626ba7e00000000000000000000000000000000000000000000000000000000808252600482018690526024820192909252604481018390525f91908390818660648301375f82606483010152601f820160051c60051b915060205f60648401838b5afa9050825f5114601f3d111681169350505050949350505050565b5f80806041849003614548578435602086013560408701355f1a61453a89828585614914565b955095509550505050614552565b505f915060029050825b93509350939050565b5f6145696020830183614be0565b83519091506101008301359061458c61458661012086018661524f565b836149dc565b6145db576040517f7a524be60000000000000000000000000000000000000000000000000000000081526001600160a01b03841660048201526024810183905260448101829052606401610964565b6145e58486614a22565b6146455761010085015160e08601516040517fa5578db80000000000000000000000000000000000000000000000000000000081526001600160a01b03861660048201526024810185905260448101929092526064820152608401610964565b6001600160a01b0383165f9081526004602090815260408083208584529091529020546001810161469b576040516306ba3fe960e51b81526001600160a01b038516600482015260248101849052604401610964565b60e08601516146aa90826154d8565b90508460c0013581111561470d576040517f38424f820000000000000000000000000000000000000000000000000000000081526001600160a01b0385166004820152602481018490526044810182905260c08601356064820152608401610964565b6001600160a01b0384165f81815260046020908152604080832087845282529182902084905588820151825186815267ffffffffffffffff90911691810191909152908101839052889185917fbbe848493828f574a71f91e3a0da214e8a8390987044bf1e00b1da411a8656359060600160405180910390a450505050505050565b5f60ff8216601f811115610775576040517fb3512b0c00000000000000000000000000000000000000000000000000000000815260040160405180910390fd5b5f8261483d576040516370a0823160e01b81526001600160a01b0383811660048301528516906370a0823190602401602060405180830381865afa158015614819573d5f5f3e3d5ffd5b505050506040513d601f19601f820116820180604052508101906142349190615843565b6040517f30e82803000000000000000000000000000000000000000000000000000000008152600481018490526001600160a01b0383811660248301528516906330e8280390604401602060405180830381865afa1580156148a1573d5f5f3e3d5ffd5b505050506040513d601f19601f8201168201806040525081019061086f9190615843565b6148d3848484846001614aaf565b610e60576040517f5274afe70000000000000000000000000000000000000000000000000000000081526001600160a01b0385166004820152602401610964565b5f80807f7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a084111561494d57505f915060039050826149d2565b604080515f808252602082018084528a905260ff891692820192909252606081018790526080810186905260019060a0016020604051602081039080840390855afa15801561499e573d5f5f3e3d5ffd5b5050604051601f1901519150506001600160a01b0381166149c957505f9250600191508290506149d2565b92505f91508190505b9450945094915050565b5f805b83811015614a1857828585838181106149fa576149fa6151f5565b9050602002013503614a10576001915050612135565b6001016149df565b5050901592915050565b5f5f5f614a388461010001518660a00135614b35565b915091505f5f614a5087608001358760e00151614b35565b915091505f82851080614a6c57508285148015614a6c57508184105b90505f8386148015614a7d57508285145b90508080612a8057506001614a9860408b0160208c0161597e565b60ff16141515821515149998505050505050505050565b6040517f23b872dd000000000000000000000000000000000000000000000000000000005f8181526001600160a01b038781166004528616602452604485905291602083606481808c5af1925060015f51148316614b24578383151615614b18573d5f823e3d81fd5b5f883b113d1516831692505b604052505f60605295945050505050565b5f805f1983850993909202808410938190039390930393915050565b803567ffffffffffffffff81168114614b68575f5ffd5b919050565b5f5f60408385031215614b7e575f5ffd5b82359150614b8e60208401614b51565b90509250929050565b6001600160a01b0381168114610f6e575f5ffd5b8035614b6881614b97565b5f5f60408385031215614bc7575f5ffd5b8235614bd281614b97565b946020939093013593505050565b5f60208284031215614bf0575f5ffd5b813561213581614b97565b5f5f5f5f60808587031215614c0e575f5ffd5b8435614c1981614b97565b93506020850135614c2981614b97565b92506040850135614c3981614b97565b9396929550929360600135925050565b8015158114610f6e575f5ffd5b5f5f60408385031215614c67575f5ffd5b8235614c7281614b97565b91506020830135614c8281614c49565b809150509250929050565b5f60208284031215614c9d575f5ffd5b5035919050565b5f5f83601f840112614cb4575f5ffd5b50813567ffffffffffffffff811115614ccb575f5ffd5b6020830191508360208260051b85010111156107d2575f5ffd5b5f5f5f5f5f5f5f5f60a0898b031215614cfc575f5ffd5b88359750602089013567ffffffffffffffff811115614d19575f5ffd5b614d258b828c01614ca4565b909850965050604089013567ffffffffffffffff811115614d44575f5ffd5b614d508b828c01614ca4565b909650945050606089013567ffffffffffffffff811115614d6f575f5ffd5b614d7b8b828c01614ca4565b999c989b50969995989497949560800135949350505050565b5f5f83601f840112614da4575f5ffd5b50813567ffffffffffffffff811115614dbb575f5ffd5b602083019150836020610140830285010111156107d2575f5ffd5b5f5f5f5f5f60608688031215614dea575f5ffd5b85359450602086013567ffffffffffffffff811115614e07575f5ffd5b614e1388828901614d94565b909550935050604086013567ffffffffffffffff811115614e32575f5ffd5b614e3e88828901614ca4565b969995985093965092949392505050565b5f5f5f60408486031215614e61575f5ffd5b83359250602084013567ffffffffffffffff811115614e7e575f5ffd5b614e8a86828701614d94565b9497909650939450505050565b5f5f5f5f60408587031215614eaa575f5ffd5b843567ffffffffffffffff811115614ec0575f5ffd5b614ecc87828801614ca4565b909550935050602085013567ffffffffffffffff811115614eeb575f5ffd5b614ef787828801614ca4565b95989497509550505050565b602080825282518282018190525f918401906040840190835b81811015614f3c5783511515835260209384019390920191600101614f1c565b509095945050505050565b5f81518084528060208401602086015e5f602082860101526020601f19601f83011685010191505092915050565b7fff000000000000000000000000000000000000000000000000000000000000008816815260e060208201525f614faf60e0830189614f47565b8281036040840152614fc18189614f47565b606084018890526001600160a01b038716608085015260a0840186905283810360c0850152845180825260208087019350909101905f5b81811015615016578351835260209384019390920191600101614ff8565b50909b9a5050505050505050505050565b5f60208284031215615037575f5ffd5b813561213581614c49565b5f5f5f5f5f5f60808789031215615057575f5ffd5b86359550602087013567ffffffffffffffff811115615074575f5ffd5b61508089828a01614ca4565b909650945050604087013567ffffffffffffffff81111561509f575f5ffd5b6150ab89828a01614ca4565b979a9699509497949695606090950135949350505050565b5f5f5f5f5f5f5f5f5f60a08a8c0312156150db575f5ffd5b8935985060208a013567ffffffffffffffff8111156150f8575f5ffd5b6151048c828d01614d94565b90995097505060408a013567ffffffffffffffff811115615123575f5ffd5b61512f8c828d01614ca4565b90975095505060608a013567ffffffffffffffff81111561514e575f5ffd5b61515a8c828d01614ca4565b90955093505060808a013567ffffffffffffffff811115615179575f5ffd5b8a01601f81018c13615189575f5ffd5b803567ffffffffffffffff81111561519f575f5ffd5b8c60208260071b84010111156151b3575f5ffd5b60208201935080925050509295985092959850929598565b5f5f604083850312156151dc575f5ffd5b82356151e781614b97565b9150614b8e60208401614b51565b634e487b7160e01b5f52603260045260245ffd5b5f5f8335601e1984360301811261521e575f5ffd5b83018035915067ffffffffffffffff821115615238575f5ffd5b6020019150610140810236038213156107d2575f5ffd5b5f5f8335601e19843603018112615264575f5ffd5b83018035915067ffffffffffffffff82111561527e575f5ffd5b6020019150600581901b36038213156107d2575f5ffd5b8183526020830192505f815f5b848110156153815781358652602080830135908701526152c460408301614b51565b67ffffffffffffffff1660408701526152df60608301614bab565b6001600160a01b031660608701526152f960808301614bab565b6001600160a01b0316608087015261531360a08301614bab565b6001600160a01b031660a087015261532d60c08301614bab565b6001600160a01b031660c087015260e08281013590870152610100808301359087015261535d6101208301614b51565b67ffffffffffffffff166101208701526101409586019591909101906001016152a2565b5093949350505050565b5f5f8335601e198436030181126153a0575f5ffd5b830160208101925035905067ffffffffffffffff8111156153bf575f5ffd5b8036038213156107d2575f5ffd5b81835281816020850137505f828201602090810191909152601f909101601f19169091010190565b5f8235603e19833603018112615409575f5ffd5b90910192915050565b858152606060208201525f61542b606083018688615295565b8281036040840152838152602080820190600586901b830101865f5b878110156154b457848303601f19018452615462828a6153f5565b803561546d81614b97565b6001600160a01b03168452615485602082018261538b565b91506040602086015261549c6040860183836153cd565b60209687019690955093909301925050600101615447565b50909a9950505050505050505050565b634e487b7160e01b5f52601160045260245ffd5b80820180821115610775576107756154c4565b5f600182016154fc576154fc6154c4565b5060010190565b634e487b7160e01b5f52604160045260245ffd5b604051610140810167ffffffffffffffff8111828210171561554757634e487b7160e01b5f52604160045260245ffd5b60405290565b5f61014082840312801561555f575f5ffd5b50615568615517565b823581526020808401359082015261558260408401614b51565b604082015261559360608401614bab565b60608201526155a460808401614bab565b60808201526155b560a08401614bab565b60a08201526155c660c08401614bab565b60c082015260e0838101359082015261010080840135908201526155ed6101208401614b51565b6101208201529392505050565b5f6020828403121561560a575f5ffd5b61077282614b51565b60ff81168114610f6e575f5ffd5b8035614b6881615613565b5f5f8335601e19843603018112615641575f5ffd5b830160208101925035905067ffffffffffffffff811115615660575f5ffd5b8060051b36038213156107d2575f5ffd5b8183525f7f07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff8311156156a1575f5ffd5b8260051b80836020870137939093016020019392505050565b858152606060208201525f6156d3606083018688615295565b8281036040840152838152602080820190600586901b830101865f5b878110156154b457848303601f1901845261570a828a6153f5565b803561013e1982360301811261571e575f5ffd5b8181019050604085526157446040860161573783614bab565b6001600160a01b03169052565b61575060208201615621565b60ff16606086015261576460408201614bab565b6001600160a01b0316608086015261577e60608201614bab565b6001600160a01b03811660a087015250608081013560c08681019190915260a082013560e080880191909152908201356101008701526157bf908201614b51565b67ffffffffffffffff8116610120870152506101008101356101408601526157eb61012082018261562c565b915061014061016087015261580561018087018383615671565b915050615815602083018361538b565b9250858203602087015261582a8284836153cd565b60209788019790965094909401935050506001016156ef565b5f60208284031215615853575f5ffd5b5051919050565b67ffffffffffffffff8181168382160190811115610775576107756154c4565b5f8235609e1983360301811261588e575f5ffd5b9190910192915050565b8082028115828204841417610775576107756154c4565b5f826158c957634e487b7160e01b5f52601260045260245ffd5b500490565b81810381811115610775576107756154c4565b828152604060208201525f61086f6040830184614f47565b5f5f5f5f6080858703121561590c575f5ffd5b845161591781615613565b602086015190945061592881615613565b604086015190935061593981614c49565b606086015190925061594a81614b97565b939692955090935050565b5f8235603e1983360301811261588e575f5ffd5b5f823561013e1983360301811261588e575f5ffd5b5f6020828403121561598e575f5ffd5b813561213581615613565b5f5f8335601e198436030181126159ae575f5ffd5b83018035915067ffffffffffffffff8211156159c8575f5ffd5b6020019150368190038213156107d2575f5ffd5b5f7f80000000000000000000000000000000000000000000000000000000000000008203615a0c57615a0c6154c4565b505f0390565b8082018281125f8312801582168215821617156123f4576123f46154c4565b8181035f831280158383131683831282161715615a5057615a506154c4565b5092915050565b5f5f60408385031215615a68575f5ffd5b8251615a7381615613565b6020840151909250614c8281615613565b5f60208284031215615a94575f5ffd5b815161213581614c49565b5f7f07ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff831115615acc575f5ffd5b8260051b80858437919091019392505050565b5f81518060208401855e5f93019283525090919050565b5f61086f615b048386615adf565b84615adf565b634e487b7160e01b5f52602160045260245ffd5b5f81615b2c57615b2c6154c4565b505f19019056';

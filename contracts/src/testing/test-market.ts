@@ -15,15 +15,17 @@ import { settlementAbi, settlementBytecode } from '../generated/settlement.ts';
 import { awkwardTokenAbi, awkwardTokenBytecode } from '../generated/test-awkward-token.ts';
 import { slugToBytes32 } from '../member-slug.ts';
 import {
+  type BatchPurpose,
   encodeSettle,
   groupsHash,
   type SettlementGroup,
   type SettlementLeg,
-  settleGasLimit,
   signVenueBatch,
   type VenueSignature,
   venuesOfBatch,
 } from '../settlement-batch.ts';
+import { settleGasLimit } from '../settlement-gas.ts';
+import { mandateHash, type SignedMandate } from '../settlement-mandate.ts';
 import { developmentAccount, type TestChain } from './test-chain.ts';
 
 /** Development accounts by role. Account 0 deploys and governs. */
@@ -48,12 +50,17 @@ export interface TestMarket {
   ): Promise<void>;
   leg(overrides: Partial<SettlementLeg> & { tradeNumber: bigint }): SettlementLeg;
   /** Signatures of every venue the batch names, by their own signers. */
-  sign(batchId: Hex, groups: readonly SettlementGroup[]): Promise<VenueSignature[]>;
+  sign(
+    batchId: Hex,
+    groups: readonly SettlementGroup[],
+    options?: { purpose?: BatchPurpose; mandates?: readonly (readonly SignedMandate[])[] },
+  ): Promise<VenueSignature[]>;
   /** Signs and sends a batch. */
   settle(
     groups: readonly SettlementGroup[],
     options?: {
       signatures?: readonly VenueSignature[];
+      mandates?: readonly (readonly SignedMandate[])[];
       batchId?: Hex;
       minGasPerLeg?: bigint;
       gas?: bigint;
@@ -88,7 +95,7 @@ export async function deployTestMarket(chain: TestChain): Promise<TestMarket> {
   const seller = developmentAccount(roles.seller).address;
   const buyer = developmentAccount(roles.buyer).address;
 
-  const sign: TestMarket['sign'] = (batchId, groups) =>
+  const sign: TestMarket['sign'] = (batchId, groups, options = {}) =>
     Promise.all(
       venuesOfBatch(groups).map((venue) =>
         signVenueBatch(signerOf(venue), {
@@ -96,7 +103,11 @@ export async function deployTestMarket(chain: TestChain): Promise<TestMarket> {
           batchId,
           venue,
           legs: groups.flat(),
-          groupsHash: groupsHash(groups),
+          groupsHash: groupsHash(
+            groups,
+            options.mandates?.map((signed) => signed.map(({ mandate }) => mandateHash(mandate))),
+          ),
+          ...(options.purpose && { purpose: options.purpose }),
         }),
       ),
     );
@@ -119,12 +130,16 @@ export async function deployTestMarket(chain: TestChain): Promise<TestMarket> {
     }),
     settle: async (groups, options = {}) => {
       const batchId = options.batchId ?? batchIdOf('batch');
-      const signatures = options.signatures ?? (await sign(batchId, groups));
+      const given = options.mandates === undefined ? {} : { mandates: options.mandates };
+      const signatures = options.signatures ?? (await sign(batchId, groups, given));
       const minGas =
         options.minGasPerLeg === undefined ? {} : { minGasPerLeg: options.minGasPerLeg };
       return chain.send({
         to: settlement,
-        data: encodeSettle({ batchId, groups, signatures, ...minGas }),
+        data: encodeSettle({
+          domain: { chainId: chain.client.chain.id, settlement },
+          ...{ batchId, groups, signatures, ...minGas, ...given },
+        }),
         from: roles.stranger,
         gas: options.gas ?? settleGasLimit(groups),
       });
