@@ -11,14 +11,21 @@ const mayImport = {
   schema: [],
   adapters: ['@stoa/schema'],
   contracts: ['@stoa/schema'],
-  // Tests of the node run a real chain.
-  node: ['@stoa/schema', '@stoa/adapters', '@stoa/contracts', '@stoa/contracts/testing/anvil'],
+  // Tests of the node run a real chain, and random cases from a seed.
+  node: [
+    '@stoa/schema',
+    '@stoa/adapters',
+    '@stoa/adapters/seeded-random',
+    '@stoa/contracts',
+    '@stoa/contracts/testing/anvil',
+  ],
   // Of the node: its verified view of the market and the API of it, nothing that acts.
   gateway: ['@stoa/schema', '@stoa/contracts', '@stoa/node/observer', '@stoa/node/market-api'],
 } as const;
 
 /** The rooms of node/src from the top down: each imports only rooms that stand after it. */
 const rooms = [
+  'cli',
   'api',
   'records',
   'orders',

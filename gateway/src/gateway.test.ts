@@ -206,7 +206,7 @@ describe('the gateway', () => {
     const refused = await ask(gateway.url, PLACE, token, { input: { ...input, quantity: '13' } });
     expect(refused).toEqual({ data: { placeOrder: { code: 'NO_CLAIM' } } });
     const wrong = await ask(gateway.url, PLACE, token, { input: { ...input, quantity: 2.5 } });
-    expect(wrong.errors?.[0]?.message).toContain('Decimal must be');
+    expect(wrong.errors?.[0]?.message).toContain('non string value');
     const many = await ask(gateway.url, '{ orders(first: 1000) { edges { cursor } } }', token);
     expect(many).toMatchObject({
       data: { orders: null },

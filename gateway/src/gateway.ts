@@ -63,7 +63,10 @@ export async function createGateway(
   const streams = createSubscriptionStreams(options.maxSubscriptions ?? MAX_SUBSCRIPTIONS);
   const metrics = createApiMetrics(needs.metrics, () => streams.count());
   const maskError = createErrorMask(logger, metrics.onError);
-  const pool = createPool({ ...POOL_TIMEOUTS, ...options.timeouts, nodes: options.nodes }, needs);
+  const pool = createPool(
+    { ...POOL_TIMEOUTS, ...options.timeouts, nodes: options.nodes },
+    { ...needs, streams },
+  );
   const runtime = createRuntime(options, needs, {
     pool,
     maskError,

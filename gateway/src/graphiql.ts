@@ -45,10 +45,31 @@ query MyOrders {
   }
 }
 
+# What an order would meet now, with all costs. Nothing is sent.
+query PreviewRoute($preview: PreviewRouteInput!) {
+  previewRoute(input: $preview) {
+    ... on RoutePreview {
+      legs { venue { id } price quantity fee fixedCost } unrouted total averageAllIn
+      exclusions { venue { id } code message }
+    }
+    ... on Refusal { code message action }
+  }
+}
+
 mutation PlaceOrder($input: PlaceOrderInput!) {
   placeOrder(input: $input) {
     ... on OrderPlaced { existed order { id status filled leaves } }
     ... on Refusal { code message action }
+  }
+}
+`;
+
+const WATCH_ORDERS = `# Needs a token. Every event of your orders, once and in order; give the last sequence
+# that you have seen as \`after\` to go on where you were cut off.
+subscription WatchOrders {
+  orderEvents {
+    sequence
+    event { at kind venue { id } price quantity reason order { clientOrderId status filled leaves } }
   }
 }
 `;
@@ -66,27 +87,21 @@ export function graphiqlHeaders(token: string | undefined): {
   return { headers, defaultHeaders: headers };
 }
 
-/** Three operations to begin with, about the first instrument of the registry. */
+/** Operations to begin with, about the first instrument of the registry. */
 export function exampleTabs(directory: Directory): ExampleTab[] {
   const instrument = directory.instruments.keys().next().value ?? 'eip155:1/erc20:0x…';
   const tab = (query: string, variables?: object): ExampleTab => ({
     query,
     ...(variables ? { variables: JSON.stringify(variables, undefined, 2) } : {}),
   });
+  const order = {
+    ...{ instrument, account: '0x…', side: 'BUY', type: 'LIMIT', timeInForce: 'DAY' },
+    ...{ quantity: '10', limitPrice: '100' },
+  };
   return [
     tab(MARKET),
     tab(WATCH, { instrument }),
-    tab(ORDERS, {
-      input: {
-        clientOrderId: 'my-first-order',
-        instrument,
-        account: '0x…',
-        side: 'BUY',
-        type: 'LIMIT',
-        timeInForce: 'DAY',
-        quantity: '10',
-        limitPrice: '100',
-      },
-    }),
+    tab(ORDERS, { input: { clientOrderId: 'my-first-order', ...order }, preview: order }),
+    tab(WATCH_ORDERS),
   ];
 }

@@ -112,7 +112,8 @@ function send(
   });
 }
 
-async function readAnswer(response: IncomingMessage): Promise<NodeResult> {
+/** Reads a whole answer, up to a bound. @throws Error where it is none */
+export async function readAnswer(response: IncomingMessage): Promise<NodeResult> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -126,7 +127,7 @@ async function readAnswer(response: IncomingMessage): Promise<NodeResult> {
 }
 
 /** A node's answer, as far as it is one: it is another firm's process. */
-function parseAnswer(text: string): NodeResult | undefined {
+export function parseAnswer(text: string): NodeResult | undefined {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);

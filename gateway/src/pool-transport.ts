@@ -1,4 +1,4 @@
-import { apiError } from '@stoa/node/market-api';
+import { apiError, type SubscriptionStreams } from '@stoa/node/market-api';
 import type { Logger } from '@stoa/node/observer';
 import type { VenueId } from '@stoa/schema';
 import { type DocumentNode, GraphQLError, print } from 'graphql';
@@ -16,6 +16,7 @@ import {
   type NodeError,
   type NodeQuestion,
 } from './node-client.ts';
+import { subscribeAtNode } from './node-stream.ts';
 import { rootResponseKeys } from './selection.ts';
 
 /** One operation of the query plan, as the federation engine hands it to a transport. */
@@ -43,6 +44,8 @@ export interface PoolOptions {
   readonly mutationTimeoutMs: number;
   /** What a venue's node says of itself; all venues are asked side by side. */
   readonly venueTimeoutMs: number;
+  /** A stream of a home node that brings nothing at all for so long is given up. */
+  readonly streamSilenceMs: number;
 }
 
 /** Timeouts that suit nodes on a wide-area network. */
@@ -50,12 +53,13 @@ export const POOL_TIMEOUTS = {
   queryTimeoutMs: 5_000,
   mutationTimeoutMs: 15_000,
   venueTimeoutMs: 2_000,
+  streamSilenceMs: 40_000,
 };
 
 /** Many nodes as two logical subgraphs. Neither method ever rejects. */
 export interface Pool {
-  /** Asks the caller's home node, as the caller. */
-  home(request: SubgraphRequest): Promise<SubgraphResult>;
+  /** Asks the caller's home node, as the caller; a subscription stays open until either side ends it. */
+  home(request: SubgraphRequest): Promise<SubgraphResult | AsyncIterable<SubgraphResult>>;
   /** Asks each venue's node about that venue, anonymously and in parallel. */
   venue(request: SubgraphRequest): Promise<SubgraphResult>;
   close(): void;
@@ -69,7 +73,12 @@ export interface Pool {
  */
 export function createPool(
   options: PoolOptions,
-  needs: { readonly logger: Logger; readonly metrics: Registry },
+  needs: {
+    readonly logger: Logger;
+    readonly metrics: Registry;
+    /** Bounds the streams, and ends them with the gateway. */
+    readonly streams: SubscriptionStreams;
+  },
 ): Pool {
   const client = createNodeClient();
   const outcomes = new Counter({
@@ -92,7 +101,10 @@ export function createPool(
   }
 
   return {
-    home: (request) => askHome(request, options, ask),
+    home: (request) =>
+      request.operationType === 'subscription'
+        ? watchHome(request, options, needs)
+        : askHome(request, options, ask),
     venue: (request) => askVenues(request, options, ask),
     close: () => client.close(),
   };
@@ -100,20 +112,26 @@ export function createPool(
 
 type Ask = (venue: VenueId, question: Omit<NodeQuestion, 'url'>) => Promise<NodeAnswer>;
 
+/** The caller's home node, or why the caller has none. */
+function homeOf(request: SubgraphRequest): { readonly home: VenueId } | SubgraphResult {
+  const { auth } = callerOf(request.context);
+  if (auth.kind === 'caller') return { home: auth.caller.home };
+  if (auth.kind === 'refused') {
+    return failed(request.document, () => apiError(auth.code, auth.reason));
+  }
+  const message = 'This needs a token: send "Authorization: Bearer …".';
+  return failed(request.document, () => apiError('UNAUTHENTICATED', message));
+}
+
 async function askHome(
   request: SubgraphRequest,
   options: PoolOptions,
   ask: Ask,
 ): Promise<SubgraphResult> {
-  const { auth, authorization } = callerOf(request.context);
-  if (auth.kind === 'anonymous') {
-    const message = 'This needs a token: send "Authorization: Bearer …".';
-    return failed(request.document, () => apiError('UNAUTHENTICATED', message));
-  }
-  if (auth.kind === 'refused') {
-    return failed(request.document, () => apiError(auth.code, auth.reason));
-  }
-  const { home } = auth.caller;
+  const caller = homeOf(request);
+  if (!('home' in caller)) return caller;
+  const { home } = caller;
+  const { authorization } = callerOf(request.context);
   const isMutation = request.operationType === 'mutation';
   const answer = await ask(home, {
     body: bodyOf(request.document, request.variables),
@@ -127,6 +145,40 @@ async function askHome(
     return failed(request.document, () => unavailable(home, answer, isMutation));
   }
   return { data: answer.result.data ?? null, ...errorsOf(answer.result.errors) };
+}
+
+/**
+ * One member's own stream, passed on as it comes. It is never shared, and not opened again when it
+ * breaks: only its reader knows the number it has to go on from.
+ */
+async function watchHome(
+  request: SubgraphRequest,
+  options: PoolOptions,
+  { logger, streams }: { readonly logger: Logger; readonly streams: SubscriptionStreams },
+): Promise<SubgraphResult | AsyncIterable<SubgraphResult>> {
+  const caller = homeOf(request);
+  if (!('home' in caller)) return caller;
+  const { home } = caller;
+  const url = options.nodes.get(home);
+  const broken = (reason: string): SubgraphResult => {
+    logger.warn({ venue: home, reason }, 'stream of a node broke');
+    const failure = { reason, mayHaveBeenHeard: true };
+    return failed(request.document, () => unavailable(home, failure, false));
+  };
+  if (url === undefined) return broken('this gateway knows no address of it');
+  const { authorization } = callerOf(request.context);
+  return streams.open(async function* (signal) {
+    const steps = subscribeAtNode({
+      ...{ url, signal, silenceMs: options.streamSilenceMs },
+      body: bodyOf(request.document, request.variables),
+      timeoutMs: options.queryTimeoutMs,
+      ...(authorization === null ? {} : { authorization }),
+    });
+    for await (const step of steps) {
+      if (step.kind === 'broken') yield broken(step.reason);
+      else yield { data: step.result.data ?? null, ...errorsOf(step.result.errors) };
+    }
+  });
 }
 
 async function askVenues(

@@ -10,12 +10,15 @@ export const SUBGRAPHS = {
   /** The gateway itself, in process, from its own verified book. */
   market: MARKET_PARTS,
   /** The caller's home node: what is the caller's own, and what takes a store or a chain to answer. */
-  home: ['orders', 'settlement', 'eligibility', 'history'],
+  home: [
+    ...['orders', 'order-entry', 'order-events', 'routing', 'receipts'],
+    ...['settlement', 'cap-table', 'eligibility', 'history'],
+  ],
   /**
    * Each venue's own node. It is apart from `home` so that a venue's own word is always fetched by
    * its key: within one subgraph the planner would ask the home node about every venue.
    */
-  venue: ['operations'],
+  venue: ['operations', 'terms'],
 } as const satisfies Record<string, readonly SdlPart[]>;
 
 /** Name of a logical subgraph. */

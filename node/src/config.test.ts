@@ -49,6 +49,25 @@ describe('the environment of a node', () => {
     expect(config.STOA_ACCOUNTS_FILE.get('harbor')?.has(ADDRESS)).toBe(true);
   });
 
+  it('takes a settlement key or a signing service, and one of the two', () => {
+    const service = { STOA_SETTLEMENT_SIGNER_URL: 'https://signer.test/' };
+    const account = { STOA_SETTLEMENT_SIGNER_ADDRESS: ADDRESS };
+    const { STOA_SETTLEMENT_KEY_FILE: _, ...keyless } = env;
+    expect(readNodeConfig({ ...keyless, ...service, ...account })).not.toHaveProperty('mistakes');
+    for (const wrong of [
+      keyless,
+      { ...env, ...service, ...account },
+      { ...keyless, ...service },
+      { ...env, ...account },
+      { ...keyless, ...account, STOA_SETTLEMENT_SIGNER_URL: 'ftp://signer.test/' },
+    ]) {
+      expect(readNodeConfig(wrong)).toHaveProperty('mistakes', [
+        expect.stringMatching(/STOA_SETTLEMENT_/),
+        ...(wrong === keyless ? [] : [expect.anything()]).slice(1),
+      ]);
+    }
+  });
+
   it('names every mistake at once', () => {
     const config = readNodeConfig({
       ...env,
@@ -64,6 +83,42 @@ describe('the environment of a node', () => {
       'STOA_RPC_URL is not set',
       expect.stringMatching(/^STOA_SETTLEMENT: must be an address/),
       'STOA_VENUE: must be a member id such as "alpha"',
+    ]);
+  });
+
+  it('reads terms, limits and agreements from files, and names every mistake in them', () => {
+    const write = (name: string, json: unknown): string => {
+      const path = join(folder, name);
+      writeFileSync(path, typeof json === 'string' ? json : JSON.stringify(json));
+      return path;
+    };
+    const tiers = [{ fromNotional: '0', makerPpm: 200, takerPpm: 1_000 }];
+    const terms = {
+      ...{ version: 1, fees: { tiers, minimum: '0' } },
+      ...{ minimumLots: 1, allOrNone: false, minQuantity: false },
+    };
+    const config = readNodeConfig({
+      ...env,
+      STOA_VENUE_TERMS_FILE: write('terms.json', terms),
+      STOA_ORDER_LIMITS_FILE: write('limits.json', { defaults: { maxQuantity: '5' } }),
+      STOA_ROUTING_AGREEMENTS_FILE: write('agreements.json', { from: [{ venue: 'beta' }] }),
+    });
+    expect(config).toMatchObject({
+      STOA_VENUE_TERMS_FILE: terms,
+      STOA_ORDER_LIMITS_FILE: { defaults: { maxQuantity: 5n * 10n ** 36n }, members: {} },
+      STOA_ROUTING_AGREEMENTS_FILE: { from: [{ venue: 'beta', members: ['*'] }] },
+    });
+
+    const wrong = readNodeConfig({
+      ...env,
+      STOA_VENUE_TERMS_FILE: write('terms.json', { ...terms, version: 0.5, minimumLots: 0 }),
+      STOA_ORDER_LIMITS_FILE: write('limits.json', '{ "defaults": '),
+      STOA_ROUTING_AGREEMENTS_FILE: join(folder, 'none.json'),
+    });
+    expect('mistakes' in wrong && wrong.mistakes).toEqual([
+      expect.stringMatching(/^STOA_VENUE_TERMS_FILE: .*version: .*minimumLots: /),
+      expect.stringMatching(/^STOA_ORDER_LIMITS_FILE: .*JSON/),
+      expect.stringMatching(/^STOA_ROUTING_AGREEMENTS_FILE: .*none\.json/),
     ]);
   });
 

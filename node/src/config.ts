@@ -1,6 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { isMemberId, type MemberId, type NodeKey, nodeKeyFromSeed } from '@stoa/schema';
+import {
+  isMemberId,
+  isRefusal,
+  type MemberId,
+  type NodeKey,
+  nodeKeyFromSeed,
+  parseVenueTerms,
+  type Refusal,
+} from '@stoa/schema';
 import { z } from 'zod';
+import { CRASH_AT } from './orders/crash-points.ts';
+import { parseOrderLimits } from './orders/order-limits.ts';
+import { parseRoutingAgreements } from './orders/routing-agreements.ts';
 import { LOG_LEVELS } from './telemetry/logger.ts';
 
 /** A contract or account on an EVM chain. */
@@ -47,6 +58,15 @@ function file<T>(what: string, parse: (text: string) => T) {
   });
 }
 
+/** A JSON file whose parser names every mistake in it. */
+function jsonFile<T>(what: string, parse: (json: unknown) => T | Refusal) {
+  return file(what, (text): T => {
+    const parsed = parse(JSON.parse(text));
+    if (isRefusal(parsed)) throw new Error(parsed.message);
+    return parsed;
+  });
+}
+
 /** Node key file: the 32-byte Ed25519 seed as 64 hexadecimal digits. */
 export const nodeKeyFile = file('the node key', (text): NodeKey => {
   if (!/^[0-9a-f]{64}$/i.test(text)) throw new Error('it must hold 64 hexadecimal digits');
@@ -78,11 +98,16 @@ const environment = z
   .object({
     STOA_VENUE: z.string().refine(isMemberId, 'must be a member id such as "alpha"'),
     STOA_NODE_KEY_FILE: nodeKeyFile,
-    STOA_SETTLEMENT_KEY_FILE: settlementKeyFile,
+    STOA_SETTLEMENT_KEY_FILE: settlementKeyFile.optional(),
+    STOA_SETTLEMENT_SIGNER_URL: z.url({ protocol: /^https?$/ }).optional(),
+    STOA_SETTLEMENT_SIGNER_ADDRESS: address.optional(),
+    STOA_SETTLEMENT_MAX_FEE_GWEI: z.coerce.number().int().min(1).max(1_000_000).default(500),
+    STOA_INDEX_FROM_BLOCK: z.coerce.number().int().min(0).default(0),
     STOA_RPC_URL: z.url(),
     STOA_MEMBER_REGISTRY: address,
     STOA_LISTING_REGISTRY: address,
     STOA_SETTLEMENT: address,
+    STOA_PRE_TRADE_LENS: address.optional(),
     STOA_FINALITY: z
       .union([z.literal('finalized'), z.coerce.number().int().min(1).max(1_000)])
       .default('finalized'),
@@ -96,6 +121,17 @@ const environment = z
     STOA_TOKEN_ISSUER: z.string().min(1),
     STOA_TOKEN_AUDIENCE: z.string().min(1).default('stoa'),
     STOA_ACCOUNTS_FILE: accountsFile,
+    STOA_VENUE_TERMS_FILE: jsonFile('the venue terms', parseVenueTerms).optional(),
+    STOA_ORDER_LIMITS_FILE: jsonFile('the order limits', parseOrderLimits).optional(),
+    STOA_ROUTING_AGREEMENTS_FILE: jsonFile(
+      'the routing agreements',
+      parseRoutingAgreements,
+    ).optional(),
+    /** What sending one leg costs this node, whatever its size, in cash: the router weighs it. */
+    STOA_LEG_COST: z
+      .string()
+      .regex(/^\d{1,20}(\.\d{1,18})?$/, 'must be a decimal amount of cash such as "0.05"')
+      .default('0'),
     STOA_CLAIM_TOPICS: topicNames,
     STOA_FLOW_FILE: z.string().optional(),
     STOA_FLOW_SPEED: z.union([z.literal('max'), z.coerce.number().positive()]).default(1),
@@ -105,11 +141,34 @@ const environment = z
     STOA_FRAME_RETENTION_HOURS: z.coerce.number().positive().max(100_000).default(72),
     STOA_FRAME_RETENTION_COUNT: z.coerce.number().int().min(1_000).default(1_000_000),
     LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+    /** For tests of recovery only: `name:count`, the node kills itself there. */
+    STOA_CRASH_AT: z
+      .string()
+      .regex(CRASH_AT, 'must be a crash point and a count, such as after-send:3')
+      .optional(),
   })
   .refine((env) => env.DATABASE_URL !== undefined || env.STOA_DATA_DIR !== undefined, {
     message: 'is needed where DATABASE_URL is absent: the node then runs its own PostgreSQL there',
     path: ['STOA_DATA_DIR'],
   })
+  .refine(
+    (env) =>
+      (env.STOA_SETTLEMENT_KEY_FILE === undefined) !==
+      (env.STOA_SETTLEMENT_SIGNER_URL === undefined),
+    {
+      message: 'or STOA_SETTLEMENT_SIGNER_URL is needed, one of the two',
+      path: ['STOA_SETTLEMENT_KEY_FILE'],
+    },
+  )
+  .refine(
+    (env) =>
+      (env.STOA_SETTLEMENT_SIGNER_ADDRESS === undefined) ===
+      (env.STOA_SETTLEMENT_SIGNER_URL === undefined),
+    {
+      message: 'goes with STOA_SETTLEMENT_SIGNER_URL: the account that it is asked to sign for',
+      path: ['STOA_SETTLEMENT_SIGNER_ADDRESS'],
+    },
+  )
   .refine((env) => env.STOA_FLOW_FILE === undefined || env.STOA_FLOW_ACCOUNT !== undefined, {
     message: 'is needed with STOA_FLOW_FILE: the wallet whose orders the recorded flow is',
     path: ['STOA_FLOW_ACCOUNT'],

@@ -8,7 +8,7 @@ export { type HttpServer, type ListenOptions, startHttpServer } from './api/http
 export { createMarketResolvers, type MarketNeeds } from './api/market-resolvers.ts';
 export { requestGuards } from './api/request-guards.ts';
 export { buildStoaSchema, subgraphTypeDefs } from './api/subgraph-schema.ts';
-export { createSubscriptionStreams } from './api/subscription-streams.ts';
+export { createSubscriptionStreams, type SubscriptionStreams } from './api/subscription-streams.ts';
 export {
   createTokenVerifier,
   type TokenOptions,

@@ -1,4 +1,4 @@
-import { readDirectory } from '@stoa/contracts';
+import { maxLegsPerBatch, readDirectory } from '@stoa/contracts';
 import { isIsin } from '@stoa/schema';
 import { parseAbi, parseEther } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
@@ -155,13 +155,13 @@ describe('settling the real ERC-3643 token', () => {
   it('fits the gas formula with one leg, and with the largest batch in one group or in many', async () => {
     const one = await fixture.settle([[fixture.leg({ executingVenue: 'alpha', tradeNumber: 0n })]]);
     expect(one.settled).toHaveLength(1);
-    const legs = Array.from({ length: 40 }, (_, index) =>
+    const legs = Array.from({ length: maxLegsPerBatch }, (_, index) =>
       fixture.leg({ executingVenue: venues[index % 3] ?? 'alpha', tradeNumber: BigInt(index + 1) }),
     );
     const apart = await fixture.settle(legs.map((leg) => [leg]));
-    expect(apart.settled).toHaveLength(40);
+    expect(apart.settled).toHaveLength(maxLegsPerBatch);
     const renumbered = legs.map((leg) => ({ ...leg, tradeNumber: leg.tradeNumber + 300n }));
     const together = await fixture.settle([renumbered]);
-    expect(together.settled).toHaveLength(40);
+    expect(together.settled).toHaveLength(maxLegsPerBatch);
   });
 });

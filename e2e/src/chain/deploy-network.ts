@@ -5,6 +5,8 @@ import {
   listingRegistryBytecode,
   memberRegistryAbi,
   memberRegistryBytecode,
+  preTradeLensAbi,
+  preTradeLensBytecode,
   settlementAbi,
   settlementBytecode,
   slugToBytes32,
@@ -94,6 +96,7 @@ export interface DeployedNetwork {
   readonly memberRegistry: Address;
   readonly listingRegistry: Address;
   readonly settlement: Address;
+  readonly preTradeLens: Address;
   readonly cashToken: Address;
   readonly token: Address;
   /** CAIP-19. */
@@ -172,6 +175,7 @@ interface OurContracts {
   readonly memberRegistry: Address;
   readonly listingRegistry: Address;
   readonly settlement: Address;
+  readonly preTradeLens: Address;
   readonly cashToken: Address;
 }
 
@@ -194,7 +198,11 @@ async function deployOurs(writer: ChainWriter, admin: Address): Promise<OurContr
     'DUSD',
     admin,
   ]);
-  return { memberRegistry, listingRegistry, settlement, cashToken };
+  const preTradeLens = await writer.deploy({
+    abi: preTradeLensAbi,
+    bytecode: preTradeLensBytecode,
+  });
+  return { memberRegistry, listingRegistry, settlement, preTradeLens, cashToken };
 }
 
 async function admitMembers(

@@ -7,6 +7,7 @@ import {
   type Hex,
   keccak256,
   type LocalAccount,
+  numberToHex,
   parseAbi,
   stringToHex,
   zeroAddress,
@@ -51,6 +52,8 @@ export interface TrexToken {
     /** ISO 3166-1 numeric. */
     readonly country: number;
     readonly withClaim: boolean;
+    /** Unix second at which the claim ends, written into its data; without it it has no end. */
+    readonly claimsUntil?: number;
   }): Promise<RegisteredInvestor>;
   mint(to: Address, amount: bigint): Promise<void>;
 }
@@ -136,7 +139,7 @@ async function registerInvestor(
   { writer, claimSigner, claimTopic }: TrexOptions,
   onchainId: Artifacts,
   { addresses, identityAuthority }: { addresses: TrexAddresses; identityAuthority: Address },
-  { wallet, country, withClaim }: Parameters<TrexToken['registerInvestor']>[0],
+  { wallet, country, withClaim, claimsUntil }: Parameters<TrexToken['registerInvestor']>[0],
 ): Promise<RegisteredInvestor> {
   const identity = await writer.deploy(artifact(onchainId, 'IdentityProxy'), [
     identityAuthority,
@@ -149,7 +152,8 @@ async function registerInvestor(
     args: [wallet.address, identity, country],
   });
   if (!withClaim) return { identity };
-  const data = stringToHex('checked');
+  const data =
+    claimsUntil === undefined ? stringToHex('checked') : numberToHex(claimsUntil, { size: 32 });
   const claimSignature = await claimSigner.signMessage({
     message: { raw: claimHash(identity, claimTopic, data) },
   });

@@ -1,180 +1,232 @@
-import { createErc3643Token, type PermissionedToken } from '@stoa/contracts';
-import { type Abi, type Address, maxUint256, parseAbi, parseEther, zeroAddress } from 'viem';
-import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type ChainWriter, createChainWriter } from './chain-writer.ts';
-import { deployTrexToken, type RegisteredInvestor, type TrexToken } from './deploy-trex.ts';
-import { type NetworkFixture, startNetworkFixture } from './network-fixture.ts';
+import { createRequire } from 'node:module';
+import {
+  cashTokenAbi,
+  createPermissionedToken,
+  preTradeLensAbi,
+  preTradeLensBytecode,
+} from '@stoa/contracts';
+import {
+  hostileContractAbi,
+  hostileContractBytecode,
+} from '@stoa/contracts/testing/hostile-contract';
+import { permissionedTokenSuite } from '@stoa/contracts/testing/permissioned-token-suite';
+import { type Abi, maxUint256, numberToHex, parseAbi } from 'viem';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Investor, startTrexFixture, type TrexFixture } from './trex-fixture.ts';
 
-const registryAbi = parseAbi(['function addModule(address module)']);
-
-let fixture: NetworkFixture;
-let writer: ChainWriter;
-let trex: TrexToken;
-let token: PermissionedToken;
-let investor: RegisteredInvestor;
+let fixture: TrexFixture;
+let seller: Investor;
+let buyer: Investor;
 let snapshot: `0x${string}`;
-const admin = privateKeyToAccount(generatePrivateKey());
-const seller = privateKeyToAccount(generatePrivateKey());
-const buyer = privateKeyToAccount(generatePrivateKey());
-const unclaimed = privateKeyToAccount(generatePrivateKey());
-const unknown = privateKeyToAccount(generatePrivateKey());
+const stranger = '0x00000000000000000000000000000000000000aa';
+const balance = 100n;
 
-// A token of this test's own, so that its owner can freeze, pause and revoke.
 beforeAll(async () => {
-  fixture = await startNetworkFixture();
-  for (const { address } of [admin, seller, buyer, unclaimed]) {
-    await fixture.client.setBalance({ address, value: parseEther('100') });
-  }
-  writer = createChainWriter(fixture.client, admin);
-  trex = await deployTrexToken({
-    writer,
-    owner: admin,
-    claimSigner: privateKeyToAccount(generatePrivateKey()),
-    name: 'Test',
-    symbol: 'TST',
-    decimals: 0,
-    claimTopic: 7n,
-  });
-  await trex.registerInvestor({ wallet: seller, country: 840, withClaim: true });
-  investor = await trex.registerInvestor({ wallet: buyer, country: 840, withClaim: true });
-  await trex.registerInvestor({ wallet: unclaimed, country: 840, withClaim: false });
-  await trex.mint(seller.address, 100n);
-  await write(
-    trex.tokenAbi,
-    trex.addresses.token,
-    'approve',
-    [fixture.network.settlement, 90n],
-    seller,
-  );
-  token = createErc3643Token({
-    client: fixture.client,
-    token: trex.addresses.token,
-    settlement: fixture.network.settlement,
-    topicNames: { '7': 'accredited investor' },
-  });
+  fixture = await startTrexFixture();
+  const { trex, mover, cashToken, write } = fixture;
+  seller = await fixture.investor();
+  buyer = await fixture.investor();
+  await trex.mint(seller.address, balance);
+  await write(trex.tokenAbi, trex.addresses.token, 'approve', [mover, 1_000n], seller.account);
+  await write(cashTokenAbi, cashToken, 'mint', [buyer.address, 50n]);
+  await write(cashTokenAbi, cashToken, 'approve', [mover, 50n], buyer.account);
 });
 afterAll(() => fixture.stop());
-beforeEach(async () => {
-  snapshot = await fixture.client.snapshot();
-});
-afterEach(() => fixture.client.revert({ id: snapshot }));
 
-const write = (
-  abi: Abi,
-  to: Address,
-  functionName: string,
-  args: readonly unknown[] = [],
-  account = admin,
-) => writer.write({ to, abi, functionName, args, account });
-const onToken = (functionName: string, ...args: unknown[]) =>
-  write(trex.tokenAbi, trex.addresses.token, functionName, args);
-const transfer = (quantity = 10n, from: Address = seller.address, to: Address = buyer.address) =>
-  token.checkTransfer({ from, to, quantity });
+permissionedTokenSuite('a stock ERC-3643 token', async () => ({
+  ...{ token: fixture.token, balance, stranger, cashToken: fixture.cashToken, cash: 50n },
+  ...{ seller: seller.address, buyer: buyer.address },
+  move: async ({ from, to, quantity }) => (await fixture.move(from, to, quantity)) !== undefined,
+  halt: async () => {
+    await fixture.asAgent('pause');
+  },
+  expel: async (wallet) => {
+    const abi = parseAbi(['function deleteIdentity(address wallet)']);
+    await fixture.write(abi, fixture.trex.addresses.identityRegistry, 'deleteIdentity', [wallet]);
+  },
+  lockAllBut: async (free) => {
+    await fixture.asAgent('freezePartialTokens', seller.address, balance - free);
+  },
+  withdrawAuthority: async () => {
+    const { token } = fixture.trex.addresses;
+    const args = [fixture.mover, 0n];
+    await fixture.write(fixture.trex.tokenAbi, token, 'approve', args, seller.account);
+  },
+  snapshot: async () => {
+    const id = await fixture.client.snapshot();
+    return () => fixture.client.revert({ id });
+  },
+}));
 
-it('accepts a transfer that settlement would make', async () => {
-  expect(await transfer()).toEqual({ eligible: true });
-  expect(await token.checkHolder(buyer.address)).toEqual({ eligible: true });
-  expect(await token.checkTransfer({ to: buyer.address, quantity: maxUint256 })).toEqual({
-    eligible: true,
+const transfer = (quantity = 10n, from = seller.address, to = buyer.address) =>
+  fixture.token.canTransfer({ from, to, quantity });
+
+describe('what an ERC-3643 token refuses', () => {
+  beforeEach(async () => {
+    snapshot = await fixture.client.snapshot();
+  });
+  afterEach(() => fixture.client.revert({ id: snapshot }));
+
+  it('names the wallet that is frozen, on either side', async () => {
+    await fixture.asAgent('setAddressFrozen', seller.address, true);
+    expect(await transfer()).toMatchObject({
+      code: 'WALLET_FROZEN',
+      message: expect.stringContaining(seller.address),
+    });
+    await fixture.asAgent('setAddressFrozen', seller.address, false);
+    await fixture.asAgent('setAddressFrozen', buyer.address, true);
+    expect(await transfer()).toMatchObject({
+      code: 'WALLET_FROZEN',
+      message: expect.stringContaining(buyer.address),
+    });
+  });
+
+  it('counts only free tokens, and says how many are frozen', async () => {
+    await fixture.asAgent('freezePartialTokens', seller.address, 95n);
+    expect(await transfer()).toMatchObject({
+      code: 'BALANCE_TOO_LOW',
+      message: expect.stringContaining('5 free tokens (95 more are frozen)'),
+    });
+    expect(await fixture.token.getFrozenTokens(seller.address)).toBe(95n);
+  });
+
+  it('names a missing claim', async () => {
+    const { address } = await fixture.investor(840, false);
+    expect(await fixture.token.canReceive(address)).toMatchObject({
+      code: 'CLAIM_MISSING',
+      message: expect.stringMatching(/“accredited investor” \(topic 7\)/),
+    });
+    expect(await fixture.token.canReceive(stranger)).toMatchObject({
+      code: 'IDENTITY_NOT_REGISTERED',
+    });
+  });
+
+  it('names a claim that was revoked, or whose issuer is trusted no longer', async () => {
+    const { trex, write } = fixture;
+    const { claimIssuer, issuersRegistry } = trex.addresses;
+    const signature = buyer.registered.claimSignature;
+    await write(trex.claimIssuerAbi, claimIssuer, 'revokeClaimBySignature', [signature]);
+    expect(await transfer()).toMatchObject({ code: 'CLAIM_INVALID' });
+    const abi = parseAbi(['function removeTrustedIssuer(address issuer)']);
+    await write(abi, issuersRegistry, 'removeTrustedIssuer', [claimIssuer]);
+    expect(await transfer()).toMatchObject({ code: 'CLAIM_MISSING' });
+  });
+
+  it('tells when the first claim ends, and refuses a claim that has ended', async () => {
+    const until = (await fixture.now()) + 1_000;
+    const { address } = await fixture.investor(840, until);
+    expect(await fixture.token.canReceive(address)).toMatchObject({
+      eligible: true,
+      claimsUntil: until,
+    });
+    await fixture.pass(1_000);
+    expect(await fixture.token.canReceive(address)).toMatchObject({
+      code: 'CLAIM_EXPIRED',
+      message: expect.stringContaining('accredited investor'),
+    });
+  });
+
+  it('names a compliance module of another author', async () => {
+    // The suite's own allow-list of countries, empty: it refuses every receiver.
+    const suite = createRequire(import.meta.url)('@tokenysolutions/t-rex') as {
+      contracts: Record<'CountryAllowModule' | 'ModuleProxy', { abi: Abi; bytecode: string }>;
+    };
+    const { CountryAllowModule, ModuleProxy } = suite.contracts;
+    const implementation = await fixture.deploy(
+      CountryAllowModule.abi,
+      CountryAllowModule.bytecode,
+    );
+    const initialize = '0x8129fc1c';
+    const proxy = [implementation, initialize];
+    const module = await fixture.deploy(ModuleProxy.abi, ModuleProxy.bytecode, proxy);
+    await fixture.bind(module);
+    expect(await transfer()).toMatchObject({
+      code: 'COMPLIANCE_REFUSED',
+      message: expect.stringContaining('CountryAllowModule'),
+    });
+  });
+
+  it('follows a token to the registry its issuer exchanged', async () => {
+    await fixture.asAgent('setIdentityRegistry', fixture.cashToken);
+    expect(await transfer()).toMatchObject({ code: 'CHECK_UNANSWERED' });
+    await fixture.asAgent('setIdentityRegistry', fixture.trex.addresses.identityRegistry);
+    expect(await transfer()).toMatchObject({ eligible: true });
+  });
+
+  it('gives every reason at once, and the contracts that could change it', async () => {
+    await fixture.asAgent('pause');
+    await fixture.asAgent('setAddressFrozen', buyer.address, true);
+    const answer = await transfer(2_000n);
+    expect(answer).toMatchObject({
+      reasons: [
+        { code: 'TOKEN_PAUSED' },
+        { code: 'WALLET_FROZEN' },
+        { code: 'BALANCE_TOO_LOW' },
+        { code: 'ALLOWANCE_TOO_LOW' },
+      ],
+    });
+    const { claimIssuer: issuer, ...addresses } = fixture.trex.addresses;
+    const expected = [...Object.values(addresses), issuer, buyer.registered.identity];
+    expect(answer.contracts).toEqual(
+      expect.arrayContaining(expected.map((address) => address.toLowerCase())),
+    );
   });
 });
 
-it('refuses a paused token', async () => {
-  await onToken('pause');
-  expect(await transfer()).toMatchObject({ code: 'TOKEN_PAUSED' });
-});
-
-it('refuses a frozen wallet on either side, and names it', async () => {
-  await onToken('setAddressFrozen', seller.address, true);
-  expect(await transfer()).toMatchObject({
-    code: 'WALLET_FROZEN',
-    message: expect.stringContaining(seller.address),
+describe('the lens', () => {
+  const hostile = (behaviour: number) =>
+    fixture.deploy(hostileContractAbi, hostileContractBytecode, [behaviour]);
+  const question = (token: `0x${string}`, standard = 1) => ({
+    ...{ standard, token, partition: numberToHex(0, { size: 32 }), operator: fixture.mover },
+    ...{ from: seller.address, to: buyer.address, quantity: 1n },
+    ...{ cashToken: token, payer: buyer.address, cash: 1n },
   });
-  expect(await token.checkHolder(seller.address)).toMatchObject({ code: 'WALLET_FROZEN' });
-  await onToken('setAddressFrozen', seller.address, false);
-  await onToken('setAddressFrozen', buyer.address, true);
-  expect(await transfer()).toMatchObject({
-    code: 'WALLET_FROZEN',
-    message: expect.stringContaining(buyer.address),
+
+  it('survives every hostile token, and answers for the honest one beside it', async () => {
+    const lens = await fixture.deploy(preTradeLensAbi, preTradeLensBytecode);
+    const behaviours = [0, 1, 2, 3, 4, 5, 6];
+    const tokens: `0x${string}`[] = [];
+    for (const behaviour of behaviours) tokens.push(await hostile(behaviour));
+    for (const standard of [1, 2]) {
+      const answers = await fixture.client.readContract({
+        address: lens,
+        abi: preTradeLensAbi,
+        functionName: 'ask',
+        args: [
+          [
+            ...tokens.map((token) => question(token, standard)),
+            { ...question(fixture.trex.addresses.token), cashToken: fixture.cashToken },
+          ],
+        ],
+      });
+      for (const answer of answers.slice(0, -1)) {
+        expect(answer.failed | answer.unanswered).not.toBe(0);
+      }
+      expect(answers.at(-1)).toMatchObject({ failed: 0, unanswered: 0 });
+    }
   });
-});
 
-it('refuses a wallet without an identity', async () => {
-  expect(await token.checkHolder(unknown.address)).toMatchObject({
-    code: 'IDENTITY_NOT_REGISTERED',
+  it('answers the same deployed as sent along', async () => {
+    const lens = await fixture.deploy(preTradeLensAbi, preTradeLensBytecode);
+    const { token } = fixture.trex.addresses;
+    const options = { client: fixture.client, token, settlement: fixture.mover };
+    const deployed = createPermissionedToken('ERC-3643', { ...options, lens });
+    const asked = { from: seller.address, to: buyer.address, quantity: maxUint256 };
+    expect(await deployed.canTransfer(asked)).toEqual(
+      await createPermissionedToken('ERC-3643', options).canTransfer(asked),
+    );
   });
-});
 
-it('refuses an identity without the claim, and names the topic', async () => {
-  const answer = await token.checkTransfer({ to: unclaimed.address, quantity: 1n });
-  expect(answer).toMatchObject({
-    code: 'CLAIM_MISSING',
-    message: expect.stringContaining('“accredited investor” (topic 7)'),
+  it('refuses an unknown standard and too many questions', async () => {
+    const answer = question(fixture.trex.addresses.token, 9);
+    const ask = (questions: readonly ReturnType<typeof question>[]) =>
+      fixture.client.readContract({
+        code: preTradeLensBytecode,
+        abi: preTradeLensAbi,
+        functionName: 'ask',
+        args: [questions],
+      });
+    expect((await ask([answer]))[0]?.unanswered).toBe(0x7fff);
+    await expect(ask(Array.from({ length: 101 }, () => answer))).rejects.toThrow('TooMany');
   });
-});
-
-it('refuses a claim that its issuer revoked', async () => {
-  await write(trex.claimIssuerAbi, trex.addresses.claimIssuer, 'revokeClaimBySignature', [
-    investor.claimSignature,
-  ]);
-  expect(await token.checkHolder(buyer.address)).toMatchObject({ code: 'CLAIM_INVALID' });
-});
-
-it('refuses a claim whose issuer is trusted no longer', async () => {
-  const abi = parseAbi(['function removeTrustedIssuer(address issuer)']);
-  await write(abi, trex.addresses.issuersRegistry, 'removeTrustedIssuer', [
-    trex.addresses.claimIssuer,
-  ]);
-  expect(await token.checkHolder(buyer.address)).toMatchObject({ code: 'CLAIM_MISSING' });
-});
-
-it('counts only free tokens, and says how many are frozen', async () => {
-  await onToken('freezePartialTokens', seller.address, 95n);
-  expect(await transfer()).toMatchObject({
-    code: 'BALANCE_TOO_LOW',
-    message: expect.stringContaining('5 free tokens (95 more are frozen)'),
-  });
-});
-
-it('refuses more than was approved for settlement', async () => {
-  expect(await transfer(90n)).toEqual({ eligible: true });
-  expect(await transfer(91n)).toMatchObject({ code: 'ALLOWANCE_TOO_LOW' });
-});
-
-it('names the compliance module that refuses', async () => {
-  // The suite's own allow-list of countries, empty: it refuses every receiver.
-  const { createRequire } = await import('node:module');
-  const suite = createRequire(import.meta.url)('@tokenysolutions/t-rex') as {
-    contracts: Record<'CountryAllowModule' | 'ModuleProxy', { abi: Abi; bytecode: string }>;
-  };
-  const implementation = await writer.deploy(suite.contracts.CountryAllowModule);
-  const initialize = '0x8129fc1c';
-  const module = await writer.deploy(suite.contracts.ModuleProxy, [implementation, initialize]);
-  await write(registryAbi, trex.addresses.compliance, 'addModule', [module]);
-  expect(await transfer()).toMatchObject({
-    code: 'COMPLIANCE_REFUSED',
-    message: expect.stringContaining('CountryAllowModule'),
-  });
-});
-
-it('follows a token to the registry its issuer exchanged, and back', async () => {
-  expect(await token.checkHolder(buyer.address)).toEqual({ eligible: true });
-  await onToken('setIdentityRegistry', fixture.network.trex.identityRegistry);
-  expect(await token.checkHolder(buyer.address)).toMatchObject({ code: 'IDENTITY_NOT_REGISTERED' });
-  expect(await token.checkHolder(fixture.network.alice.address)).toEqual({ eligible: true });
-  await onToken('setIdentityRegistry', trex.addresses.identityRegistry);
-  expect(await transfer()).toEqual({ eligible: true });
-});
-
-it('refuses cash that is missing or not approved', async () => {
-  const { cashToken, settlement, alice } = fixture.network;
-  const cash = (owner: Address, amount: bigint, spender: Address = settlement) =>
-    token.checkCash({ cashToken, owner, spender, amount });
-  expect(await cash(alice.address, 10n ** 18n)).toEqual({ eligible: true });
-  expect(await cash(alice.address, 10n ** 18n + 1n)).toMatchObject({ code: 'CASH_TOO_LOW' });
-  expect(await cash(alice.address, 1n, admin.address)).toMatchObject({
-    code: 'CASH_ALLOWANCE_TOO_LOW',
-  });
-  expect(await cash(zeroAddress, 1n)).toMatchObject({ code: 'CASH_TOO_LOW' });
 });

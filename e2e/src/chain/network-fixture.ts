@@ -131,7 +131,7 @@ async function settle(
   const hash = await client.sendTransaction({
     account: signer('alpha'),
     to: network.settlement,
-    data: encodeSettle({ batchId, groups, signatures }),
+    data: encodeSettle({ domain: network, batchId, groups, signatures }),
     gas: settleGasLimit(groups),
   });
   const receipt = await client.waitForTransactionReceipt({ hash });

@@ -46,6 +46,8 @@ export async function startVenueNode(
     readonly databaseUrl: string;
     readonly flow?: { readonly file: string; readonly speed: number | 'max' };
     readonly logLevel: string;
+    /** Added to what the node's environment is otherwise. */
+    readonly env?: Readonly<Record<string, string>>;
     /** Told of each line of the order flow that was skipped. */
     readonly onSkippedLine?: (message: string) => void;
   },
@@ -65,6 +67,7 @@ export async function startVenueNode(
       STOA_VENUE: venue,
       STOA_SETTLEMENT_KEY_FILE: identity.signerKeyFile,
       STOA_SETTLEMENT: setup.chain.settlement,
+      STOA_PRE_TRADE_LENS: setup.chain.preTradeLens,
       STOA_FINALITY: '1',
       STOA_HTTP_PORT: String(identity.httpPort),
       DATABASE_URL: setup.databaseUrl,
@@ -79,6 +82,7 @@ export async function startVenueNode(
         STOA_FLOW_ACCOUNT: setup.chain.flowWallets[venue]?.address ?? '',
       }),
       LOG_LEVEL: setup.logLevel,
+      ...setup.env,
     },
   );
 }

@@ -55,8 +55,8 @@ export interface Network {
   readonly gateway: RunningProcess;
   /** Milliseconds each step of the start took. */
   readonly stagesMs: Readonly<Record<string, number>>;
-  /** Starts a venue again that was stopped or killed, on its old ports and store. */
-  restartVenue(venue: VenueId): Promise<RunningProcess>;
+  /** Starts a venue again that was stopped or killed, on its old ports and store; `env` adds to its own. */
+  restartVenue(venue: VenueId, env?: Readonly<Record<string, string>>): Promise<RunningProcess>;
   stop(): Promise<void>;
 }
 
@@ -159,7 +159,7 @@ async function start(run: Run, options: NetworkOptions): Promise<Network> {
   const startVenue = createVenueStarter(setup, { options, databases, venues });
   run.onStop(() => Promise.all([...venues.values()].map((node) => node.process.stop())));
   await run.stage('venues', `starting the nodes of ${DEMO_VENUES.join(', ')}`, () =>
-    Promise.all(DEMO_VENUES.map(startVenue)),
+    Promise.all(DEMO_VENUES.map((venue) => startVenue(venue))),
   );
   const gateway = await run.stage('gateway', 'starting the gateway', async () =>
     startGateway({
@@ -201,11 +201,12 @@ function createVenueStarter(
     readonly databases: DatabaseServer;
     readonly venues: Map<VenueId, RunningProcess>;
   },
-): (venue: VenueId) => Promise<RunningProcess> {
-  return async (venue) => {
+): (venue: VenueId, env?: Readonly<Record<string, string>>) => Promise<RunningProcess> {
+  return async (venue, env = {}) => {
     const flow = options.flows.get(venue);
     const node = await startVenueNode(venue, {
       ...setup,
+      env,
       databaseUrl: await databases.database(venue),
       ...(flow !== undefined && { flow: { file: flow, speed: options.flowSpeed } }),
       logLevel: options.logLevel ?? 'info',

@@ -1,5 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { formatDecimal } from '@stoa/schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEMO_VENUES, shippedFlow } from '../harness/demo-venues.ts';
@@ -9,12 +13,25 @@ import { DEMO_STALE_AFTER_MS, type RunningProcess } from '../harness/network-pro
 import { type BrokerDesk, openBrokerDesk } from './broker-desk.ts';
 import { amountOf, readHoldings } from './holdings.ts';
 import { awaitLiveMarket, awaitReplayedMarket } from './market-ready.ts';
+import { WATCH_ORDERS, watchOrders } from './order-watch.ts';
 import { refuseSecondSettlement, refuseUnverifiedInvestor, rejectForgedQuote } from './refusals.ts';
 import { eventually } from './scenario-failure.ts';
 import { integerOf, type SplitTrade, tradeAcrossVenues } from './split-trade.ts';
 import { checkStoresAgree } from './stored-trades.ts';
 
 const [HOME] = DEMO_VENUES;
+const STOA = fileURLToPath(new URL('../../../node/src/cli/main.ts', import.meta.url));
+
+/** What `stoa verify` says of a file, in a process of its own. */
+async function verify(...args: string[]): Promise<{ code: number; outcome: string }> {
+  const run = promisify(execFile)(process.execPath, [STOA, 'verify', ...args, '--json']);
+  const { code, stdout } = await run.then(
+    (done) => ({ ...done, code: 0 }),
+    (failed: { code: number; stdout: string }) => failed,
+  );
+  return { code, outcome: (JSON.parse(stdout) as { outcome: string }).outcome };
+}
+
 const LEVELS = `query ($id: InstrumentId!) { book(instrument: $id) {
   bids { price quantity venues { venue quantity } } offers { price quantity venues { venue quantity } } } }`;
 
@@ -95,6 +112,37 @@ describe('a network of three venues, a chain and a gateway', () => {
     expect(amountOf(trade.after, 'alice', 'ACME')).toBe(integerOf(trade.order.filled, 18));
   });
 
+  it('proves by a receipt why the order went where it went, to whoever has the file', async () => {
+    const { data } = await askGraphql<{ order: { receipt: { document: string } } }>(
+      network.gateway.graphql,
+      {
+        query: `query ($id: String!) { order(clientOrderId: $id) { receipt { document } } }`,
+        variables: { id: 'split-1' },
+        token: await brokerToken(network),
+      },
+    );
+    const document = data?.order.receipt.document ?? '';
+    const { memberRegistry, listingRegistry } = network.chain;
+    const registry = [
+      '--rpc',
+      network.rpcUrl,
+      '--registry',
+      `${memberRegistry},${listingRegistry}`,
+    ];
+    const file = join(network.folder, 'receipt.json');
+    await writeFile(file, document);
+    expect(await verify(file, ...registry)).toMatchObject({ code: 0, outcome: 'proven' });
+
+    // One price in the route, and nothing is proven any more.
+    const forged = document.replace(
+      /("limitPrice":)(\d+)/,
+      (_all, name, price) => `${name}${Number(price) + 1}`,
+    );
+    expect(forged).not.toBe(document);
+    await writeFile(file, forged);
+    expect((await verify(file)).code).not.toBe(0);
+  });
+
   it('answers the same order to the same client order id, and refuses other content under it', async () => {
     const input = {
       clientOrderId: 'again-1',
@@ -168,9 +216,16 @@ describe('a network of three venues, a chain and a gateway', () => {
       // The demo prints the order with these filled in.
       query.replace('eip155:31337/erc20:0x…', instrument).replace('"0x…"', `"${alice.address}"`),
     );
-    expect(queries).toHaveLength(3);
+    expect(queries.length).toBeGreaterThanOrEqual(3);
     const token = await brokerToken(network);
     for (const query of queries) {
+      if (query.startsWith('subscription')) {
+        const watch = await watchOrders(network.gateway.graphql, { query, token });
+        await eventually('An event', async () => (watch.updates.length > 0 ? true : undefined));
+        expect(watch.errors).toEqual([]);
+        watch.close();
+        continue;
+      }
       const answer = await askGraphql<object>(network.gateway.graphql, { query, token });
       expect(answer.errors).toEqual([]);
       expect(JSON.stringify(answer.data)).not.toContain('null');
@@ -252,6 +307,57 @@ describe('a network of three venues, a chain and a gateway', () => {
 
     await network.restartVenue('beta');
     await awaitLiveMarket(desk);
+  });
+
+  it('tells a broker all that happens to its orders, also when its home node dies over it', async () => {
+    const token = await brokerToken(network);
+    const url = network.gateway.graphql;
+    const before = await watchOrders(url, { query: WATCH_ORDERS, token, after: 0 });
+    await eventually('The heartbeat behind all events', async () =>
+      before.updates.some(({ event }) => event === null) ? true : undefined,
+    );
+    const home = venueNode(HOME);
+    home.process.kill('SIGKILL');
+    await home.process.exited;
+    await eventually('The end of the stream', async () => (before.ended ? true : undefined));
+    expect(before.errors).toEqual(['NODE_UNAVAILABLE']);
+
+    await network.restartVenue(HOME);
+    await awaitLiveMarket(desk);
+    const last = before.updates.findLast(({ event }) => event !== null)?.sequence ?? 0;
+    const after = await watchOrders(url, { query: WATCH_ORDERS, token, after: last });
+    const wanted = {
+      instrument: network.chain.instrument,
+      account: network.chain.alice.address,
+      side: 'BUY',
+      type: 'LIMIT',
+      timeInForce: 'IOC',
+      quantity: '500',
+      limitPrice: (await desk.book()).offers.at(-1)?.price ?? '0',
+    } as const;
+    // The home node has to find its peers again.
+    await eventually('A route for the order', async () => {
+      const preview = await desk.preview(wanted);
+      return 'legs' in preview && preview.legs.length > 0 ? true : undefined;
+    });
+    const placed = await desk.place({ clientOrderId: 'watched', ...wanted });
+    expect(placed).toHaveProperty('order');
+    const order = await desk.settledOrder('watched');
+    expect(order.executions.length).toBeGreaterThan(0);
+    const ofOrder = () =>
+      after.updates.flatMap(({ event }) => (event?.orderId === order.id ? event : []));
+    await eventually('The end of the order in the stream', async () =>
+      ofOrder().at(-1)?.status === order.status ? true : undefined,
+    );
+    const fills = ofOrder().filter(({ kind }) => kind === 'LEG_EXECUTED');
+    expect(fills.map(({ executionId, quantity }) => `${executionId} ${quantity}`).sort()).toEqual(
+      order.executions.map((one) => `${one.executionId} ${one.quantity}`).sort(),
+    );
+    const numbers = [...before.updates, ...after.updates].flatMap(({ sequence, event }) =>
+      event ? [sequence] : [],
+    );
+    expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+    after.close();
   });
 
   it('lost no process but those that were killed', () => {

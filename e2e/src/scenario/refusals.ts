@@ -122,7 +122,7 @@ export async function refuseSecondSettlement(
   const hash = await client.sendTransaction({
     account: privateKeyToAccount(network.chain.admin.privateKey),
     to: settlement,
-    data: encodeSettle({ batchId, groups, signatures }),
+    data: encodeSettle({ domain: { chainId, settlement }, batchId, groups, signatures }),
     gas: settleGasLimit(groups),
   });
   const receipt = await client.waitForTransactionReceipt({ hash });

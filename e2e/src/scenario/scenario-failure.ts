@@ -7,7 +7,7 @@ export function scenarioFailure(message: string, data: Record<string, unknown> =
 
 /** Asks again until there is an answer that is not undefined; fails after `timeoutMs`. */
 export async function eventually<T>(
-  what: string,
+  what: string | (() => string),
   ask: () => Promise<T | undefined>,
   timeoutMs = 20_000,
 ): Promise<T> {
@@ -16,7 +16,8 @@ export async function eventually<T>(
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (performance.now() > deadline) {
-      throw scenarioFailure(`${what} did not come within ${timeoutMs / 1_000} s.`);
+      const name = typeof what === 'string' ? what : what();
+      throw scenarioFailure(`${name} did not come within ${timeoutMs / 1_000} s.`);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

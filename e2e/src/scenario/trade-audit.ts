@@ -39,7 +39,7 @@ export function readUnevenOrders(network: Network, home: VenueId): Promise<{ id:
       where filled <> coalesce((select sum(filled) from legs where order_id = orders.id), 0)
         or filled <> coalesce((select sum(executions.quantity) from executions, legs
           where order_id = orders.id and legs.id in (buy_leg_id, sell_leg_id)), 0)
-        or filled <> coalesce((select sum(quantity) from order_events,
+        or filled <> coalesce((select sum(fill.quantity) from order_events,
           jsonb_to_record(data) as fill(quantity bigint)
           where order_id = orders.id and kind = 'leg-executed'), 0)`,
   );

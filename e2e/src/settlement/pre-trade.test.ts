@@ -6,7 +6,15 @@ import {
 } from '@stoa/node/pre-trade';
 import type { Instrument } from '@stoa/schema';
 import { pino } from 'pino';
-import { type Abi, createClient, encodeFunctionData, http, parseAbi } from 'viem';
+import {
+  type Abi,
+  createClient,
+  encodeAbiParameters,
+  encodeFunctionData,
+  http,
+  keccak256,
+  parseAbi,
+} from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type NetworkFixture, startNetworkFixture } from '../chain/network-fixture.ts';
@@ -117,6 +125,19 @@ it('refuses a buyer who did not approve the cash', async () => {
   expect(await buy({ quantity: 24 })).toBeUndefined();
 });
 
+it('asks for what other open orders would need beside what this one needs', async () => {
+  const { network } = fixture;
+  await write('alice', 'approve', [network.settlement, 14_633_250_000n], true);
+  expect(await buy()).toBeUndefined();
+  expect(await buy({ promised: 1n })).toMatchObject({ code: 'CASH_ALLOWANCE_TOO_LOW' });
+  const question = { instrument, account: network.alice.address, limitPrice: 5_853_300 };
+  const most = await checks.settleable({ ...question, side: 'buy', quantity: 25, promised: 1n });
+  expect(most.quantity).toBe(24);
+  await write('seller', 'approve', [network.settlement, 25n * 10n ** 18n]);
+  expect(await sell()).toBeUndefined();
+  expect(await sell({ promised: 1n })).toMatchObject({ code: 'ALLOWANCE_TOO_LOW' });
+});
+
 it('asks a seller for free tokens and their approval, and for no claims', async () => {
   expect(await sell({ account: fixture.network.alice.address })).toMatchObject({
     code: 'BALANCE_TOO_LOW',
@@ -139,21 +160,90 @@ it('refuses both sides while the token is paused', async () => {
   expect(await sell()).toMatchObject({ code: 'TOKEN_PAUSED' });
 });
 
-it('asks once in a block, and again after the next or half a second', async () => {
-  const calls = () => proxy.passed.filter((method) => method === 'eth_call').length;
-  await buy();
-  const once = calls();
+const questions = () => proxy.passed.filter((method) => method === 'eth_call').length;
+
+it('asks once, and again when what was asked about changes or five seconds have passed', async () => {
   await Promise.all([buy(), buy(), buy()]);
-  expect(calls()).toBe(once);
+  expect(questions()).toBe(1);
   await buy({ quantity: 26 });
-  const twice = calls();
-  expect(twice).toBeGreaterThan(once);
-  nowMs += 500;
+  expect(questions()).toBe(2);
+  // A block that concerns neither the token, its registries nor alice's cash.
+  await fixture.client.mine({ blocks: 1 });
+  await write('seller', 'approve', [fixture.network.mallory.address, 1n], true);
+  expect(await buy()).toBeUndefined();
+  expect(questions()).toBe(2);
+  nowMs += 5_000;
   await buy();
-  expect(calls()).toBeGreaterThan(twice);
-  // A block changes the answer at once.
+  expect(questions()).toBe(3);
+  await write('alice', 'approve', [fixture.network.settlement, 1n], true);
+  expect(await buy()).toMatchObject({ code: 'CASH_ALLOWANCE_TOO_LOW' });
   await write('admin', 'pause');
   expect(await buy()).toMatchObject({ code: 'TOKEN_PAUSED' });
+  expect(questions()).toBe(5);
+});
+
+it('asks again after a claim was revoked at its issuer', async () => {
+  expect(await buy()).toBeUndefined();
+  const { trex, alice, admin } = fixture.network;
+  const { client } = fixture;
+  const identity = await client.readContract({
+    address: trex.identityRegistry,
+    abi: parseAbi(['function identity(address) view returns (address)']),
+    functionName: 'identity',
+    args: [alice.address],
+  });
+  const id = keccak256(
+    encodeAbiParameters([{ type: 'address' }, { type: 'uint256' }], [trex.claimIssuer, 1n]),
+  );
+  const hash = await client.writeContract({
+    account: privateKeyToAccount(admin.privateKey),
+    address: trex.claimIssuer,
+    abi: parseAbi(['function revokeClaim(bytes32 claimId, address identity) returns (bool)']),
+    functionName: 'revokeClaim',
+    args: [id, identity],
+  });
+  await client.waitForTransactionReceipt({ hash });
+  expect(await buy()).toMatchObject({ code: 'CLAIM_INVALID' });
+});
+
+it('asks everything anew after a reorganization, and after a long pause', async () => {
+  await buy();
+  await fixture.client.mine({ blocks: 3 });
+  await buy();
+  expect(questions()).toBe(1);
+  await fixture.client.request({
+    method: 'anvil_reorg' as never,
+    params: [3, []] as never,
+  });
+  await buy();
+  expect(questions()).toBe(2);
+  await fixture.client.mine({ blocks: 33 });
+  await buy();
+  expect(questions()).toBe(3);
+});
+
+it('tells the router how much could settle, and why no more', async () => {
+  const seller = fixture.network.flowWallets['alpha']?.address ?? '0x';
+  const offer = (quantity: number) =>
+    checks.settleable({ instrument, side: 'sell', account: seller, quantity });
+  expect(await offer(25)).toEqual({ quantity: 25, reasons: [] });
+  await write('seller', 'approve', [fixture.network.settlement, 24n * 10n ** 18n]);
+  await write('admin', 'freezePartialTokens', [seller, 10n ** 27n - 75n * 10n ** 17n]);
+  expect(await offer(25)).toMatchObject({
+    quantity: 7,
+    refusal: { code: 'BALANCE_TOO_LOW' },
+    reasons: [{ code: 'BALANCE_TOO_LOW' }, { code: 'ALLOWANCE_TOO_LOW' }],
+  });
+  await write('alice', 'approve', [fixture.network.settlement, 14_633_249_999n], true);
+  const bid = { instrument, side: 'buy', quantity: 25, limitPrice: 5_853_300 } as const;
+  expect(await checks.settleable({ ...bid, account: fixture.network.alice.address })).toMatchObject(
+    { quantity: 24, refusal: { code: 'CASH_ALLOWANCE_TOO_LOW' } },
+  );
+  const { mallory } = fixture.network;
+  expect(await checks.settleable({ ...bid, account: mallory.address })).toMatchObject({
+    quantity: 0,
+    refusal: { code: 'CLAIM_MISSING' },
+  });
 });
 
 it('takes a chain that does not answer for a no, and asks again', async () => {
@@ -166,8 +256,9 @@ it('takes a chain that does not answer for a no, and asks again', async () => {
 });
 
 it('refuses what it cannot check', async () => {
+  // Listed under a standard that it does not follow.
   expect(await buy({ instrument: { ...instrument, standard: 'ERC-1400' } })).toMatchObject({
-    code: 'STANDARD_UNSUPPORTED',
+    code: 'CHECK_UNANSWERED',
   });
   const cents = { ...instrument, cashDecimals: 2 };
   expect(await buy({ instrument: cents, limitPrice: 1, quantity: 1 })).toMatchObject({

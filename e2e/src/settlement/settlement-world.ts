@@ -58,7 +58,8 @@ export class SettlementWorld {
   readonly #delivered: Promise<void>;
   #orderNumber = 0;
 
-  static async start(): Promise<SettlementWorld> {
+  /** @param every what all nodes are started with beside what the world gives them */
+  static async start(every: Partial<SettlementNodeOptions> = {}): Promise<SettlementWorld> {
     const folder = await mkdtemp(join(tmpdir(), 'stoa-settlement-'));
     const [fixture, server] = await Promise.all([
       startNetworkFixture(),
@@ -74,12 +75,16 @@ export class SettlementWorld {
         finality: 1,
         pollIntervalMs: 50,
         idlePollIntervalMs: 100,
+        // What failed stays so while a test looks at it.
+        retryAfterMs: 3_600_000,
+        indexTokens: false,
         databaseUrl: await createDatabase(server.url('postgres'), venue),
         client: createClient({
           transport: http(proxies[venue].url, { retryCount: 0, timeout: 5_000 }),
         }),
         signer: signerOf(fixture, venue),
         directory,
+        ...every,
         ...overrides,
       });
     const nodes = await forEachVenue((venue) => startNode(venue));
@@ -105,10 +110,17 @@ export class SettlementWorld {
 
   /** The next trade of a venue's book: alice buys 25 at 585.33, through the home venue alpha. */
   async trade(venue: Venue, overrides: Partial<Execution> = {}): Promise<Execution> {
+    const execution = this.nextTrade(venue, overrides);
+    if (venue !== 'alpha') await this.nodes[venue].recordTrade(execution);
+    return execution;
+  }
+
+  /** The same, which its venue has yet to record. */
+  nextTrade(venue: Venue, overrides: Partial<Execution> = {}): Execution {
     this.#tradeNumbers[venue] += 1;
     const tradeNumber = this.#tradeNumbers[venue];
     const { network } = this.fixture;
-    const execution: Execution = {
+    return {
       venue,
       executionId: `${venue}-${tradeNumber}`,
       tradeNumber,
@@ -121,8 +133,6 @@ export class SettlementWorld {
       executedAtMs: Date.now(),
       ...overrides,
     };
-    if (venue !== 'alpha') await this.nodes[venue].recordTrade(execution);
-    return execution;
   }
 
   /** An order of alpha whose trades are instructed; its id. */
@@ -240,15 +250,16 @@ export class SettlementWorld {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  /** Carries messages from outbox to inbox, in order, as order sessions do. */
+  /** Carries messages from outbox to inbox, each sender's in order, as order sessions do. */
   async #deliver(): Promise<void> {
-    while (!this.#postman.signal.aborted) {
-      for (const from of venues) {
+    const carry = async (from: Venue): Promise<void> => {
+      while (!this.#postman.signal.aborted) {
         // A node that is being restarted has no store for a moment: what waits, waits on.
         await this.#deliverFrom(from).catch(() => undefined);
+        await sleep(20);
       }
-      await sleep(20);
-    }
+    };
+    await Promise.all(venues.map(carry));
   }
 
   async #deliverFrom(from: Venue): Promise<void> {

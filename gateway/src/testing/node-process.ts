@@ -10,6 +10,8 @@ export interface NodeProcess {
   readonly url: string;
   /** How many operations of a type reached it, by its own count. */
   operations(type: 'query' | 'mutation'): Promise<number>;
+  /** How many subscriptions it has open, by its own count. */
+  subscriptions(): Promise<number>;
   kill(signal: NodeJS.Signals): Promise<void>;
 }
 
@@ -30,6 +32,10 @@ export async function startNodeProcess(venue: string, tokens: TokenOptions): Pro
   const { http } = JSON.parse(line) as { http: string };
   return {
     url: `${http}/graphql`,
+    async subscriptions() {
+      const text = await (await fetch(`${http}/metrics`)).text();
+      return Number(/stoa_api_subscriptions (\d+)/.exec(text)?.[1]);
+    },
     async operations(type) {
       const text = await (await fetch(`${http}/metrics`)).text();
       const count = new RegExp(`stoa_api_operations_total\\{type="${type}"\\} (\\d+)`).exec(text);

@@ -91,6 +91,7 @@ export function createSampleView(): SampleView {
 
   return {
     book,
+    evidence: () => [],
     feeds: () =>
       venues.map(({ id }) => ({
         venue: id,

@@ -9,7 +9,7 @@ export interface ApiContext {
 }
 
 /** Scopes that a token can carry; market data needs none. */
-export type Scope = 'orders:read' | 'orders:write';
+export type Scope = 'orders:read' | 'orders:write' | 'issuer:read' | 'settlement:operate';
 
 /**
  * The caller, where the token proves one whose home is this venue and who may do this.
@@ -34,4 +34,18 @@ export function requireCaller(context: ApiContext, home: VenueId, scope: Scope):
     throw apiError('FORBIDDEN', `The token lacks the scope ${scope}.`, { extensions: { scope } });
   }
   return caller;
+}
+
+/**
+ * The venue's own operator.
+ *
+ * @throws as {@link requireCaller}
+ */
+export function requireOperator(context: ApiContext, venue: VenueId): Caller {
+  const caller = requireCaller(context, venue, 'settlement:operate');
+  if (caller.member === venue) return caller;
+  throw apiError(
+    'FORBIDDEN',
+    `This is for the operator of ${venue}, and the token is ${caller.member}'s.`,
+  );
 }

@@ -10,10 +10,13 @@ export type ApiErrorCode =
   | 'WRONG_HOME'
   | 'BAD_USER_INPUT'
   | 'BAD_REQUEST'
+  | 'CURSOR_INVALID'
+  | 'SEQUENCE_UNKNOWN'
   | 'BODY_TOO_LARGE'
   | 'OPERATION_TOO_LARGE'
   | 'TOO_MANY_SUBSCRIPTIONS'
   | 'HISTORY_BUSY'
+  | 'BLOCK_NOT_INDEXED'
   | 'NODE_ELSEWHERE'
   | 'NODE_UNAVAILABLE';
 
@@ -58,7 +61,9 @@ function isGraphQLError(error: unknown): error is GraphQLError {
 export function createErrorMask(logger: Logger, onError: (code: string) => void = () => {}) {
   return function maskError(error: unknown): GraphQLError {
     if (isGraphQLError(error) && mayCross(error)) {
-      onError(typeof error.extensions.code === 'string' ? error.extensions.code : 'BAD_REQUEST');
+      // What has no code yet is about the caller's own text: an enum's unknown value, a misspelt field.
+      error.extensions.code ??= 'BAD_USER_INPUT';
+      onError(String(error.extensions.code));
       return error;
     }
     const original = isGraphQLError(error) ? (error.originalError ?? error) : error;

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Logger } from '../telemetry/logger.ts';
 import { type SampleApi, startSampleApi } from './testing/sample-api.ts';
 import { ACME, BOND, createSampleMarket } from './testing/sample-market.ts';
-import { createSampleOrders } from './testing/sample-services.ts';
+import { createSampleOrders } from './testing/sample-orders.ts';
 import { createTokenIssuer, type TokenIssuer } from './testing/token-issuer.ts';
 
 let folder: string;
@@ -213,13 +213,13 @@ describe('orders over the API', () => {
     await ask(PLACE, token, { input: { ...input, clientOrderId: 'two' } });
     const page = await ask(
       `{ orders(first: 1) { edges { node { clientOrderId } } pageInfo { endCursor hasNextPage } }
-         next: orders(first: 5, after: "alpha-2") { edges { node { clientOrderId } } } }`,
+         next: orders(first: 5, after: "2") { edges { node { clientOrderId } } } }`,
       token,
     );
     expect(page.data).toEqual({
       orders: {
         edges: [{ node: { clientOrderId: 'two' } }],
-        pageInfo: { endCursor: 'alpha-2', hasNextPage: true },
+        pageInfo: { endCursor: '2', hasNextPage: true },
       },
       next: { edges: [{ node: { clientOrderId: 'one' } }] },
     });
@@ -259,11 +259,17 @@ describe('orders over the API', () => {
     expect((await ask(unknown, token)).data?.cancelOrder).toEqual({ code: 'ORDER_UNKNOWN' });
   });
 
-  it('never take an amount as a number, or an address that is none', async () => {
+  it('are no orders where the operation itself is wrong: an amount as a number, an unknown side', async () => {
     const token = await issuer.token();
-    for (const change of [{ quantity: 2 }, { account: '0x12' }, { instrument: 'ACME' }]) {
+    for (const change of [
+      { quantity: 2 },
+      { side: 'HOLD' },
+      { timeInForce: 7 },
+      { colour: 'red' },
+    ]) {
       const answer = await ask(PLACE, token, { input: { ...input, ...change } });
-      expect(answer.errors?.[0]?.message).toMatch(/must be/);
+      expect(codes(answer)).toEqual(['BAD_USER_INPUT']);
+      expect(answer.errors?.[0]?.message).toContain(Object.keys(change)[0]);
     }
   });
 });
@@ -276,15 +282,14 @@ describe('what crosses the API when something breaks', () => {
       error: (fields: unknown) => void logged.push(fields),
       child: () => logger,
     };
-    const orders = createSampleOrders('alpha');
     const broken = await startSampleApi(
       'alpha',
       issuer.options,
       {},
       {
         logger,
-        orders: {
-          ...orders,
+        blotter: {
+          ...createSampleOrders('alpha').blotter,
           async order() {
             throw new Error('password authentication failed for user "stoa"');
           },

@@ -8,18 +8,35 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { ApiContext } from './api-context.ts';
 import { createErrorMask } from './api-error.ts';
 import { createApiMetrics } from './api-metrics.ts';
-import type { ApiNode, ApiOrders, ApiSettlements } from './api-services.ts';
+import type {
+  ApiBlotter,
+  ApiFeed,
+  ApiNode,
+  ApiOrders,
+  ApiReceipts,
+  ApiSettlements,
+  ApiTerms,
+} from './api-services.ts';
+import { createCapTableResolvers } from './cap-table-resolvers.ts';
 import { type HttpServer, type ListenOptions, startHttpServer } from './http-server.ts';
 import { createEligibilityResolvers } from './market-eligibility-resolvers.ts';
 import { createHistoryResolvers } from './market-history-resolvers.ts';
 import { createMarketResolvers } from './market-resolvers.ts';
+import { createMemberStreams } from './member-streams.ts';
 import { createOperationsResolvers } from './operations-resolvers.ts';
+import { createOrderEntryResolvers } from './order-entry-resolvers.ts';
+import { createOrderEventResolvers } from './order-event-resolvers.ts';
+import { createOrderOutput } from './order-output.ts';
 import { createOrderResolvers } from './order-resolvers.ts';
+import { createReceiptResolvers } from './receipt-resolvers.ts';
 import { REQUEST_LIMITS, type RequestLimits, requestGuards } from './request-guards.ts';
+import { createRoutePreviewResolvers } from './route-preview-resolvers.ts';
+import { createSettlementOperationResolvers } from './settlement-operation-resolvers.ts';
 import { createSettlementResolvers } from './settlement-resolvers.ts';
 import { buildStoaSchema } from './subgraph-schema.ts';
 import { createSubscriptionStreams, type SubscriptionStreams } from './subscription-streams.ts';
 import { createTokenVerifier, type TokenOptions } from './token-verifier.ts';
+import { createVenueTermsResolvers } from './venue-terms-resolvers.ts';
 
 /** How a node's API is served. */
 export interface ApiServerOptions extends ListenOptions {
@@ -28,6 +45,8 @@ export interface ApiServerOptions extends ListenOptions {
   readonly tokens: TokenOptions;
   /** Default 1,000. */
   readonly maxSubscriptions?: number;
+  /** Streams of its own orders that a member may have open at a time; default 8. */
+  readonly maxStreamsPerMember?: number;
   readonly limits?: RequestLimits;
 }
 
@@ -36,10 +55,14 @@ export interface ApiServerNeeds {
   readonly market: MarketView;
   readonly directory: DirectorySource;
   readonly orders: ApiOrders;
+  readonly blotter: ApiBlotter;
+  readonly feed: ApiFeed;
+  readonly receipts: ApiReceipts;
+  readonly terms: ApiTerms;
   readonly settlements: ApiSettlements;
   /** What the node has stored of the market. */
   readonly archive: FrameArchive;
-  readonly preTrade: PreTradeChecks;
+  readonly preTrade: Pick<PreTradeChecks, 'checkOrder'>;
   readonly node: ApiNode;
   /** Unix milliseconds. */
   readonly nowMs: () => number;
@@ -51,18 +74,36 @@ export interface ApiServerNeeds {
 
 const MAX_SUBSCRIPTIONS = 1_000;
 
+const MAX_STREAMS_PER_MEMBER = 8;
+
+/** What the schema of a node is made from. */
+export type NodeSchemaNeeds = Omit<ApiServerNeeds, 'readiness' | 'metrics' | 'logger'> & {
+  readonly streams: SubscriptionStreams;
+  readonly maxStreamsPerMember?: number | undefined;
+};
+
 /** The schema of a node: every part of the SDL, as one Federation v2 subgraph. */
-export function buildNodeSchema(
-  venue: VenueId,
-  needs: Omit<ApiServerNeeds, 'readiness' | 'metrics' | 'logger'>,
-  streams: SubscriptionStreams,
-) {
+export function buildNodeSchema(venue: VenueId, needs: NodeSchemaNeeds) {
+  const { maxStreamsPerMember = MAX_STREAMS_PER_MEMBER } = needs;
+  const ofOrders = {
+    ...needs,
+    venue,
+    output: createOrderOutput(needs.directory, needs.blotter),
+    memberStreams: createMemberStreams(maxStreamsPerMember, needs),
+  };
   return buildStoaSchema(
     [...MARKET_PARTS, ...NODE_PARTS],
     [
-      createMarketResolvers({ ...needs, streams }),
-      createOrderResolvers({ ...needs, venue }),
+      createMarketResolvers(needs),
+      createOrderResolvers(ofOrders),
+      createOrderEntryResolvers(ofOrders),
+      createOrderEventResolvers(ofOrders),
+      createRoutePreviewResolvers(ofOrders),
+      createReceiptResolvers(ofOrders),
+      createVenueTermsResolvers(needs),
       createSettlementResolvers({ ...needs, venue }),
+      createSettlementOperationResolvers({ ...needs, venue }),
+      createCapTableResolvers({ ...needs, venue }),
       createEligibilityResolvers({ ...needs, venue }),
       createHistoryResolvers(needs),
       createOperationsResolvers({ ...needs, venue }),
@@ -84,7 +125,11 @@ export async function createApiServer(
   const streams = createSubscriptionStreams(options.maxSubscriptions ?? MAX_SUBSCRIPTIONS);
   const metrics = createApiMetrics(needs.metrics, () => streams.count());
   const yoga = createYoga<object, ApiContext>({
-    schema: buildNodeSchema(options.venue, needs, streams),
+    schema: buildNodeSchema(options.venue, {
+      ...needs,
+      streams,
+      maxStreamsPerMember: options.maxStreamsPerMember,
+    }),
     context: async ({ request }) => ({
       auth: await verifier.verify(request.headers.get('authorization')),
     }),

@@ -1,12 +1,40 @@
-import type { MemberId } from '@stoa/schema';
+import type { MemberId, VenueId, VenueTerms } from '@stoa/schema';
+import type { OrderBlotter } from '../orders/order-blotter.ts';
+import type { OrderFeed } from '../orders/order-feed.ts';
 import type { OrderService } from '../orders/order-service.ts';
+import type { ReceiptBlotter } from '../orders/receipt-blotter.ts';
 import type { SettlementReader } from '../settlement/settlement-reader.ts';
+import type { SettlementService } from '../settlement/settlement-service.ts';
 
 /** What the API asks of the order service. */
-export type ApiOrders = Omit<OrderService, 'openOrderCount' | 'start' | 'stop'>;
+export type ApiOrders = Pick<
+  OrderService,
+  | 'place'
+  | 'replace'
+  | 'cancel'
+  | 'cancelAll'
+  | 'preview'
+  | 'refused'
+  | 'streamOpened'
+  | 'streamClosed'
+>;
+
+/** What the API reads of orders: pages of them, and one member's events. */
+export type ApiBlotter = OrderBlotter;
+/** One member's events, from any number on. */
+export type ApiFeed = OrderFeed;
+
+/** What the API reads of receipts. */
+export type ApiReceipts = ReceiptBlotter;
 
 /** What the API asks of the settlement service. */
-export type ApiSettlements = SettlementReader;
+export type ApiSettlements = SettlementReader &
+  Pick<SettlementService, 'operatorQueue' | 'retryByOperator' | 'reconciliation' | 'capTable'>;
+
+/** The terms under which venues trade, as far as this node knows them. */
+export interface ApiTerms {
+  of(venue: VenueId): { readonly terms: VenueTerms } | undefined;
+}
 
 /** What the node says of itself. */
 export interface ApiNode {

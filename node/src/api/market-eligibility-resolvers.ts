@@ -15,7 +15,7 @@ export interface EligibilityNeeds {
   readonly venue: VenueId;
   readonly market: MarketView;
   readonly directory: DirectorySource;
-  readonly preTrade: PreTradeChecks;
+  readonly preTrade: Pick<PreTradeChecks, 'checkOrder'>;
 }
 
 /** Resolvers of the SDL's eligibility part. */

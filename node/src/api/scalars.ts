@@ -1,6 +1,7 @@
 import { isInstrumentId } from '@stoa/schema';
 import { GraphQLScalarType, Kind, type ValueNode } from 'graphql';
 import { apiError } from './api-error.ts';
+import { readMoment } from './sdl-value.ts';
 
 function stringScalar(name: string, expects: string, read: (text: string) => string | undefined) {
   function parseValue(value: unknown): string {
@@ -36,7 +37,7 @@ export const scalarResolvers = {
   DateTime: stringScalar(
     'DateTime',
     'a moment in UTC, such as "2026-01-31T14:30:00.000Z"',
-    (text) => (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text) ? text : undefined),
+    (text) => (readMoment(text) === undefined ? undefined : text),
   ),
   Address: stringScalar('Address', '0x and 40 hexadecimal digits', (text) =>
     /^0x[0-9a-fA-F]{40}$/.test(text) ? text : undefined,

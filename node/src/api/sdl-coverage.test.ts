@@ -16,12 +16,13 @@ import type { ApiContext } from './api-context.ts';
 import { buildNodeSchema } from './api-server.ts';
 import { createSubscriptionStreams } from './subscription-streams.ts';
 import { ACME, createSampleMarket, sampleDirectory } from './testing/sample-market.ts';
+import { createSampleOrders } from './testing/sample-orders.ts';
 import {
-  createSampleOrders,
   sampleArchive,
   sampleNode,
   samplePreTrade,
   sampleSettlements,
+  sampleTerms,
 } from './testing/sample-services.ts';
 
 /** Arguments that the generated operations give, by field. */
@@ -33,8 +34,13 @@ const ARGUMENTS: Record<string, string> = {
   'Query.settleableBook': `(instrument: "${ACME.id}", account: "0x${'22'.repeat(20)}")`,
   'Query.order': '(clientOrderId: "one")',
   'Mutation.placeOrder': `(input: { clientOrderId: "one", instrument: "${ACME.id}", account: "0x${'11'.repeat(20)}", side: BUY, quantity: "2", limitPrice: "100.10" })`,
+  'Mutation.replaceOrder': '(input: { id: "alpha-1", quantity: "3" })',
   'Mutation.cancelOrder': '(id: "alpha-1")',
+  'Query.capTable': `(instrument: "${ACME.id}")`,
+  'Mutation.retrySettlement': `(batchId: "0x${'bb'.repeat(32)}")`,
+  'Query.previewRoute': `(input: { instrument: "${ACME.id}", account: "0x${'11'.repeat(20)}", side: BUY, quantity: "2", limitPrice: "100.10" })`,
   'Subscription.book': `(instrument: "${ACME.id}")`,
+  'Subscription.orderEvents': '(after: 0)',
 };
 
 /** Fields whose name says all there is to say. */
@@ -94,31 +100,30 @@ function watchResolvers(schema: GraphQLSchema): Set<string> {
 
 describe('the SDL of a node', () => {
   const market = createSampleMarket();
-  const streams = createSubscriptionStreams(10);
-  const schema = buildNodeSchema(
-    'alpha',
-    {
-      market,
-      directory: sampleDirectory,
-      orders: createSampleOrders('alpha'),
-      settlements: sampleSettlements,
-      node: sampleNode,
-      archive: sampleArchive,
-      preTrade: samplePreTrade,
-      nowMs: Date.now,
-    },
-    streams,
-  );
-  const contextValue: ApiContext = {
+  const orders = createSampleOrders('alpha');
+  const schema = buildNodeSchema('alpha', {
+    market,
+    orders,
+    ...{ blotter: orders.blotter, feed: orders.feed, receipts: orders.receipts },
+    directory: sampleDirectory,
+    settlements: sampleSettlements,
+    terms: sampleTerms,
+    node: sampleNode,
+    archive: sampleArchive,
+    preTrade: samplePreTrade,
+    nowMs: Date.now,
+    streams: createSubscriptionStreams(10),
+  });
+  const callerOf = (member: string, ...scopes: readonly string[]): ApiContext => ({
     auth: {
       kind: 'caller',
-      caller: {
-        member: 'broker',
-        home: 'alpha',
-        scopes: new Set(['orders:read', 'orders:write']),
-      },
+      caller: { member, home: 'alpha', scopes: new Set(scopes) },
+      expiresAtMs: Date.now() + 60_000,
     },
-  };
+  });
+  const contextValue = callerOf('broker', 'orders:read', 'orders:write');
+  const operator = callerOf('alpha', 'orders:read', 'orders:write', 'settlement:operate');
+  const issuer = callerOf(ACME.issuer, 'issuer:read');
 
   it('has a resolver or a matching property for every field', async () => {
     const resolved = watchResolvers(schema);
@@ -129,22 +134,32 @@ describe('the SDL of a node', () => {
     };
     const refused = operation('Mutation').replace('quantity: "2"', 'quantity: "13"');
     const errors: unknown[] = [];
-    for (const source of [operation('Mutation'), refused, operation('Query')]) {
-      const answer = await graphql({ schema, source, contextValue });
+    const [queries, mutations] = [operation('Query'), operation('Mutation')];
+    for (const [source, caller] of [
+      [mutations, contextValue],
+      [refused, contextValue],
+      [queries, contextValue],
+      [mutations, operator],
+      [queries, operator],
+      [queries, issuer],
+    ] as const) {
+      const answer = await graphql({ schema, source, contextValue: caller });
       errors.push(...(answer.errors ?? []));
     }
     // Other venues' nodes speak for themselves; nothing else may fail, a raw amount above all.
     expect(
       errors.filter((error) => !(error instanceof GraphQLError && error.extensions.code)),
     ).toEqual([]);
-    const stream = await subscribe({
-      schema,
-      document: parse(operation('Subscription')),
-      contextValue,
-    });
-    if (!(Symbol.asyncIterator in stream)) throw new Error(JSON.stringify(stream));
-    await stream.next();
-    await stream.return();
+    const root = schema.getSubscriptionType();
+    for (const { name, type } of Object.values(root?.getFields() ?? {})) {
+      const field = `${name}${ARGUMENTS[`Subscription.${name}`]}`;
+      const selected = `subscription { ${field} ${selectAll(getNamedType(type), [])} }`;
+      const stream = await subscribe({ schema, document: parse(selected), contextValue });
+      if (!(Symbol.asyncIterator in stream)) throw new Error(JSON.stringify(stream));
+      // The second of the order events is the first that tells of something.
+      for (let item = 0; item < (name === 'orderEvents' ? 2 : 1); item += 1) await stream.next();
+      await stream.return();
+    }
 
     const fields = objectTypes(schema).flatMap((type) =>
       ownFields(type).map((field) => `${type.name}.${field.name}`),

@@ -1,5 +1,8 @@
 import { apiError } from './api-error.ts';
 
+/** A moment in UTC (RFC 3339). */
+const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/;
+
 /** How a state is called in the SDL: `pending-new` is `PENDING_NEW`. */
 export function sdlEnum(state: string): string {
   return state.toUpperCase().replaceAll('-', '_');
@@ -16,4 +19,12 @@ export function boundedCount(name: string, value: number | null | undefined, mos
     throw apiError('BAD_USER_INPUT', `\`${name}\` must be a whole number from 1 to ${most}.`);
   }
   return value;
+}
+
+/** Unix milliseconds of a moment in UTC as DateTime has it; undefined for text that is none. */
+export function readMoment(text: string): number | undefined {
+  const ms = DATE_TIME.test(text) ? Date.parse(text) : Number.NaN;
+  // A 30th of February would come out as a 2nd of March.
+  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 19) !== text.slice(0, 19)) return;
+  return ms;
 }

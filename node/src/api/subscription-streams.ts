@@ -4,11 +4,15 @@ import { apiError } from './api-error.ts';
 export interface SubscriptionStreams {
   /**
    * Opens one more. `source` is pulled only when the reader asks for the next value, so a reader that
-   * stops reading costs one value, provided that the source itself conflates.
+   * stops reading costs one value, provided that the source itself conflates. `onEnd` is called once,
+   * however the stream ends.
    *
    * @throws TOO_MANY_SUBSCRIPTIONS
    */
-  open<T>(source: (signal: AbortSignal) => AsyncIterable<T>): AsyncIterableIterator<T>;
+  open<T>(
+    source: (signal: AbortSignal) => AsyncIterable<T>,
+    onEnd?: () => void,
+  ): AsyncIterableIterator<T>;
   count(): number;
   /** Ends all of them; their readers see an orderly end. */
   endAll(): void;
@@ -19,7 +23,7 @@ export function createSubscriptionStreams(maxStreams: number): SubscriptionStrea
   const open = new Set<AbortController>();
   let ended = false;
 
-  function openStream<T>(source: (signal: AbortSignal) => AsyncIterable<T>) {
+  function openStream<T>(source: (signal: AbortSignal) => AsyncIterable<T>, onEnd?: () => void) {
     if (ended || open.size >= maxStreams) {
       throw apiError(
         'TOO_MANY_SUBSCRIPTIONS',
@@ -28,9 +32,15 @@ export function createSubscriptionStreams(maxStreams: number): SubscriptionStrea
     }
     const controller = new AbortController();
     open.add(controller);
-    return endableIterator(source(controller.signal)[Symbol.asyncIterator](), controller, () =>
-      open.delete(controller),
-    );
+    const inner = source(controller.signal)[Symbol.asyncIterator]();
+    const close = (): void => {
+      open.delete(controller);
+      onEnd?.();
+      // One that waits for its reader would otherwise hold what it holds for ever.
+      inner.return?.().catch(() => undefined);
+    };
+    controller.signal.addEventListener('abort', close, { once: true });
+    return endableIterator(inner, controller);
   }
 
   return {
@@ -50,10 +60,8 @@ export function createSubscriptionStreams(maxStreams: number): SubscriptionStrea
 function endableIterator<T>(
   inner: AsyncIterator<T>,
   controller: AbortController,
-  onEnd: () => void,
 ): AsyncIterableIterator<T> {
   const end = (): IteratorReturnResult<undefined> => {
-    onEnd();
     controller.abort();
     return { done: true, value: undefined };
   };

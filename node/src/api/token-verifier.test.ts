@@ -28,6 +28,7 @@ describe('the check of tokens', () => {
     expect(await verify(await issuer.token())).toEqual({
       kind: 'caller',
       caller: { member: 'broker', home: 'alpha', scopes: new Set(['orders:read', 'orders:write']) },
+      expiresAtMs: expect.any(Number),
     });
   });
 

@@ -24,7 +24,12 @@ export interface TokenOptions {
 /** What an Authorization header proves. */
 export type Verification =
   | { readonly kind: 'anonymous' }
-  | { readonly kind: 'caller'; readonly caller: Caller }
+  | {
+      readonly kind: 'caller';
+      readonly caller: Caller;
+      /** Unix milliseconds: from then on the token proves nothing. */
+      readonly expiresAtMs: number;
+    }
   | {
       readonly kind: 'refused';
       readonly code: 'UNAUTHENTICATED' | 'AUTH_UNAVAILABLE';
@@ -74,7 +79,7 @@ export async function createTokenVerifier(
     // The digest stands for the token: the cache then holds nothing that could be replayed.
     const digest = createHash('sha256').update(token).digest('base64');
     const hit = known.get(digest);
-    if (hit && now() < hit.expiresAtMs) return { kind: 'caller', caller: hit.caller };
+    if (hit && now() < hit.expiresAtMs) return { kind: 'caller', ...hit };
     known.delete(digest);
     try {
       const { payload } = await jwtVerify(token, keys, {
@@ -91,7 +96,7 @@ export async function createTokenVerifier(
       const oldest = known.size >= MAX_CACHED_TOKENS ? known.keys().next().value : undefined;
       if (oldest !== undefined) known.delete(oldest);
       known.set(digest, proven);
-      return { kind: 'caller', caller: proven.caller };
+      return { kind: 'caller', ...proven };
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal) return refusal;

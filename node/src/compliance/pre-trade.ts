@@ -1,9 +1,11 @@
 import {
   cashAmount,
-  createErc3643Token,
+  createPermissionedToken,
   type Eligibility,
   type EligibilityCode,
+  type EligibilityReason,
   type PermissionedToken,
+  type TransferQuestion,
   tokenAmount,
 } from '@stoa/contracts';
 import {
@@ -15,20 +17,20 @@ import {
   refuse,
   type Side,
 } from '@stoa/schema';
-import type { Address, Client } from 'viem';
-import { getBlockNumber } from 'viem/actions';
+import type { Address, Client, Hex } from 'viem';
 import type { Logger } from '../telemetry/logger.ts';
+import { type CachedAnswer, createAnswerCache } from './answer-cache.ts';
+import { preTradeActions } from './pre-trade-actions.ts';
 
 /** Why an order is refused before it is routed. */
-export type PreTradeCode =
-  | EligibilityCode
-  | 'AMOUNT_NOT_EXACT'
-  | 'STANDARD_UNSUPPORTED'
-  | 'CHECK_UNAVAILABLE';
+export type PreTradeCode = EligibilityCode | 'AMOUNT_NOT_EXACT' | 'CHECK_UNAVAILABLE';
 
 /** What is asked: could this wallet settle the whole order, at the worst price it may fill at? */
 export interface PreTradeQuestion {
-  readonly instrument: Instrument;
+  readonly instrument: Instrument & {
+    /** ERC-1400 partition, where the instrument is one. */
+    readonly partition?: Hex;
+  };
   readonly side: Side;
   /** The investor's wallet. */
   readonly account: Address;
@@ -37,6 +39,23 @@ export interface PreTradeQuestion {
   readonly limitPrice?: Price | undefined;
   /** Where there is no limit: the worst price of the planned route. */
   readonly worstPrice?: Price | undefined;
+  /**
+   * What the wallet's other open orders would need, in the smallest unit of the cash token for a buy,
+   * of the token for a sale: the wallet must have it beside what this order needs.
+   */
+  readonly promised?: bigint;
+}
+
+/** What the router may count on. */
+export interface Settleable {
+  /** The most of the quantity asked about that could settle now, in whole lots; 0 for nothing. */
+  readonly quantity: Quantity;
+  /** Why it is less than asked; absent when all of it could settle. */
+  readonly refusal?: Refusal<PreTradeCode>;
+  /** Everything that stands in the way, the first as in `refusal`. */
+  readonly reasons: readonly EligibilityReason[];
+  /** Unix milliseconds at which the first of the buyer's claims ends; absent when none says. */
+  readonly claimsUntilMs?: number;
 }
 
 /** Answers whether an investor could settle an order, before the order goes anywhere. */
@@ -46,126 +65,137 @@ export interface PreTradeChecks {
    * that could not be had is a refusal (`CHECK_UNAVAILABLE`): unknown is never eligible.
    */
   checkOrder(question: PreTradeQuestion): Promise<Refusal<PreTradeCode> | undefined>;
+  /** The same question for the router: how much of it could settle, and all that is in the way. */
+  settleable(question: PreTradeQuestion): Promise<Settleable>;
 }
 
 export interface PreTradeNeeds {
   readonly client: Client;
   /** The contract that investors approve. */
   readonly settlement: Address;
+  /** A deployed PreTradeLens; without it the lens is sent along with each call. */
+  readonly lens?: Address | undefined;
   readonly logger: Logger;
   readonly nowMs: () => number;
   /** Names for claim topics by decimal number, used in messages. */
   readonly topicNames?: Readonly<Record<string, string>>;
 }
 
-/** An answer serves for its own block, and no longer than this: state changes only with blocks. */
-const maxAnswerAgeMs = 500;
-const maxAnswers = 10_000;
-
-const actions: Record<EligibilityCode, string> = {
-  TOKEN_PAUSED: 'Wait until the issuer resumes transfers of the token.',
-  WALLET_FROZEN: 'Ask the issuer why the wallet is frozen.',
-  IDENTITY_NOT_REGISTERED: 'Have the investor’s identity registered with the issuer.',
-  IDENTITY_NOT_VERIFIED: 'Have the investor’s identity verified by the issuer.',
-  CLAIM_MISSING: 'Have a claim issuer that the token trusts attest the investor.',
-  CLAIM_INVALID: 'Have the claim renewed by its issuer.',
-  BALANCE_TOO_LOW: 'Lower the quantity, or bring tokens to the wallet.',
-  ALLOWANCE_TOO_LOW: 'Approve the settlement contract for the tokens, from the wallet.',
-  COMPLIANCE_REFUSED: 'Ask the issuer about the rule that is named.',
-  CASH_TOO_LOW: 'Lower the quantity, or bring cash to the wallet.',
-  CASH_ALLOWANCE_TOO_LOW: 'Approve the settlement contract for the cash, from the wallet.',
-};
-
-/** The checks against the chain, with answers kept for one block. */
+/** The checks against the chain, in one call of the lens, with answers kept while they hold. */
 export function createPreTradeChecks(needs: PreTradeNeeds): PreTradeChecks {
-  const tokens = new Map<Address, PermissionedToken>();
-  type Answer = Refusal<PreTradeCode> | undefined;
-  let answers = new Map<string, { readonly atMs: number; readonly answer: Promise<Answer> }>();
-  let answersBlock: bigint | undefined;
+  const tokens = new Map<string, PermissionedToken>();
+  const cache = createAnswerCache<Settleable>(needs);
 
-  function tokenOf(instrument: Instrument): PermissionedToken {
-    const known = tokens.get(instrument.token);
+  function tokenOf({ standard, token, partition }: PreTradeQuestion['instrument']) {
+    const key = `${standard} ${token} ${partition}`;
+    const known = tokens.get(key);
     if (known) return known;
-    const { client, settlement, topicNames } = needs;
-    const token = createErc3643Token({
-      client,
-      token: instrument.token,
-      settlement,
+    const { client, settlement, lens, topicNames } = needs;
+    const created = createPermissionedToken(standard, {
+      ...{ client, token, settlement },
+      ...(partition && { partition }),
+      ...(lens && { lens }),
       ...(topicNames && { topicNames }),
     });
-    tokens.set(instrument.token, token);
-    return token;
+    tokens.set(key, created);
+    return created;
   }
 
-  async function ask(question: PreTradeQuestion): Promise<Answer> {
-    const { instrument, side, account, quantity } = question;
-    if (instrument.standard !== 'ERC-3643') {
-      const message = `Tokens of the standard ${instrument.standard} cannot be checked yet.`;
-      return refuse('STANDARD_UNSUPPORTED', message, 'Choose an ERC-3643 instrument.');
+  async function ask(question: PreTradeQuestion): Promise<CachedAnswer<Settleable>> {
+    const transfer = transferOf(question);
+    if (isRefusal(transfer)) {
+      return { answer: settleableNothing(transfer), contracts: [] };
     }
-    const amount = tokenAmount({ ...instrument, quantity });
-    if (isRefusal(amount)) return amount;
-    const token = tokenOf(instrument);
-    if (side === 'sell') {
-      return refusalOf(await token.checkSender({ from: account, quantity: amount }));
-    }
-    const cash = worstCost(question);
-    if (isRefusal(cash)) return cash;
-    const { cashToken } = instrument;
-    const payment = { cashToken, owner: account, spender: needs.settlement, amount: cash };
-    const [holder, paid] = await Promise.all([
-      token.checkTransfer({ to: account, quantity: amount }),
-      token.checkCash(payment),
-    ]);
-    return refusalOf(holder) ?? refusalOf(paid);
+    const found = await tokenOf(question.instrument).canTransfer(transfer);
+    const answer = settleableOf(question, found);
+    const { payment } = transfer;
+    return {
+      ...{ answer, contracts: found.contracts },
+      ...(answer.claimsUntilMs !== undefined && { untilMs: answer.claimsUntilMs }),
+      cash: payment && { token: payment.cashToken, wallet: payment.payer },
+    };
   }
 
-  return {
-    checkOrder: async (question) => {
-      try {
-        const block = await getBlockNumber(needs.client, { cacheTime: 0 });
-        if (block !== answersBlock || answers.size >= maxAnswers) answers = new Map();
-        answersBlock = block;
-        const key = keyOf(question);
-        const kept = answers.get(key);
-        if (kept && needs.nowMs() - kept.atMs < maxAnswerAgeMs) return await kept.answer;
-        const answer = ask(question);
-        answers.set(key, { atMs: needs.nowMs(), answer });
-        const map = answers;
-        // A failure is no answer, and is asked again.
-        answer.catch(() => map.delete(key));
-        return await answer;
-      } catch (error) {
-        // The first line only: the rest names the RPC's address, which may hold an access key.
-        const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
-        needs.logger.warn({ reason, instrument: question.instrument.id }, 'pre-trade check failed');
-        return refuse(
+  async function settleable(question: PreTradeQuestion): Promise<Settleable> {
+    try {
+      return await cache.get(keyOf(question), () => ask(question));
+    } catch (error) {
+      // The first line only: the rest names the RPC's address, which may hold an access key.
+      const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
+      needs.logger.warn({ reason, instrument: question.instrument.id }, 'pre-trade check failed');
+      return settleableNothing(
+        refuse(
           'CHECK_UNAVAILABLE',
           'The chain could not be asked whether this order can settle.',
           'Try again in a few seconds.',
-        );
-      }
-    },
+        ),
+      );
+    }
+  }
+
+  return {
+    settleable,
+    checkOrder: async (question) => (await settleable(question)).refusal,
   };
 }
 
-/** What the buyer pays at most: the limit, or the worst price of the route. */
-function worstCost(question: PreTradeQuestion): bigint | Refusal<PreTradeCode> {
-  const { instrument, quantity } = question;
+/** The order as a transfer with one side open; a seller's buyer and a buyer's seller are not known. */
+function transferOf(question: PreTradeQuestion): TransferQuestion | Refusal<PreTradeCode> {
+  const { instrument, side, account, quantity, promised = 0n } = question;
+  const amount = tokenAmount({ ...instrument, quantity });
+  if (isRefusal(amount)) return amount;
+  if (side === 'sell') return { from: account, quantity: amount + promised };
   const price = question.limitPrice ?? question.worstPrice;
   if (price === undefined) {
     const message = 'Without a price it cannot be told how much cash the order needs.';
     return refuse('CHECK_UNAVAILABLE', message, 'Send a limit price.');
   }
-  return cashAmount({ ...instrument, price, quantity });
+  const cash = cashAmount({ ...instrument, price, quantity });
+  if (isRefusal(cash)) return cash;
+  const payment = { cashToken: instrument.cashToken, payer: account, amount: cash + promised };
+  return { to: account, quantity: amount, payment };
 }
 
-function refusalOf(eligibility: Eligibility): Refusal<PreTradeCode> | undefined {
-  if (eligibility.eligible) return undefined;
-  return refuse(eligibility.code, eligibility.message, actions[eligibility.code]);
+function settleableOf(question: PreTradeQuestion, found: Eligibility): Settleable {
+  if (found.eligible) {
+    const until = found.claimsUntil;
+    return {
+      ...{ quantity: question.quantity, reasons: [] },
+      ...(until !== undefined && { claimsUntilMs: until * 1_000 }),
+    };
+  }
+  const { code, message, reasons } = found;
+  const refusal = refuse(code, message, preTradeActions[code]);
+  return { quantity: mostOf(question, reasons), refusal, reasons };
+}
+
+function settleableNothing(refusal: Refusal<PreTradeCode>): Settleable {
+  return { quantity: 0, refusal, reasons: [] };
+}
+
+/** The most for which none of the reasons would stand: in proportion, and rounded down to lots. */
+function mostOf(
+  { instrument, side, quantity, limitPrice, worstPrice, promised = 0n }: PreTradeQuestion,
+  reasons: readonly EligibilityReason[],
+): Quantity {
+  const { lotSize } = instrument;
+  const price = limitPrice ?? worstPrice ?? 0;
+  const tokensPerLot = tokenAmount({ ...instrument, quantity: lotSize });
+  const cashPerLot = cashAmount({ ...instrument, price, quantity: lotSize });
+  let lots = BigInt(Math.floor(quantity / lotSize));
+  for (const { code, most } of reasons) {
+    const isCash = code.startsWith('CASH_');
+    const perLot = isCash ? cashPerLot : tokensPerLot;
+    if (most === undefined || isRefusal(perLot) || perLot === 0n) return 0;
+    const free = isCash === (side === 'buy') ? most - promised : most;
+    if (free <= 0n) return 0;
+    if (free / perLot < lots) lots = free / perLot;
+  }
+  return Number(lots) * lotSize;
 }
 
 function keyOf(question: PreTradeQuestion): string {
-  const { instrument, side, account, quantity, limitPrice, worstPrice } = question;
-  return `${instrument.id} ${side} ${account.toLowerCase()} ${quantity} ${limitPrice ?? worstPrice}`;
+  const { instrument, side, account, quantity, limitPrice, worstPrice, promised = 0n } = question;
+  const price = limitPrice ?? worstPrice;
+  return `${instrument.id} ${instrument.partition} ${side} ${account.toLowerCase()} ${quantity} ${price} ${promised}`;
 }

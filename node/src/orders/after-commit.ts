@@ -1,5 +1,6 @@
 import type { VenueRequest } from '@stoa/adapters';
 import type { VenueId } from '@stoa/schema';
+import type { StoredOrder } from './order-rows.ts';
 
 /** A leg that should be answered soon, and how it is known where. */
 export interface LegWatch {
@@ -18,9 +19,11 @@ export interface AfterCommit {
   readonly groups: Set<string>;
   /** Legs by id: watched from now on, or (undefined) no more. */
   readonly watches: Map<string, LegWatch | undefined>;
+  /** Orders by id, as they stand now. */
+  readonly changed: Map<string, StoredOrder>;
 }
 
 /** Nothing to do yet. */
 export function afterCommit(): AfterCommit {
-  return { requests: [], groups: new Set(), watches: new Map() };
+  return { requests: [], groups: new Set(), watches: new Map(), changed: new Map() };
 }

@@ -1,16 +1,25 @@
+import type { MemberId } from '@stoa/schema';
 import { sql } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
-import { legs } from '../store/tables/legs.ts';
-import { orderEvents } from '../store/tables/order-events.ts';
-import type { LegState, OrderState } from './order-state.ts';
-import { holdOrders, orderIdsOfLegs, type RecordedEvent, type StoredOrder } from './order-store.ts';
+import { legChange, legRow, orderChange, orderRow, type StoredOrder } from './order-rows.ts';
+import type { OrderState } from './order-state.ts';
+import { holdOrders, orderIdsOf } from './order-store.ts';
+
+/** An event as it is kept, with the order as it stood after it. */
+export interface RecordedEvent {
+  readonly kind: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly after: OrderState;
+}
 
 interface Held {
   /** As the store has it. */
-  readonly stored: StoredOrder;
+  stored: StoredOrder;
+  /** The store does not have it yet. */
+  isNew: boolean;
   /** As it will be written. */
   now: StoredOrder;
-  readonly journal: RecordedEvent[];
+  journal: RecordedEvent[];
 }
 
 /**
@@ -22,27 +31,27 @@ export class HeldOrders {
   readonly #orders = new Map<string, Held>();
   readonly #legs = new Map<string, string>();
 
-  private constructor(tx: Transaction, orders: readonly StoredOrder[]) {
+  private constructor(tx: Transaction, held: readonly StoredOrder[], isNew: boolean) {
     this.#tx = tx;
-    for (const stored of orders) {
-      this.#orders.set(stored.state.id, { stored, now: stored, journal: [] });
+    for (const stored of held) {
+      this.#orders.set(stored.state.id, { stored, isNew, now: stored, journal: [] });
       for (const leg of stored.state.legs) this.#legs.set(leg.id, stored.state.id);
     }
   }
 
   /** Holds orders by their ids. */
   static async byId(tx: Transaction, ids: readonly string[]): Promise<HeldOrders> {
-    return new HeldOrders(tx, await holdOrders(tx, ids));
+    return new HeldOrders(tx, await holdOrders(tx, ids), false);
   }
 
   /** Holds the orders that have these legs. */
   static async ofLegs(tx: Transaction, legIds: readonly string[]): Promise<HeldOrders> {
-    return HeldOrders.byId(tx, await orderIdsOfLegs(tx, legIds));
+    return HeldOrders.byId(tx, orderIdsOf(legIds));
   }
 
-  /** An order that was just inserted: nobody else can know it. */
-  static ofNew(tx: Transaction, order: StoredOrder): HeldOrders {
-    return new HeldOrders(tx, [order]);
+  /** Orders that nobody can know, because writing them is what records them. */
+  static ofNew(tx: Transaction, added: readonly StoredOrder[]): HeldOrders {
+    return new HeldOrders(tx, added, true);
   }
 
   /** An order as it stands in this transaction. */
@@ -61,84 +70,141 @@ export class HeldOrders {
     id: string,
     to: { readonly state: OrderState; readonly groupOpen: boolean },
     events: readonly RecordedEvent[],
-  ): StoredOrder | undefined {
+  ): void {
     const held = this.#orders.get(id);
-    if (!held) return undefined;
+    if (!held) return;
     held.journal.push(...events);
     held.now = { ...held.now, ...to, lastEvent: held.now.lastEvent + events.length };
-    return held.now;
   }
 
-  /** Writes all that changed. */
-  async write(nowMs: number): Promise<void> {
-    const changed = [...this.#orders.values()].filter(({ stored, now }) => stored !== now);
-    if (changed.length === 0) return;
-    await this.#writeJournal(changed, nowMs);
-    await this.#writeOrders(changed);
-    await this.#writeLegs(changed, nowMs);
+  /**
+   * Writes all that changed. New orders whose client order id their member has used are left out.
+   *
+   * @returns the orders that were written
+   */
+  async write(nowMs: number): Promise<StoredOrder[]> {
+    const wanted = [...this.#orders.values()].filter(({ stored, now }) => stored !== now);
+    const added = await this.#addOrders(wanted.filter(({ isNew }) => isNew));
+    const changed = wanted.filter(({ isNew, now }) => !isNew || added.has(now.state.id));
+    if (changed.length === 0) return [];
+    // Nothing of this depends on the rest of it: one trip to the store for all.
+    await Promise.all([
+      this.#changeOrders(changed.filter(({ isNew }) => !isNew)),
+      this.#writeLegs(changed, nowMs),
+      this.#writeJournal(changed, nowMs),
+    ]);
+    for (const held of changed) {
+      held.stored = held.now;
+      held.isNew = false;
+      held.journal = [];
+    }
+    return changed.map(({ now }) => now);
   }
 
+  async #addOrders(added: readonly Held[]): Promise<ReadonlySet<string>> {
+    if (added.length === 0) return new Set();
+    const values = JSON.stringify(added.map(({ now }) => orderRow(now)));
+    // One parameter, however many orders: the statement is the same each time, and quickly read.
+    const rows = await this.#tx.execute<{ id: string }>(sql`
+      insert into orders select * from jsonb_populate_recordset(null::orders, ${values}::jsonb)
+      on conflict (member, client_order_id) do nothing returning id`);
+    return new Set(rows.map(({ id }) => id));
+  }
+
+  /** Members' numbers are raised in one order by everybody, so that no two wait for each other. */
   async #writeJournal(changed: readonly Held[], nowMs: number): Promise<void> {
+    const counts = new Map<MemberId, number>();
     const rows = changed.flatMap(({ stored, journal }) =>
-      journal.map(({ kind, data }, index) => ({
-        orderId: stored.state.id,
-        sequence: stored.lastEvent + index + 1,
-        kind,
-        data,
-        atMs: nowMs,
-      })),
+      journal.map(({ kind, data, after }, index) => {
+        const place = (counts.get(stored.member) ?? 0) + 1;
+        counts.set(stored.member, place);
+        return {
+          order_id: stored.state.id,
+          sequence: stored.lastEvent + index + 1,
+          member: stored.member,
+          place,
+          kind,
+          data,
+          status: after.status,
+          quantity: after.quantity,
+          filled: after.filled,
+        };
+      }),
     );
-    if (rows.length > 0) await this.#tx.insert(orderEvents).values(rows);
+    if (rows.length === 0) return;
+    const raised = [...counts].map(([member, more]) => ({ member, more }));
+    await this.#tx.execute(sql`
+      with raised as (
+        insert into member_sequences as known (member, last)
+        select member, more from jsonb_to_recordset(${JSON.stringify(raised)}::jsonb)
+          as given(member text, more bigint) order by member
+        on conflict (member) do update set last = known.last + excluded.last
+        returning member, last
+      )
+      insert into order_events (order_id, sequence, member, member_sequence, kind, data, status,
+        quantity, filled, at_ms)
+      select given.order_id, given.sequence, given.member,
+        raised.last - counted.more + given.place, given.kind, given.data, given.status,
+        given.quantity, given.filled, ${nowMs}
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given(order_id text,
+        sequence bigint, member text, place bigint, kind text, data jsonb, status text,
+        quantity bigint, filled bigint)
+      join raised using (member)
+      join jsonb_to_recordset(${JSON.stringify(raised)}::jsonb)
+        as counted(member text, more bigint) using (member)`);
   }
 
-  async #writeOrders(changed: readonly Held[]): Promise<void> {
-    const rows = changed.map(({ now: { state, groupOpen, lastEvent } }) => ({
-      id: state.id,
-      status: state.status,
-      filled: state.filled,
-      // JSON has no integers that large.
-      notional: state.notional.toString(),
-      cancel_requested: state.cancelRequested,
-      reason: state.reason ?? null,
-      group_open: groupOpen,
-      last_event: lastEvent,
-    }));
+  async #changeOrders(changed: readonly Held[]): Promise<void> {
+    if (changed.length === 0) return;
+    const rows = changed.map(({ now }) => orderChange(now));
     await this.#tx.execute(sql`
-      update orders set status = given.status, filled = given.filled, notional = given.notional,
-        cancel_requested = given.cancel_requested, reason = given.reason,
-        group_open = given.group_open, last_event = given.last_event
-      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given(id text, status text,
-        filled bigint, notional numeric, cancel_requested boolean, reason text,
-        group_open boolean, last_event bigint)
+      update orders set quantity = given.quantity, limit_price = given.limit_price,
+        status = given.status, filled = given.filled, leaves = given.leaves,
+        notional = given.notional, cancel_requested = given.cancel_requested,
+        reason = given.reason, held_until_ms = given.held_until_ms,
+        replacements = given.replacements, revision = given.revision,
+        routed_from = given.routed_from, group_open = given.group_open,
+        last_event = given.last_event
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given(id text, quantity bigint,
+        limit_price bigint, status text, filled bigint, leaves bigint, notional numeric,
+        cancel_requested boolean, reason text, held_until_ms bigint, replacements jsonb,
+        revision integer, routed_from integer, group_open boolean, last_event bigint)
       where orders.id = given.id`);
   }
 
   async #writeLegs(changed: readonly Held[], nowMs: number): Promise<void> {
-    const added: (typeof legs.$inferInsert)[] = [];
+    const added: object[] = [];
     const rows: object[] = [];
     for (const { stored, now } of changed) {
       const before = new Map(stored.state.legs.map((leg) => [leg.id, leg]));
       for (const leg of now.state.legs) {
         const known = before.get(leg.id);
-        if (known === undefined) {
-          added.push({ ...legRow(leg), orderId: now.state.id, sentAtMs: nowMs });
-        } else if (known !== leg) {
-          const { id, status, filled, finalFilled, reason } = legRow(leg);
-          rows.push({ id, status, filled, final_filled: finalFilled, reason });
-        }
+        if (known === undefined) added.push(legRow(leg, now.state.id, nowMs));
+        else if (known !== leg) rows.push(legChange(leg));
       }
     }
-    if (added.length > 0) await this.#tx.insert(legs).values(added);
-    if (rows.length === 0) return;
+    await Promise.all([
+      added.length > 0 ? this.#addLegs(added) : undefined,
+      rows.length > 0 ? this.#changeLegs(rows) : undefined,
+    ]);
+  }
+
+  async #addLegs(rows: readonly object[]): Promise<void> {
     await this.#tx.execute(sql`
-      update legs set status = given.status, filled = given.filled,
-        final_filled = given.final_filled, reason = given.reason
-      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given(id text, status text,
-        filled bigint, final_filled bigint, reason text)
+      insert into legs
+      select * from jsonb_populate_recordset(null::legs, ${JSON.stringify(rows)}::jsonb)`);
+  }
+
+  async #changeLegs(rows: readonly object[]): Promise<void> {
+    await this.#tx.execute(sql`
+      update legs set quantity = given.quantity, limit_price = given.limit_price,
+        status = given.status, filled = given.filled, final_filled = given.final_filled,
+        reason = given.reason, revision = given.revision,
+        pending_quantity = given.pending_quantity,
+        pending_limit_price = given.pending_limit_price
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given(id text, quantity bigint,
+        limit_price bigint, status text, filled bigint, final_filled bigint, reason text,
+        revision integer, pending_quantity bigint, pending_limit_price bigint)
       where legs.id = given.id`);
   }
-}
-
-function legRow(leg: LegState) {
-  return { ...leg, finalFilled: leg.finalFilled ?? null, reason: leg.reason ?? null };
 }

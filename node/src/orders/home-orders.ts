@@ -1,136 +1,120 @@
-import {
-  type Execution,
-  invariant,
-  type LegOrder,
-  type LegRejection,
-  type MemberId,
-  type OrderMessageBody,
-  type VenueId,
-} from '@stoa/schema';
-import type { Route } from '../routing/router.ts';
+import { invariant, type MemberId, type Price, type Quantity, type VenueId } from '@stoa/schema';
 import type { Transaction } from '../store/database.ts';
-import { storableText } from '../store/storable-text.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AfterCommit } from './after-commit.ts';
-import { HeldOrders } from './held-orders.ts';
+import { HeldOrders, type RecordedEvent } from './held-orders.ts';
+import { HomeChange, type HomeChangeNeeds, type Reasoned } from './home-change.ts';
+import { eventOf, isTradeReport, type LegReport, type ToldReport } from './leg-reports.ts';
+import { type Advance, advance } from './order-advance.ts';
+import { OrderDecisions } from './order-decisions.ts';
+import type { StoredOrder } from './order-rows.ts';
 import type { OrderSessions } from './order-session.ts';
+import { type IgnoredCode, isComplete, type OrderEvent, type OrderState } from './order-state.ts';
 import {
-  applyOrderEvent,
-  executionKey,
-  isComplete,
-  isRouting,
-  type LegState,
-  type NewLeg,
-  type OrderEffect,
-  type OrderEvent,
-  type OrderState,
-} from './order-state.ts';
-import { insertOrder, type RecordedEvent, type StoredOrder } from './order-store.ts';
-import { type Decision, RoutePlanner, type RoutePlannerNeeds } from './route-planner.ts';
-import { TradeBook, type TradeStanding } from './trade-book.ts';
+  type Decision,
+  type PlannedOrder,
+  RoutePlanner,
+  type RoutePlannerNeeds,
+  type RoutePreview,
+} from './route-planner.ts';
+import { TradeBook } from './trade-book.ts';
+import {
+  type Contradiction,
+  executionIdOf,
+  executionsOf,
+  fillStanding,
+  type LegTold,
+  type OrderSettlement,
+  toldTerms,
+  tradeEventOf,
+} from './trade-reports.ts';
+import type { VenueTermsBook } from './venue-terms-book.ts';
 
-/** What an executing venue says of a leg to its home. */
-export type LegReport = Extract<
-  OrderMessageBody,
-  { kind: 'leg-accepted' | 'leg-rejected' | 'leg-executed' | 'leg-done' | 'leg-status' }
->;
-
-/** A report as it was told, and whether its leg is the one for which a trade settles. */
-export interface ToldReport {
-  readonly report: LegReport;
-  readonly settles: boolean;
-}
-
-/** A trade that settles for one of this node's orders. */
-interface SettlingTrade {
-  readonly orderId: string;
-  readonly legId: string;
-  readonly execution: Execution;
-}
-
-/** Settlement, as far as orders call it. */
-export interface OrderSettlement {
-  /** Within the transaction that records the executions, which this node settles. */
-  instruct(tx: Transaction, trades: readonly SettlingTrade[]): Promise<void>;
-}
-
-export interface HomeOrderNeeds extends RoutePlannerNeeds {
+export interface HomeOrderNeeds extends RoutePlannerNeeds, HomeChangeNeeds {
   readonly sessions: Pick<OrderSessions, 'send' | 'isUp'>;
   readonly settlement: OrderSettlement;
-  /** Records legs for this venue's own book. */
-  readonly openOwn: (
-    tx: Transaction,
-    legs: readonly LegOrder[],
-    after: AfterCommit,
-  ) => Promise<void>;
+  readonly terms: VenueTermsBook;
   /** Told of what a venue said that cannot be true; nothing of it was applied. */
   readonly onContradiction: (code: string) => void;
   readonly logger: Logger;
 }
 
-/** What one transaction changes, and what that makes necessary. */
-interface Change {
-  readonly tx: Transaction;
-  readonly orders: HeldOrders;
-  readonly after: AfterCommit;
+/** What is asked of an order, and came too late or was too much. */
+export interface NotReplaced {
+  readonly ignored: IgnoredCode;
 }
-
-interface ReportChange extends Change {
-  /** What is recorded of the reporting venue's trades; undefined where it is this venue. */
-  readonly trades: TradeBook | undefined;
-  readonly settling: SettlingTrade[];
-}
-
-/** What an execution id may consist of: it goes into the store and onto screens. */
-const PRINTABLE = /^[\x21-\x7e]{1,64}$/;
-
-const CONTRADICTIONS: Readonly<Partial<Record<TradeStanding, string>>> = {
-  'id-reused': 'EXECUTION_REUSED',
-  'number-reused': 'TRADE_NUMBER_REUSED',
-};
 
 /**
  * The orders whose home is this node: applies what happens to them, and what follows from it, within
  * the caller's transaction.
  */
 export class HomeOrders {
+  readonly #planner: RoutePlanner;
   readonly #venue: VenueId;
   readonly #needs: HomeOrderNeeds;
-  readonly #planner: RoutePlanner;
+  readonly #decisions: OrderDecisions;
 
   constructor(venue: VenueId, needs: HomeOrderNeeds) {
     this.#venue = venue;
     this.#needs = needs;
     this.#planner = new RoutePlanner(venue, needs);
+    this.#decisions = new OrderDecisions({ ...needs, planner: this.#planner });
   }
 
   /** Where an order would go now. */
-  preview(order: Pick<StoredOrder, 'instrument' | 'state'>): Route | undefined {
+  preview(order: PlannedOrder): RoutePreview | undefined {
     return this.#planner.preview(order);
   }
 
-  /** Records and routes a new order; undefined when its client order id was used meanwhile. */
+  /** Records and routes new orders; those whose client order id was used meanwhile are left out. */
   async place(
     tx: Transaction,
-    order: StoredOrder,
+    added: readonly StoredOrder[],
     after: AfterCommit,
-  ): Promise<StoredOrder | undefined> {
-    if (!(await insertOrder(tx, order))) return undefined;
-    const { side, type, timeInForce, quantity, limitPrice } = order.state;
-    const { clientOrderId, account, instrument } = order;
-    const terms = { side, type, timeInForce, quantity, limitPrice };
-    const data = { clientOrderId, account, instrument, ...terms };
-    const change = { tx, orders: HeldOrders.ofNew(tx, order), after };
-    await this.#advance(change, order, this.#planner.decide(order, order.state), {
-      journal: [{ kind: 'placed', data }],
+  ): Promise<ReadonlyMap<string, StoredOrder>> {
+    const change = this.#change(tx, HeldOrders.ofNew(tx, added), after);
+    const placed = added.map((order) => {
+      const steps = this.#advance(order, this.#decide(order, order.state));
+      const journal = [placedEvent(order), ...steps.journal];
+      change.orders.change(order.state.id, { state: steps.state, groupOpen: false }, journal);
+      return { order, steps };
     });
-    await change.orders.write(this.#needs.nowMs());
-    return change.orders.order(order.state.id);
+    const written = await change.orders.write(this.#needs.nowMs());
+    const kept = new Map(written.map((order) => [order.state.id, order]));
+    for (const { order, steps } of placed) {
+      if (kept.has(order.state.id)) change.carryOut(order, steps, false);
+    }
+    await change.finish();
+    return kept;
   }
 
-  /** Asks to cancel what is open; the order as it then stands. */
-  cancel(tx: Transaction, orderId: string, after: AfterCommit): Promise<StoredOrder | undefined> {
-    return this.#happens(tx, orderId, { kind: 'cancel-requested' }, after);
+  /** Asks to cancel what is open of orders; as they then stand. */
+  async cancel(
+    tx: Transaction,
+    orderIds: readonly string[],
+    after: AfterCommit,
+  ): Promise<StoredOrder[]> {
+    return this.#happens(tx, orderIds, { kind: 'cancel-requested' }, after);
+  }
+
+  /** Asks for other terms; the order as it then stands, or why they cannot be asked for. */
+  async replace(
+    tx: Transaction,
+    orderId: string,
+    by: { readonly quantity: Quantity; readonly limitPrice?: Price },
+    after: AfterCommit,
+  ): Promise<StoredOrder | NotReplaced | undefined> {
+    const orders = await HeldOrders.byId(tx, [orderId]);
+    const order = orders.order(orderId);
+    if (!order) return undefined;
+    const reroute = this.#leavesItsVenue(order, by);
+    const event: OrderEvent = { kind: 'replace-requested', ...by, reroute };
+    const change = this.#change(tx, orders, after);
+    const steps = advance(order.state, { event }, (state) => this.#decide(order, state));
+    if ('ignored' in steps) return steps;
+    change.apply(order, steps);
+    await change.finish();
+    return orders.order(orderId);
   }
 
   /** The venue of a leg did not answer. */
@@ -140,43 +124,58 @@ export class HomeOrders {
     after: AfterCommit,
   ): Promise<void> {
     const { orderId, legId, reason } = watched;
-    await this.#happens(tx, orderId, { kind: 'leg-silent', legId, reason }, after);
+    await this.#happens(tx, [orderId], { kind: 'leg-silent', legId, reason }, after);
+  }
+
+  /** Asks legs' venues where they stand; nothing changes before they answer. */
+  async askStatus(
+    tx: Transaction,
+    asked: readonly { readonly orderId: string; readonly legId: string }[],
+    after: AfterCommit,
+  ): Promise<void> {
+    const orders = await HeldOrders.byId(
+      tx,
+      asked.map(({ orderId }) => orderId),
+    );
+    const change = this.#change(tx, orders, after);
+    for (const { orderId, legId } of asked) {
+      const leg = orders.order(orderId)?.state.legs.find(({ id }) => id === legId);
+      if (leg && !isComplete(leg)) change.ask({ kind: 'ask-status', leg });
+    }
+    await change.finish();
+  }
+
+  /** The open that orders waited for has come. */
+  async release(tx: Transaction, orderIds: readonly string[], after: AfterCommit): Promise<void> {
+    await this.#happens(tx, orderIds, { kind: 'released' }, after);
   }
 
   async #happens(
     tx: Transaction,
-    orderId: string,
+    orderIds: readonly string[],
     event: OrderEvent,
     after: AfterCommit,
-  ): Promise<StoredOrder | undefined> {
-    const orders = await HeldOrders.byId(tx, [orderId]);
-    const order = orders.order(orderId);
-    if (!order) return undefined;
-    await this.#advance({ tx, orders, after }, order, { event });
-    await orders.write(this.#needs.nowMs());
-    return orders.order(orderId);
-  }
-
-  /** This venue's own book would not cancel a leg. */
-  async cancelRejected(
-    tx: Transaction,
-    legId: string,
-    rejection: LegRejection,
-    after: AfterCommit,
-  ): Promise<void> {
-    const orders = await HeldOrders.ofLegs(tx, [legId]);
-    const order = orders.orderOfLeg(legId);
-    const leg = order?.state.legs.find(({ id }) => id === legId);
-    // Too late is what a cancel hears that lost to a fill: then there is nothing left to cancel.
-    if (!order || !leg || isComplete(leg)) return;
-    const event: OrderEvent = { kind: 'leg-cancel-rejected', legId, rejection };
-    await this.#advance({ tx, orders, after }, order, { event });
-    await orders.write(this.#needs.nowMs());
+  ): Promise<StoredOrder[]> {
+    const orders = await HeldOrders.byId(tx, orderIds);
+    const change = this.#change(tx, orders, after);
+    for (const id of orderIds) {
+      const order = orders.order(id);
+      const steps = order && advance(order.state, { event }, (state) => this.#decide(order, state));
+      if (!order || !steps || 'ignored' in steps) continue;
+      change.apply(order, steps);
+      if (event.kind === 'leg-silent') {
+        const leg = order.state.legs.find((each) => each.id === event.legId);
+        if (leg) change.told(order, leg, { silent: event.reason });
+      }
+    }
+    await change.finish();
+    return orderIds.flatMap((id) => orders.order(id) ?? []);
   }
 
   /**
    * Applies what `from` says of legs, in order. However many reports there are, each order is read
-   * and written once. Executions at this venue are recorded already.
+   * and written once; only changes of earlier trades, which are rare, stand for themselves.
+   * Executions at this venue are recorded already.
    */
   async reports(
     tx: Transaction,
@@ -184,188 +183,195 @@ export class HomeOrders {
     told: readonly ToldReport[],
     after: AfterCommit,
   ): Promise<void> {
-    if (told.length === 0) return;
-    const orders = await HeldOrders.ofLegs(tx, [
-      ...new Set(told.map(({ report }) => report.legId)),
-    ]);
-    const executions = told.flatMap(({ report }) =>
-      report.kind === 'leg-executed' && PRINTABLE.test(report.execution.executionId)
-        ? [report.execution]
-        : [],
+    for (let first = 0; first < told.length; ) {
+      const next = told.slice(first);
+      const change = next.findIndex(({ report }) => isTradeReport(report));
+      const count = change === 0 ? 1 : change < 0 ? next.length : change;
+      await this.#reports(tx, from, next.slice(0, count), after);
+      first += count;
+    }
+  }
+
+  async #reports(
+    tx: Transaction,
+    from: MemberId,
+    told: readonly ToldReport[],
+    after: AfterCommit,
+  ): Promise<void> {
+    const legIds = [...new Set(told.map(({ report }) => report.legId))];
+    const change = this.#change(tx, await HeldOrders.ofLegs(tx, legIds), after);
+    const changing = told.flatMap(({ report }) =>
+      isTradeReport(report) ? [executionIdOf(report)] : [],
     );
-    const trades = from === this.#venue ? undefined : await TradeBook.read(tx, from, executions);
-    const change: ReportChange = { tx, orders, after, trades, settling: [] };
-    for (const each of told) await this.#report(change, from, each);
-    const nowMs = this.#needs.nowMs();
-    await trades?.write(nowMs);
+    const trades =
+      from === this.#venue && changing.length === 0
+        ? undefined
+        : await TradeBook.read(tx, from, executionsOf(told), changing);
+    for (const each of told) await this.#report(change, from, each, trades);
+    if (from !== this.#venue) await trades?.write(this.#needs.nowMs());
     if (change.settling.length > 0) await this.#needs.settlement.instruct(tx, change.settling);
-    await orders.write(nowMs);
+    await change.finish();
   }
 
   async #report(
-    change: ReportChange,
+    change: HomeChange,
     from: MemberId,
-    { report, settles }: ToldReport,
+    told: ToldReport,
+    trades: TradeBook | undefined,
   ): Promise<void> {
+    const { report, settles } = told;
     const order = change.orders.orderOfLeg(report.legId);
     const leg = order?.state.legs.find(({ id }) => id === report.legId);
     if (!order || leg?.venue !== from) return this.#contradiction('LEG_UNKNOWN', from, report);
-    if (report.kind === 'leg-executed') {
-      return this.#executed(change, { order, leg, report, from, settles });
-    }
-    const event = eventOf(report);
-    const step = applyOrderEvent(order.state, event, new Set());
-    if ('ignored' in step) return this.#contradiction(step.ignored, from, report);
-    await this.#advance(change, order, { event });
+    const about = { order, leg, from, settles };
+    const contradiction = await this.#believed(change, about, report, trades);
+    if (contradiction) return this.#contradiction(contradiction, from, report);
+    change.told(order, leg, { body: report, signed: told.signed });
+  }
+
+  /** Applies a report; what is wrong with it where it cannot be. */
+  async #believed(
+    change: HomeChange,
+    about: LegTold,
+    report: LegReport,
+    trades: TradeBook | undefined,
+  ): Promise<Contradiction | undefined> {
+    if (report.kind === 'leg-executed') return this.#executed(change, about, report, trades);
+    if (isTradeReport(report)) return this.#tradeChanged(change, about, report, trades);
+    const { order } = about;
+    const steps = advance(order.state, { event: eventOf(report) }, (state) =>
+      this.#decide(order, state),
+    );
+    if ('ignored' in steps) return steps.ignored;
+    change.apply(order, steps);
+    return undefined;
   }
 
   async #executed(
-    change: ReportChange,
-    told: {
-      readonly order: StoredOrder;
-      readonly leg: LegState;
-      readonly report: Extract<LegReport, { kind: 'leg-executed' }>;
-      readonly from: MemberId;
-      readonly settles: boolean;
-    },
-  ): Promise<void> {
-    const { order, leg, report, from } = told;
-    const { execution } = report;
-    const own = from === this.#venue;
+    change: HomeChange,
+    about: LegTold,
+    { execution }: Extract<LegReport, { kind: 'leg-executed' }>,
+    trades: TradeBook | undefined,
+  ): Promise<Contradiction | undefined> {
+    const standing = fillStanding(this.#venue, about, execution, trades);
+    if (typeof standing === 'object') return standing.contradiction;
+    if (standing === 'counted') return 'DUPLICATE';
+    const { order, leg } = about;
     const { side, id: orderId } = order.state;
-    const account = side === 'buy' ? execution.buyer : execution.seller;
-    // Legs at other venues always take liquidity, so that their home, which is here, settles them.
-    const plausible =
-      execution.venue === from &&
-      execution.instrument === order.instrument &&
-      PRINTABLE.test(execution.executionId) &&
-      account.toLowerCase() === order.account &&
-      (own || execution.homeVenue === this.#venue);
-    if (!plausible) return this.#contradiction('EXECUTION_IMPLAUSIBLE', from, report);
-
-    const standing = change.trades?.standingOf(execution, leg.id, side) ?? 'new';
-    const contradiction = CONTRADICTIONS[standing];
-    if (contradiction) return this.#contradiction(contradiction, from, report);
     const { venue, executionId, price, quantity } = execution;
-    const fill = { venue, executionId, price, quantity };
-    const event: OrderEvent = { kind: 'leg-executed', legId: leg.id, ...fill };
-    const counted = new Set(standing === 'counted' ? [executionKey(venue, executionId)] : []);
-    const step = applyOrderEvent(order.state, event, counted);
-    if ('ignored' in step) return this.#contradiction(step.ignored, from, report);
+    const event: OrderEvent = {
+      ...{ kind: 'leg-executed', legId: leg.id, venue, executionId, price, quantity },
+    };
+    const steps = advance(order.state, { event }, (state) => this.#decide(order, state));
+    if ('ignored' in steps) return steps.ignored;
 
     const legs = side === 'buy' ? { buyLegId: leg.id } : { sellLegId: leg.id };
-    if (standing === 'other-side') await change.trades?.addOtherSide(execution, leg.id, side);
-    else change.trades?.add(execution, legs);
-    const settles = told.settles && execution.homeVenue === this.#venue && standing === 'new';
+    if (standing === 'other-side') await trades?.addOtherSide(execution, leg.id, side);
+    else trades?.add(execution, legs);
+    const settles = about.settles && execution.homeVenue === this.#venue && standing === 'new';
     if (settles) change.settling.push({ orderId, legId: leg.id, execution });
-    await this.#advance(change, order, { event }, { groupOpen: settles });
+    change.apply(order, steps, settles);
+    return undefined;
   }
 
-  /** Applies an event and all that follows from it, and notes the order's new state. */
-  async #advance(
-    change: Change,
-    order: StoredOrder,
-    first: Decision,
-    also: { readonly journal?: readonly RecordedEvent[]; readonly groupOpen?: boolean } = {},
-  ): Promise<void> {
-    const { tx, after } = change;
-    const groupOpen = order.groupOpen || (also.groupOpen ?? false);
-    const journal = [...(also.journal ?? [])];
-    let state = order.state;
-    let closing = false;
-    for (let next: Decision | undefined = first; next; ) {
-      const step = applyOrderEvent(state, next.event, new Set());
-      if ('ignored' in step) {
-        invariant(next === first, 'what follows from an event was ignored', { id: state.id });
-        return;
-      }
-      state = step.state;
-      journal.push(recorded(next));
-      if (next.event.kind === 'routed') await this.#send(tx, order, next.event.legs, after);
-      next = undefined;
-      for (const effect of step.effects) {
-        if (effect.kind === 'continue') next = this.#planner.decide(order, state);
-        else if (effect.kind === 'close-group') closing = true;
-        else await this.#carryOut(tx, order, effect, after);
-      }
+  async #tradeChanged(
+    change: HomeChange,
+    about: LegTold,
+    report: Extract<LegReport, { kind: 'leg-trade-busted' | 'leg-trade-corrected' }>,
+    trades: TradeBook | undefined,
+  ): Promise<Contradiction | undefined> {
+    const standing = trades?.standing(executionIdOf(report));
+    if (!trades || !standing) return 'TRADE_UNKNOWN';
+    const event = await tradeEventOf(change.tx, about, report, trades);
+    if ('contradiction' in event) return event.contradiction;
+    const { order, leg, from, settles } = about;
+    const steps = advance(order.state, { event }, (state) => this.#decide(order, state));
+    if ('ignored' in steps) return steps.ignored;
+    // Both sides may be this node's: what the trade is now is recorded, and settled, once.
+    const terms = toldTerms(report);
+    const isFirst = from === this.#venue ? settles : trades.change(standing, terms);
+    const again = isFirst && (await this.#withdrawn(change.tx, standing.trade, report.kind));
+    if (again && report.kind === 'leg-trade-corrected') {
+      const { execution } = report;
+      change.settling.push({ orderId: order.state.id, legId: leg.id, execution });
     }
-    if (closing && groupOpen && !isRouting(state)) after.groups.add(state.id);
-    change.orders.change(state.id, { state, groupOpen }, journal);
-    this.#watch(order, state, after);
+    change.apply(order, steps, change.settling.length > 0);
+    return undefined;
   }
 
-  async #send(
+  /** Whether a trade that changed is this node's to settle, and not on its way there yet. */
+  async #withdrawn(
     tx: Transaction,
-    order: StoredOrder,
-    sent: readonly NewLeg[],
-    after: AfterCommit,
-  ): Promise<void> {
-    const { side } = order.state;
-    const { instrument, member, account } = order;
-    const asOrder = ({ id: legId, timeInForce, quantity, limitPrice }: NewLeg): LegOrder => ({
-      ...{ legId, instrument, side, timeInForce, quantity, limitPrice, member, account },
-    });
-    for (const leg of sent) {
-      if (leg.venue === this.#venue) await this.#needs.openOwn(tx, [asOrder(leg)], after);
-      else await this.#needs.sessions.send(tx, leg.venue, { kind: 'leg-new', leg: asOrder(leg) });
-    }
+    trade: { readonly venue: VenueId; readonly tradeNumber: number; readonly homeVenue: VenueId },
+    why: LegReport['kind'],
+  ): Promise<boolean> {
+    if (trade.homeVenue !== this.#venue) return false;
+    const { venue, tradeNumber } = trade;
+    const reason = why === 'leg-trade-busted' ? 'TRADE_BUSTED' : 'TRADE_CORRECTED';
+    const outcome = await this.#needs.settlement.withdraw(tx, { venue, tradeNumber }, reason);
+    return outcome === 'withdrawn';
   }
 
-  async #carryOut(
-    tx: Transaction,
+  /** A better limit, which another venue's quote already meets: what rests must come back first. */
+  #leavesItsVenue(
     order: StoredOrder,
-    effect: Extract<OrderEffect, { kind: 'cancel-leg' | 'ask-status' }>,
-    after: AfterCommit,
-  ): Promise<void> {
-    const { id: legId, venue } = effect.leg;
-    const canceling = effect.kind === 'cancel-leg';
-    if (venue === this.#venue) {
-      const kind = canceling ? 'cancel' : 'status';
-      after.requests.push({ kind, orderId: legId, instrument: order.instrument });
-    } else {
-      const kind = canceling ? 'leg-cancel' : 'leg-status-request';
-      await this.#needs.sessions.send(tx, venue, { kind, legId });
-    }
+    by: { readonly quantity: Quantity; readonly limitPrice?: Price },
+  ): boolean {
+    const { state } = order;
+    const { limitPrice = state.limitPrice } = by;
+    if (limitPrice === undefined || state.limitPrice === undefined) return false;
+    const better =
+      state.side === 'buy' ? limitPrice > state.limitPrice : limitPrice < state.limitPrice;
+    if (!better || by.quantity <= state.filled) return false;
+    const resting = state.legs.filter((leg) => !isComplete(leg));
+    const wanted = { ...state, quantity: by.quantity, limitPrice, legs: [] };
+    const route = this.#planner.preview({ ...order, state: wanted });
+    return (route?.legs ?? []).some(
+      ({ venue }) => !resting.some((leg) => leg.venue === venue && leg.purpose === 'rest'),
+    );
   }
 
-  /** A leg is watched until it is answered: a resting one by its acceptance. */
-  #watch(order: StoredOrder, state: OrderState, after: AfterCommit): void {
-    for (const leg of state.legs) {
-      if (order.state.legs.includes(leg)) continue;
-      const answered =
-        isComplete(leg) ||
-        leg.status === 'unknown' ||
-        (leg.purpose === 'rest' && leg.status !== 'pending-new');
-      const watch = { orderId: state.id, venue: leg.venue };
-      after.watches.set(leg.id, answered ? undefined : watch);
-    }
+  #change(tx: Transaction, orders: HeldOrders, after: AfterCommit): HomeChange {
+    return new HomeChange({ venue: this.#venue, tx, orders, after }, this.#needs);
+  }
+
+  #decide(order: StoredOrder, state: OrderState): Reasoned {
+    const decision: Reasoned = this.#decisions.decide(order, state);
+    if (!this.#needs.receipts || !decision.input) return decision;
+    // In the same turn as the planner saw the book: these are the frames behind it.
+    return { ...decision, frames: this.#needs.market.evidence(order.instrument) };
+  }
+
+  /** Only the first decision of a new order: nothing can be ignored. */
+  #advance(order: StoredOrder, first: Decision): Advance {
+    const steps = advance(order.state, first, (state) => this.#decide(order, state));
+    invariant(!('ignored' in steps), 'a new order ignored its decision', { id: order.state.id });
+    return steps;
   }
 
   /** Repeats are normal. Anything else a venue must not say: it changes nothing, and is told loudly. */
-  #contradiction(code: string, from: MemberId, report: LegReport): void {
-    if (code === 'DUPLICATE') return;
+  #contradiction(code: Contradiction, from: MemberId, report: LegReport): void {
+    if (code === 'DUPLICATE' || (code === 'LEG_ENDED' && report.kind === 'leg-cancel-rejected')) {
+      return;
+    }
     this.#needs.onContradiction(code);
     this.#needs.logger.error({ code, from, report }, 'leg report contradicts the order');
   }
 }
 
-/** What a report means for the order. Texts come from another member, and are kept. */
-function eventOf(report: Exclude<LegReport, { kind: 'leg-executed' }>): OrderEvent {
-  switch (report.kind) {
-    case 'leg-rejected': {
-      const { legId, code, message } = report;
-      const rejection = { code: storableText(code), message: storableText(message) };
-      return { kind: 'leg-rejected', legId, rejection };
-    }
-    case 'leg-done':
-      return { ...report, reason: storableText(report.reason) };
-    case 'leg-accepted':
-    case 'leg-status':
-      return report;
-  }
-}
-
-function recorded({ event, route: decided }: Decision): RecordedEvent {
-  const { kind, ...data } = event;
-  return { kind, data: decided ? { ...data, route: decided } : data };
+function placedEvent(order: StoredOrder): RecordedEvent {
+  const {
+    id: _id,
+    status: _status,
+    filled: _filled,
+    notional: _notional,
+    legs: _legs,
+    ...terms
+  } = order.state;
+  const { clientOrderId, account, instrument } = order;
+  return {
+    kind: 'placed',
+    data: { clientOrderId, account, instrument, ...terms },
+    after: order.state,
+  };
 }

@@ -80,7 +80,7 @@ describe('a leg whose venue does not answer', () => {
     // The venue is asked; while it says that the order lives, the answer is still awaited.
     await until(() => book.requests.some(({ kind }) => kind === 'status'));
     expect(own.requests).toEqual([]);
-    expect(await home.orders.legs(id)).toHaveLength(1);
+    expect(await home.legs(id)).toHaveLength(1);
     await book.say(book.trade(order, 1, 100), done(order.orderId, 100));
     await until(async () => (await status(id)) === 'filled');
     expect(await home.instructions()).toHaveLength(1);
@@ -124,7 +124,7 @@ describe('a leg whose venue does not answer', () => {
     network.cut('alpha', 'beta');
     const order = await home.place({ timeInForce: 'ioc' });
     expect(order.status).toBe('canceled');
-    expect(await home.orders.legs(order.id)).toEqual([]);
+    expect(await home.legs(order.id)).toEqual([]);
   });
 });
 
@@ -154,7 +154,7 @@ describe('what a venue says', () => {
     await book.say(...events);
     await book.say(...events);
     await until(async () => (await status(id)) === 'filled');
-    expect(await home.orders.executions(id)).toHaveLength(1);
+    expect(await home.executions(id)).toHaveLength(1);
     const [row] = await venue.store.sql`select filled from venue_orders`;
     expect(row?.['filled']).toBe('100');
   });
@@ -165,7 +165,7 @@ describe('what a venue says', () => {
     await book.say(book.trade(order, 1, 100), done(order.orderId, 100));
     await until(async () => (await status(id)) === 'filled');
     expect(home.crashAtInstruct).toBe(false);
-    expect(await home.orders.executions(id)).toHaveLength(1);
+    expect(await home.executions(id)).toHaveLength(1);
     expect(await home.instructions()).toHaveLength(1);
   });
 
@@ -200,7 +200,7 @@ describe('what a venue says', () => {
     await book.say(trade, done(order.orderId, 60));
     await until(async () => (await status(id)) === 'canceled');
     expect(await home.order(id)).toMatchObject({ filled: 60 });
-    expect(await home.orders.executions(id)).toHaveLength(1);
+    expect(await home.executions(id)).toHaveLength(1);
   });
 
   const lies: [string, Partial<Execution>, string][] = [
@@ -333,7 +333,7 @@ describe('after a restart', () => {
     await home.orders.stop();
     const again = new ScriptedVenue('alpha');
     await home.start(again);
-    expect(again.restored).toEqual([{ order: one, filled: 40 }]);
+    expect(again.restored).toMatchObject([{ order: one, filled: 40 }]);
     // The second was recorded and never accepted: it is asked for again, under the same id.
     await until(() => again.entered.length === 1);
     expect(again.entered[0]?.orderId).toBe(`${second.id}.1.1`);

@@ -1,100 +1,103 @@
 import {
   CodedError,
   type Instrument,
+  type InstrumentId,
   isRefusal,
+  type MemberId,
   type OrderRequest,
   type Price,
   type Quantity,
   type Refusal,
   refuse,
   type Side,
-  TERMINAL_STATUSES,
 } from '@stoa/schema';
 import { Counter, Gauge } from 'prom-client';
+import type { PreTradeChecks } from '../compliance/pre-trade.ts';
+import { Disconnects } from './disconnects.ts';
+import { OrderEntry, type PreviewRequest } from './order-entry.ts';
+import { type GatedState, OrderGate } from './order-gate.ts';
+import type { MemberLimits } from './order-limits.ts';
+import { type RefusedAction, recordRefusal } from './order-refusals.ts';
+import { type StoredOrder, viewOf } from './order-rows.ts';
+import { type IgnoredCode, leavesOf, type OrderState } from './order-state.ts';
 import {
   countOpenOrders,
-  isSameRequest,
-  nextOrderNumber,
-  readExecutions,
-  readLegs,
+  readDisconnectMembers,
+  readOpenOrderIds,
   readOrder,
-  readOrders,
-  type StoredOrder,
-  viewOf,
 } from './order-store.ts';
-import { CLIENT_ORDER_ID, checkCaller, checkRequest } from './order-validation.ts';
-import type { Caller, ExecutionView, LegView, OrderView } from './order-view.ts';
+import { CLIENT_ORDER_ID, checkCancel, checkReplace } from './order-validation.ts';
+import type { Caller, OrderView } from './order-view.ts';
 import { OrderWork, type OrderWorkNeeds, type OrderWorkOptions } from './order-work.ts';
+import type { RoutePreview } from './route-planner.ts';
 
 export interface OrderServiceOptions extends Pick<OrderWorkOptions, 'venue'> {
   /** How long a venue may leave a leg unanswered before it counts as unknown; default 2 s. */
   readonly legDeadlineMs?: number;
   /** How often deadlines are looked at; default 100 ms. */
   readonly tickMs?: number;
-}
-
-/** What is checked of an order before it is routed. */
-export interface PreTradeOrder {
-  readonly instrument: Instrument;
-  readonly side: Side;
-  readonly account: `0x${string}`;
-  readonly quantity: Quantity;
-  /** The order's limit. */
-  readonly limitPrice?: Price;
-  /** Where there is none: the worst price its route would take. */
-  readonly worstPrice?: Price;
+  /** How long a member may be without a stream before its orders that end with it do; default 5 s. */
+  readonly disconnectGraceMs?: number;
 }
 
 export interface OrderServiceNeeds extends OrderWorkNeeds {
-  readonly checkOrder: (order: PreTradeOrder) => Promise<Refusal | undefined>;
+  readonly checkOrder: PreTradeChecks['checkOrder'];
+  readonly limits: MemberLimits;
   /** Wallets of each member, in lower case. */
   readonly accounts: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Told of the members whose order events were committed. */
+  readonly onCommitted?: (members: ReadonlySet<MemberId>) => void;
 }
 
-/** A page of orders; `endCursor` continues after it. */
-export interface OrderPage {
-  readonly orders: OrderView[];
-  readonly endCursor: string | undefined;
-  readonly hasNextPage: boolean;
+/** An order that was placed, now or before. */
+interface PlacedOrder {
+  readonly order: OrderView;
+  readonly existed: boolean;
 }
 
-/** Orders at their home node. */
+/** Orders at their home node. What is refused is kept. */
 export interface OrderService {
   /**
    * Places an order once: the same client order id with the same content answers the same order.
-   * Resolves when the order is durable; legs and fills follow.
+   * Resolves when the order is durable; legs and fills follow. With `answerWithinMs` it waits for
+   * the venues' first answers, for so long at most.
    */
   place(
     caller: Caller,
     request: OrderRequest,
-  ): Promise<{ readonly order: OrderView; readonly existed: boolean } | Refusal>;
+    options?: { readonly answerWithinMs?: number },
+  ): Promise<PlacedOrder | Refusal>;
+  /** Asks for another total quantity and, where given, another limit of one of the caller's orders. */
+  replace(
+    caller: Caller,
+    orderId: string,
+    to: { readonly quantity: Quantity; readonly limitPrice?: Price },
+  ): Promise<OrderView | Refusal>;
   /** Asks to cancel what is open of one of the caller's orders. */
   cancel(caller: Caller, orderId: string): Promise<OrderView | Refusal>;
-  /** One of the caller's orders, by its id or the caller's own. */
-  order(
+  /** The same for all of the caller's open orders; how many are being canceled. */
+  cancelAll(
     caller: Caller,
-    by: { readonly id?: string; readonly clientOrderId?: string },
-  ): Promise<OrderView | undefined>;
-  /**
-   * The caller's orders, newest first, at most 100.
-   *
-   * @throws CodedError `CURSOR_INVALID`
-   */
-  orders(
-    caller: Caller,
-    page: { readonly first: number; readonly after?: string },
-  ): Promise<OrderPage>;
-  /** The legs of an order, in the order they were sent. The order must be the caller's. */
-  legs(orderId: string): Promise<LegView[]>;
-  /** The executions of an order, in the order they were recorded. The order must be the caller's. */
-  executions(orderId: string): Promise<ExecutionView[]>;
+    which: { readonly instrument?: InstrumentId; readonly side?: Side },
+  ): Promise<{ readonly count: number } | Refusal>;
+  /** Where an order would go now, and at which cost. Nothing is sent, and nothing recorded. */
+  preview(caller: Caller, request: PreviewRequest): Promise<RoutePreview | Refusal>;
+  /** Takes every open order off this venue's own book, or those of one instrument, whosever they are. */
+  massCancel(instrument?: InstrumentId): Promise<void>;
+  /** Keeps what was refused before it could be asked. */
+  refused(caller: Caller, asked: RefusedAction, refusal: Refusal): Promise<void>;
+  /** A stream of the member's order events begins. */
+  streamOpened(member: MemberId): void;
+  /** It has ended: with the last one, its orders with `cancelOnDisconnect` do. */
+  streamClosed(member: MemberId): void;
   openOrderCount(): Promise<number>;
   /** Restores what was open, opens the venue's book, then the sessions with other nodes. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
-const MAX_PAGE = 100;
+/** Orders that are canceled in one transaction, at most. */
+const CANCELED_AT_ONCE = 100;
 
 /** Puts the orders of a node together. Nothing is sent or taken before `start`. */
 export function createOrderService(
@@ -105,18 +108,29 @@ export function createOrderService(
 }
 
 class Orders implements OrderService {
-  readonly #venue: string;
   readonly #needs: OrderServiceNeeds;
   readonly #work: OrderWork;
+  readonly #gate: OrderGate;
+  readonly #entry: OrderEntry;
+  readonly #disconnects: Disconnects;
+  /** Who waits for the venues' first answers to an order. */
+  readonly #unanswered = new Map<string, (order: StoredOrder) => void>();
   readonly #placed: Counter;
   readonly #refused: Counter<'code'>;
   #open = false;
 
   constructor(options: OrderServiceOptions, needs: OrderServiceNeeds) {
-    this.#venue = options.venue;
     this.#needs = needs;
-    const { venue, legDeadlineMs = 2_000, tickMs = 100 } = options;
-    this.#work = new OrderWork({ venue, legDeadlineMs, tickMs }, needs);
+    const { venue, legDeadlineMs = 2_000, tickMs = 100, disconnectGraceMs = 5_000 } = options;
+    this.#gate = new OrderGate(needs);
+    this.#work = new OrderWork({ venue, legDeadlineMs, tickMs }, needs, (orders) =>
+      this.#changed(orders),
+    );
+    this.#entry = new OrderEntry(venue, { ...needs, gate: this.#gate, work: this.#work });
+    this.#disconnects = new Disconnects({
+      graceMs: disconnectGraceMs,
+      end: (member) => void this.#disconnected(member),
+    });
     const registers = [needs.metrics];
     this.#placed = new Counter({
       name: 'stoa_orders_placed_total',
@@ -125,7 +139,7 @@ class Orders implements OrderService {
     });
     this.#refused = new Counter({
       name: 'stoa_orders_refused_total',
-      help: 'Orders refused before they were recorded.',
+      help: 'What members asked of orders and were refused.',
       labelNames: ['code'],
       registers,
     });
@@ -143,134 +157,181 @@ class Orders implements OrderService {
   async place(
     caller: Caller,
     request: OrderRequest,
-  ): Promise<{ order: OrderView; existed: boolean } | Refusal> {
-    const answer = this.#open ? await this.#place(caller, request) : notOpen();
-    if (isRefusal(answer)) {
-      const { code } = answer;
-      this.#refused.inc({ code });
-      this.#needs.logger.info({ code, member: caller.member }, 'order refused');
-    } else if (!answer.existed) {
-      this.#placed.inc();
-    }
-    return answer;
-  }
-
-  async #place(
-    caller: Caller,
-    request: OrderRequest,
-  ): Promise<{ order: OrderView; existed: boolean } | Refusal> {
-    const notAllowed = checkCaller(caller, request, this.#venue);
-    if (notAllowed) return notAllowed;
-    // Before all other checks: a repeat is answered as the first was, whatever has changed since.
-    const before = await this.#placedBefore(caller, request);
-    if (before) return before;
-
-    const { accounts, directory, market } = this.#needs;
-    const instrument = checkRequest(caller, request, {
-      venue: this.#venue,
-      accounts,
-      directory: directory.current(),
-      book: market.book(request.instrument),
-    });
-    if (isRefusal(instrument)) return instrument;
-    const draft = newOrder(caller, request, this.#needs.nowMs());
-    const ineligible = await this.#checkEligibility(draft, instrument);
-    if (ineligible) return ineligible;
-
-    const placed = await this.#work.commit(async (tx, after) => {
-      const number = await nextOrderNumber(tx);
-      const state = { ...draft.state, id: `${this.#venue}-${number}` };
-      return this.#work.home.place(tx, { ...draft, number, state }, after);
-    });
-    if (placed) return { order: viewOf(placed), existed: false };
-    const meanwhile = await this.#placedBefore(caller, request);
-    if (meanwhile) return meanwhile;
-    throw new CodedError('ORDER_LOST', 'An order was neither recorded nor found.');
-  }
-
-  async #placedBefore(
-    { member }: Caller,
-    request: OrderRequest,
-  ): Promise<{ order: OrderView; existed: true } | Refusal | undefined> {
+    { answerWithinMs = 0 }: { readonly answerWithinMs?: number } = {},
+  ): Promise<PlacedOrder | Refusal> {
     const { clientOrderId } = request;
-    const known = await readOrder(this.#needs.database, { member, clientOrderId });
-    if (!known) return undefined;
-    if (isSameRequest(known, request)) return { order: viewOf(known), existed: true };
-    const message = `The client order id "${clientOrderId}" was used for another order.`;
-    return refuse('CLIENT_ORDER_ID_REUSED', message, 'Choose another client order id.');
+    const placed = this.#open ? await this.#entry.place(caller, request) : notOpen();
+    if (isRefusal(placed)) {
+      await this.refused(caller, { action: 'place', clientOrderId }, placed);
+      return placed;
+    }
+    const { order, existed } = placed;
+    if (!existed) this.#placed.inc();
+    const answered = answerWithinMs > 0 ? await this.#answered(order, answerWithinMs) : order;
+    return { order: viewOf(answered), existed };
   }
 
-  async #checkEligibility(
-    draft: StoredOrder,
-    instrument: Instrument,
-  ): Promise<Refusal | undefined> {
-    const { side, quantity, limitPrice } = draft.state;
-    const asked = { instrument, side, account: draft.account, quantity };
-    if (limitPrice !== undefined) return this.#needs.checkOrder({ ...asked, limitPrice });
-    const prices = this.#work.home.preview(draft)?.legs.map((leg) => leg.limitPrice) ?? [];
-    // A market order that finds nothing costs nothing: the least price still asks who may hold it.
-    if (prices.length === 0) prices.push(instrument.tickSize);
-    const worstPrice = side === 'buy' ? Math.max(...prices) : Math.min(...prices);
-    return this.#needs.checkOrder({ ...asked, worstPrice });
+  async replace(
+    caller: Caller,
+    orderId: string,
+    to: { readonly quantity: Quantity; readonly limitPrice?: Price },
+  ): Promise<OrderView | Refusal> {
+    const replaced = await this.#replace(caller, orderId, to);
+    if (!isRefusal(replaced)) return viewOf(replaced);
+    await this.refused(caller, { action: 'replace', orderId }, replaced);
+    return replaced;
+  }
+
+  async #replace(
+    caller: Caller,
+    orderId: string,
+    to: { readonly quantity: Quantity; readonly limitPrice?: Price },
+  ): Promise<StoredOrder | Refusal> {
+    const known = await this.#changeable(caller, orderId);
+    if (isRefusal(known)) return known;
+    const instrument = this.#needs.directory.current().instruments.get(known.instrument);
+    if (!instrument) throw new CodedError('INSTRUMENT_LOST', 'An order’s instrument is not known.');
+    const wrong = checkReplace(known.state, to, instrument);
+    if (wrong) return wrong;
+    const { quantity, limitPrice = known.state.limitPrice } = to;
+    const { member, account } = known;
+    const { side, filled } = known.state;
+    const asked = { member, account, instrument, side, leaves: quantity - filled, limitPrice };
+    const place = await this.#gate.enter({ ...asked, worstPrice: undefined }, { id: orderId });
+    if (isRefusal(place)) return place;
+    try {
+      const replaced = await this.#work.commit((tx, after) =>
+        this.#work.home.replace(tx, orderId, to, after),
+      );
+      if (replaced && 'state' in replaced) return replaced;
+      return notReplaced(replaced?.ignored ?? 'ORDER_ENDED');
+    } finally {
+      place.release();
+    }
   }
 
   async cancel(caller: Caller, orderId: string): Promise<OrderView | Refusal> {
-    if (!this.#open) return notOpen();
-    const known = await this.#named({ id: orderId });
-    // Another member's order answers exactly as one that does not exist.
-    if (!known || known.member !== caller.member) {
-      const message = 'You have no order of this id.';
-      return refuse('ORDER_UNKNOWN', message, 'Take the id from the list of your orders.');
+    const canceled = await this.#cancel(caller, orderId);
+    if (!isRefusal(canceled)) return viewOf(canceled);
+    await this.refused(caller, { action: 'cancel', orderId }, canceled);
+    return canceled;
+  }
+
+  async #cancel(caller: Caller, orderId: string): Promise<StoredOrder | Refusal> {
+    const known = await this.#changeable(caller, orderId);
+    if (isRefusal(known)) return known;
+    const tooLate = checkCancel(known.state);
+    if (tooLate || known.state.cancelRequested) return tooLate ?? known;
+    const [order = known] = await this.#work.commit((tx, after) =>
+      this.#work.home.cancel(tx, [orderId], after),
+    );
+    return checkCancel(order.state) ?? order;
+  }
+
+  /** One of the caller's orders; another member's answers exactly as one that does not exist. */
+  async #changeable(caller: Caller, orderId: string): Promise<StoredOrder | Refusal> {
+    const notTaken = this.#open ? this.#gate.admit(caller.member, 'change') : notOpen();
+    if (notTaken) return notTaken;
+    // What could not be the name of an order is not looked up: the store does not even take some of it.
+    const known = CLIENT_ORDER_ID.test(orderId)
+      ? // Asked for with its member, so that another's order takes no longer to refuse than none.
+        await readOrder(this.#needs.database, { id: orderId, member: caller.member })
+      : undefined;
+    if (known) return known;
+    const message = 'You have no order of this id.';
+    return refuse('ORDER_UNKNOWN', message, 'Take the id from the list of your orders.');
+  }
+
+  async cancelAll(
+    caller: Caller,
+    which: { readonly instrument?: InstrumentId; readonly side?: Side },
+  ): Promise<{ readonly count: number } | Refusal> {
+    const notTaken = this.#open ? this.#gate.admit(caller.member, 'change') : notOpen();
+    if (notTaken) {
+      await this.refused(caller, { action: 'cancel-all' }, notTaken);
+      return notTaken;
     }
-    const wasOpen = !TERMINAL_STATUSES.has(known.state.status);
-    const order = wasOpen
-      ? await this.#work.commit((tx, after) => this.#work.home.cancel(tx, orderId, after))
-      : known;
-    if (order?.state.cancelRequested) return viewOf(order);
-    const message = `The order is ${order?.state.status ?? 'gone'}: nothing is left to cancel.`;
-    return refuse('ORDER_NOT_OPEN', message, 'Look at the order for what became of it.');
+    return { count: await this.#cancelOpen({ member: caller.member, ...which }) };
   }
 
-  async order(
-    { member }: Caller,
-    { id, clientOrderId }: { readonly id?: string; readonly clientOrderId?: string },
-  ): Promise<OrderView | undefined> {
-    let found: StoredOrder | undefined;
-    if (id !== undefined) found = await this.#named({ id });
-    else if (clientOrderId !== undefined) found = await this.#named({ member, clientOrderId });
-    return found?.member === member ? viewOf(found) : undefined;
+  async #cancelOpen(which: Parameters<typeof readOpenOrderIds>[1]): Promise<number> {
+    const ids = await readOpenOrderIds(this.#needs.database, which);
+    let count = 0;
+    for (let first = 0; first < ids.length; first += CANCELED_AT_ONCE) {
+      const some = ids.slice(first, first + CANCELED_AT_ONCE);
+      const orders = await this.#work.commit((tx, after) =>
+        this.#work.home.cancel(tx, some, after),
+      );
+      count += orders.filter(({ state }) => state.cancelRequested).length;
+    }
+    return count;
   }
 
-  /** What could not be the name of an order is not looked up: the store does not even take some of it. */
-  async #named(by: Parameters<typeof readOrder>[1]): Promise<StoredOrder | undefined> {
-    const name = 'id' in by ? by.id : by.clientOrderId;
-    return CLIENT_ORDER_ID.test(name) ? readOrder(this.#needs.database, by) : undefined;
+  async preview(caller: Caller, request: PreviewRequest): Promise<RoutePreview | Refusal> {
+    return this.#open ? this.#entry.preview(caller, request) : notOpen();
   }
 
-  async orders(
-    { member }: Caller,
-    { first, after }: { readonly first: number; readonly after?: string },
-  ): Promise<OrderPage> {
-    const below = after === undefined ? Number.MAX_SAFE_INTEGER : this.#numberOf(after);
-    const wanted = Math.min(Math.max(Math.trunc(first), 1), MAX_PAGE);
-    const rows = await readOrders(this.#needs.database, member, below, wanted + 1);
-    const orders = rows.slice(0, wanted);
-    return { orders, endCursor: orders.at(-1)?.id, hasNextPage: rows.length > wanted };
+  massCancel(instrument?: InstrumentId): Promise<void> {
+    return this.#work.massCancel(instrument);
   }
 
-  /** The cursor behind an order is its id: newer orders have higher numbers. */
-  #numberOf(cursor: string): number {
-    const number = Number(cursor.slice(cursor.lastIndexOf('-') + 1));
-    if (Number.isSafeInteger(number) && cursor === `${this.#venue}-${number}`) return number;
-    throw new CodedError('CURSOR_INVALID', 'The cursor is none of a list of orders.');
+  async refused(caller: Caller, asked: RefusedAction, refusal: Refusal): Promise<void> {
+    const { member } = caller;
+    const { code } = refusal;
+    const { database, logger, nowMs } = this.#needs;
+    this.#refused.inc({ code });
+    logger.info({ code, member, action: asked.action }, 'order request refused');
+    try {
+      await recordRefusal(database, member, asked, refusal, nowMs());
+    } catch (error) {
+      logger.error({ err: error, code, member }, 'refusal not recorded');
+    }
   }
 
-  legs(orderId: string): Promise<LegView[]> {
-    return readLegs(this.#needs.database, orderId);
+  streamOpened(member: MemberId): void {
+    this.#disconnects.opened(member);
   }
 
-  executions(orderId: string): Promise<ExecutionView[]> {
-    return readExecutions(this.#needs.database, orderId);
+  streamClosed(member: MemberId): void {
+    this.#disconnects.closed(member);
+  }
+
+  async #disconnected(member: MemberId): Promise<void> {
+    try {
+      const count = await this.#cancelOpen({ member, cancelOnDisconnect: true });
+      this.#needs.logger.info({ member, count }, 'orders canceled on disconnect');
+    } catch (error) {
+      this.#needs.logger.error({ err: error, member }, 'orders not canceled on disconnect');
+      if (this.#open) this.#disconnects.expect(member);
+    }
+  }
+
+  /** After every commit that changed orders. */
+  #changed(orders: readonly StoredOrder[]): void {
+    const { instruments } = this.#needs.directory.current();
+    for (const order of orders) {
+      const instrument = instruments.get(order.instrument);
+      if (instrument) this.#gate.changed(gatedState(order, instrument));
+      const { id, cancelOnDisconnect } = order.state;
+      if (cancelOnDisconnect && leavesOf(order.state) > 0) this.#disconnects.expect(order.member);
+      if (isAnswered(order.state)) this.#unanswered.get(id)?.(order);
+    }
+    this.#needs.onCommitted?.(new Set(orders.map(({ member }) => member)));
+  }
+
+  /** The order when its venues have answered for the first time, or as it is if they do not. */
+  async #answered(order: StoredOrder, withinMs: number): Promise<StoredOrder> {
+    if (isAnswered(order.state)) return order;
+    const { id } = order.state;
+    const { promise, resolve } = Promise.withResolvers<StoredOrder>();
+    const timer = setTimeout(() => resolve(order), withinMs);
+    this.#unanswered.set(id, resolve);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#unanswered.delete(id);
+    }
   }
 
   openOrderCount(): Promise<number> {
@@ -279,11 +340,15 @@ class Orders implements OrderService {
 
   async start(): Promise<void> {
     await this.#work.start();
+    const members = await readDisconnectMembers(this.#needs.database);
+    for (const member of members) this.#disconnects.expect(member);
     this.#open = true;
   }
 
   async stop(): Promise<void> {
     this.#open = false;
+    this.#disconnects.stop();
+    await this.#entry.idle();
     await this.#work.stop();
   }
 }
@@ -292,31 +357,43 @@ function notOpen(): Refusal {
   return refuse('NODE_NOT_OPEN', 'The node is starting or stopping.', 'Send it again in a moment.');
 }
 
-/** The order as asked for; it gets its number, and its id, when it is recorded. */
-function newOrder(caller: Caller, request: OrderRequest, nowMs: number): StoredOrder {
-  const { clientOrderId, instrument, side, type, timeInForce, quantity, limitPrice } = request;
-  return {
-    number: 0,
-    clientOrderId,
-    member: caller.member,
-    instrument,
-    account: request.account.toLowerCase() as `0x${string}`,
-    placedAtMs: nowMs,
-    lastEvent: 0,
-    groupOpen: false,
-    state: {
-      id: '',
-      side,
-      type,
-      timeInForce,
-      quantity,
-      limitPrice,
-      status: 'pending-new',
-      filled: 0,
-      notional: 0n,
-      cancelRequested: false,
-      reason: undefined,
-      legs: [],
-    },
-  };
+/** Whether every venue that was sent something has said something. */
+function isAnswered({ legs }: OrderState): boolean {
+  return !legs.some(({ status }) => status === 'pending-new');
+}
+
+/** What is open of an order, or will be when its replacements take effect. */
+function gatedState(order: StoredOrder, instrument: Instrument): GatedState {
+  const { id, side, filled, quantity, limitPrice, replacements, legs } = order.state;
+  const { member, account } = order;
+  const left = leavesOf(order.state);
+  const most = Math.max(quantity, ...replacements.map((each) => each.quantity)) - filled;
+  const limits = [limitPrice ?? 0, ...replacements.map((each) => each.limitPrice ?? 0)];
+  // A market order costs at most what its legs may pay.
+  const prices = limitPrice === undefined ? legs.map((leg) => leg.limitPrice) : limits;
+  const highest = prices.length === 0 ? undefined : Math.max(...prices);
+  const leaves = left === 0 ? 0 : most;
+  return { id, member, account, instrument, side, leaves, limitPrice: highest };
+}
+
+/** What the store knew better than this process when the replacement came to it. */
+function notReplaced(code: IgnoredCode): Refusal {
+  switch (code) {
+    case 'CANCEL_PENDING':
+      return refuse(
+        code,
+        'The order is being canceled.',
+        'Send another order when it is canceled.',
+      );
+    case 'REPLACE_PENDING':
+      return refuse(code, 'Too many replacements wait for an answer.', 'Wait for the venues.');
+    case 'REPLACE_BELOW_FILLED': {
+      const message = 'The new quantity is below what was executed.';
+      return refuse(code, message, 'Cancel the order, or send a higher quantity.');
+    }
+    default: {
+      const message = 'The order is done: nothing is left to replace.';
+      return refuse('ORDER_DONE', message, 'Look at the order for what became of it.');
+    }
+  }
 }

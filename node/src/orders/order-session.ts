@@ -12,6 +12,7 @@ import type { Registry } from 'prom-client';
 import type { OrderLinks } from '../network/order-links.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { CrashPoint } from './crash-points.ts';
 import { PeerInbox, type SessionHandler } from './peer-inbox.ts';
 import { createMessageCheck, ORDER_MESSAGE_VERSION } from './session-message-check.ts';
 import { createSessionMetrics, type SessionMetrics } from './session-metrics.ts';
@@ -26,6 +27,7 @@ import {
   readSessions,
   readWaiting,
 } from './session-store.ts';
+import type { VenueTermsExchange } from './venue-terms-exchange.ts';
 
 export interface OrderSessionOptions {
   readonly self: MemberId;
@@ -43,6 +45,10 @@ export interface OrderSessionNeeds {
   readonly logger: Logger;
   readonly metrics: Registry;
   readonly nowMs: () => number;
+  /** Told on every link; undefined for a member that is no venue. */
+  readonly terms?: Pick<VenueTermsExchange, 'own' | 'take'>;
+  /** Undefined: nothing crashes on purpose. */
+  readonly crashPoint?: CrashPoint | undefined;
 }
 
 /** Sessions with all other members' nodes: whatever is sent takes effect there exactly once, in order. */
@@ -177,10 +183,17 @@ class Sessions implements OrderSessions {
     for (const listener of this.#listeners) listener(member, up);
   }
 
+  /** With each hello, ours and the peer's: whichever of them is lost, the terms are told. */
+  #tellTerms(peer: SessionPeer): void {
+    const { terms } = this.#needs;
+    if (terms) this.#sendUnstored(peer, { kind: 'venue-terms', terms: terms.own });
+  }
+
   /** Says how far we have the peer's messages; it answers with how far it has ours, and sends on. */
   #hello(peer: SessionPeer): void {
     peer.helloAtMs = this.#needs.nowMs();
     this.#sendUnstored(peer, { kind: 'hello' });
+    this.#tellTerms(peer);
   }
 
   #sendUnstored(peer: SessionPeer, body: OrderMessageBody): void {
@@ -227,12 +240,15 @@ class Sessions implements OrderSessions {
       // Something before it is missing: asking again brings everything after what we have.
       if (this.#needs.nowMs() - peer.helloAtMs >= ASK_AGAIN_EVERY_MS) this.#hello(peer);
     } else if (number > peer.taken) {
-      await this.#inbox(peer).add(message);
+      await this.#inbox(peer).add(message, bytes);
     } else if (number > 0) {
       peer.owed += 1;
     } else if (message.body.kind === 'hello') {
       peer.cursor = message.acknowledged;
       this.#sendUnstored(peer, { kind: 'acknowledge' });
+      this.#tellTerms(peer);
+    } else if (message.body.kind === 'venue-terms') {
+      await this.#needs.terms?.take(member, message.body.terms, bytes);
     }
     this.#acknowledgeMany(peer);
     if (peer.waiting || peer.cursor < peer.sent) void this.#pump(peer);
@@ -334,7 +350,10 @@ class Sessions implements OrderSessions {
       if (peer.cursor !== from) continue;
       if (batch.length === 0) return true;
       for (const { number, message } of batch) {
-        if (!peer.up || !this.#needs.links.send(peer.member, message)) return false;
+        if (!peer.up) return false;
+        this.#needs.crashPoint?.('before-send');
+        if (!this.#needs.links.send(peer.member, message)) return false;
+        this.#needs.crashPoint?.('after-send');
         this.#metrics.messages.inc({ direction: 'sent' });
         peer.cursor = number;
         peer.owed = 0;

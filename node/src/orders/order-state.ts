@@ -1,125 +1,42 @@
 import {
   invariant,
-  type LegRejection,
   type OrderStatus,
-  type OrderType,
-  type Price,
   type Quantity,
-  type Side,
   TERMINAL_STATUSES,
-  type TimeInForce,
   type VenueId,
 } from '@stoa/schema';
+import { concluded } from './order-conclusion.ts';
+import { isTakenBack, REPLACE_NOT_SUPPORTED, withHead } from './order-replacement.ts';
+import { tradeChanged } from './order-trade-changes.ts';
+import {
+  isComplete,
+  type LegState,
+  liveStatus,
+  type NewLeg,
+  type OrderEffect,
+  type OrderEvent,
+  type OrderState,
+  type OrderStep,
+  reasonOf,
+} from './order-types.ts';
 
-/** A child order at one venue. `route` legs take liquidity at once, a `rest` leg waits at home. */
-export interface LegState {
-  readonly id: string;
-  readonly number: number;
-  readonly round: number;
-  readonly purpose: 'route' | 'rest';
-  readonly venue: VenueId;
-  readonly timeInForce: TimeInForce;
-  readonly quantity: Quantity;
-  readonly limitPrice: Price;
-  readonly status: OrderStatus;
-  readonly filled: Quantity;
-  /** What the venue said was filled when it ended the leg; undefined until then. */
-  readonly finalFilled: Quantity | undefined;
-  readonly reason: string | undefined;
-}
+export { isRouting } from './order-conclusion.ts';
+export {
+  type IgnoredCode,
+  isComplete,
+  type LegState,
+  mayWait,
+  type NewLeg,
+  type OrderEffect,
+  type OrderEvent,
+  type OrderState,
+  type OrderStep,
+} from './order-types.ts';
 
-/** A leg before it was sent. */
-export type NewLeg = Omit<LegState, 'status' | 'filled' | 'finalFilled' | 'reason'>;
+/** Replacements of one order that may wait for each other. */
+const MAX_REPLACEMENTS = 16;
 
-/** An order and its legs. */
-export interface OrderState {
-  readonly id: string;
-  readonly side: Side;
-  readonly type: OrderType;
-  readonly timeInForce: TimeInForce;
-  readonly quantity: Quantity;
-  readonly limitPrice: Price | undefined;
-  readonly status: OrderStatus;
-  readonly filled: Quantity;
-  /** Sum of price × quantity of its executions. */
-  readonly notional: bigint;
-  readonly cancelRequested: boolean;
-  readonly reason: string | undefined;
-  readonly legs: readonly LegState[];
-}
-
-/** What can happen to an order. */
-export type OrderEvent =
-  /** Legs go out; they are recorded as sent before they are. */
-  | { readonly kind: 'routed'; readonly legs: readonly NewLeg[] }
-  /** Nothing is to be sent (any more): the order ends as it stands. */
-  | { readonly kind: 'ended'; readonly status: 'canceled' | 'rejected'; readonly reason: string }
-  | { readonly kind: 'leg-accepted'; readonly legId: string }
-  | { readonly kind: 'leg-rejected'; readonly legId: string; readonly rejection: LegRejection }
-  | {
-      readonly kind: 'leg-executed';
-      readonly legId: string;
-      readonly venue: VenueId;
-      readonly executionId: string;
-      readonly price: Price;
-      readonly quantity: Quantity;
-    }
-  | {
-      readonly kind: 'leg-done';
-      readonly legId: string;
-      readonly state: 'filled' | 'canceled' | 'expired';
-      readonly filled: Quantity;
-      readonly reason: string;
-    }
-  | {
-      readonly kind: 'leg-status';
-      readonly legId: string;
-      readonly state: OrderStatus | 'unknown-order';
-      readonly filled: Quantity;
-    }
-  /** No answer in time, or the link is down: what became of the leg is not known. */
-  | { readonly kind: 'leg-silent'; readonly legId: string; readonly reason: string }
-  | { readonly kind: 'cancel-requested' }
-  /** The venue would not cancel the leg, which lives on. */
-  | {
-      readonly kind: 'leg-cancel-rejected';
-      readonly legId: string;
-      readonly rejection: LegRejection;
-    };
-
-/** What has to be done because of an event; recorded with the state it goes with. */
-export type OrderEffect =
-  /** Every leg is answered and the order is open: route on, or let the rest wait at home. */
-  | { readonly kind: 'continue'; readonly leaves: Quantity }
-  | { readonly kind: 'cancel-leg'; readonly leg: LegState }
-  | { readonly kind: 'ask-status'; readonly leg: LegState }
-  /** No leg that routes is in flight: what was executed may settle as one group. */
-  | { readonly kind: 'close-group' };
-
-/** Why an event changed nothing. `DUPLICATE` is normal; the others are a venue's contradictions. */
-export type IgnoredCode =
-  | 'DUPLICATE'
-  | 'LEG_UNKNOWN'
-  | 'LEG_ENDED'
-  | 'LEG_OVERFILLED'
-  | 'PRICE_WORSE_THAN_LIMIT'
-  | 'FILLED_CONTRADICTS'
-  | 'ORDER_ENDED';
-
-/** The next state with its effects, or why there is none. */
-export type OrderStep =
-  | { readonly state: OrderState; readonly effects: readonly OrderEffect[] }
-  | { readonly ignored: IgnoredCode };
-
-/** Whether a leg takes no more fills and everything it filled has been told. */
-export function isComplete(leg: LegState): boolean {
-  return leg.filled === leg.quantity || leg.filled === leg.finalFilled;
-}
-
-/** Whether a leg that routes is in flight. */
-export function isRouting(state: OrderState): boolean {
-  return state.legs.some((leg) => leg.purpose === 'route' && !isComplete(leg));
-}
+type LegEvent = Extract<OrderEvent, { readonly legId: string }>;
 
 /** What may still be executed: quantity less what was filled, nothing once the order has ended. */
 export function leavesOf(state: OrderState): Quantity {
@@ -132,7 +49,7 @@ export function executionKey(venue: VenueId, executionId: string): string {
 }
 
 /**
- * One step of an order's life: FIX 4.4's order states, and UNKNOWN.
+ * One step of an order's life: FIX 4.4's order states (appendix D), and UNKNOWN.
  *
  * Fills count whenever they come: after the venue's last word on the leg if that word counted them,
  * after a cancel was asked for, after the answer was given up.
@@ -146,12 +63,33 @@ export function applyOrderEvent(
   event: OrderEvent,
   counted: ReadonlySet<string>,
 ): OrderStep {
-  if (event.kind === 'routed') return concluded(withLegs(state, event.legs), []);
-  if (event.kind === 'ended') return ended(state, event.status, event.reason);
-  if (event.kind === 'cancel-requested') return cancelRequested(state);
+  switch (event.kind) {
+    case 'routed':
+      return concluded(withLegs(state, event.legs), []);
+    case 'held':
+      return concluded({ ...state, heldUntilMs: event.untilMs }, []);
+    case 'released':
+      if (state.heldUntilMs === undefined) return { ignored: 'DUPLICATE' };
+      return concluded({ ...state, heldUntilMs: undefined }, []);
+    case 'ended':
+      return ended(state, event.status, event.reason);
+    case 'cancel-requested':
+      return cancelRequested(state);
+    case 'replace-requested':
+      return replaceRequested(state, event);
+    default: {
+      const leg = state.legs.find((each) => each.id === event.legId);
+      return leg ? legChanged(state, leg, event, counted) : { ignored: 'LEG_UNKNOWN' };
+    }
+  }
+}
 
-  const leg = state.legs.find((each) => each.id === event.legId);
-  if (!leg) return { ignored: 'LEG_UNKNOWN' };
+function legChanged(
+  state: OrderState,
+  leg: LegState,
+  event: LegEvent,
+  counted: ReadonlySet<string>,
+): OrderStep {
   switch (event.kind) {
     case 'leg-executed':
       return executed(state, leg, event, counted);
@@ -161,8 +99,10 @@ export function applyOrderEvent(
     case 'leg-rejected': {
       if (isComplete(leg)) return { ignored: 'LEG_ENDED' };
       if (leg.filled > 0) return { ignored: 'FILLED_CONTRADICTS' };
-      const reason = `${event.rejection.code}: ${event.rejection.message}`;
-      return changed(state, { ...leg, status: 'rejected', finalFilled: 0, reason });
+      const reason = reasonOf(event.rejection);
+      const rejected = { ...leg, status: 'rejected', finalFilled: 0, reason } as const;
+      const base = leg.purpose === 'rest' ? withoutReplacements(state) : state;
+      return changed(base, { ...rejected, pending: undefined });
     }
     case 'leg-done':
       return finished(state, leg, event.state, event.filled, event.reason);
@@ -173,15 +113,20 @@ export function applyOrderEvent(
       const silent: LegState = { ...leg, status: 'unknown', reason: event.reason };
       return changed(state, silent, [{ kind: 'ask-status', leg: silent }]);
     }
-    case 'leg-cancel-rejected': {
-      if (!state.cancelRequested) return { ignored: 'DUPLICATE' };
-      const reason = `${event.rejection.code}: ${event.rejection.message}`;
-      return concluded({ ...state, cancelRequested: false, reason }, []);
-    }
+    case 'leg-cancel-rejected':
+      return cancelRejected(state, leg, reasonOf(event.rejection));
+    case 'leg-replaced':
+      return replaced(state, leg, event);
+    case 'leg-replace-rejected':
+      return replaceRejected(state, leg, event);
+    case 'trade-busted':
+    case 'trade-corrected':
+      return tradeChanged(state, leg, event);
   }
 }
 
 function withLegs(state: OrderState, legs: readonly NewLeg[]): OrderState {
+  invariant(!TERMINAL_STATUSES.has(state.status), 'an ended order was routed', { id: state.id });
   const sent = legs.map(
     (leg): LegState => ({
       ...leg,
@@ -189,9 +134,11 @@ function withLegs(state: OrderState, legs: readonly NewLeg[]): OrderState {
       filled: 0,
       finalFilled: undefined,
       reason: undefined,
+      revision: 0,
+      pending: undefined,
     }),
   );
-  return { ...state, legs: [...state.legs, ...sent] };
+  return { ...state, heldUntilMs: undefined, legs: [...state.legs, ...sent] };
 }
 
 function cancelRequested(state: OrderState): OrderStep {
@@ -202,6 +149,77 @@ function cancelRequested(state: OrderState): OrderStep {
     { ...state, cancelRequested: true },
     open.map((leg) => ({ kind: 'cancel-leg', leg })),
   );
+}
+
+/** FIX 4.4 CxlRejReason(102): too late, already pending, below what was executed. */
+function replaceRequested(
+  state: OrderState,
+  { quantity, limitPrice, reroute }: Extract<OrderEvent, { kind: 'replace-requested' }>,
+): OrderStep {
+  if (TERMINAL_STATUSES.has(state.status)) return { ignored: 'ORDER_ENDED' };
+  if (state.cancelRequested) return { ignored: 'CANCEL_PENDING' };
+  if (quantity < state.filled) return { ignored: 'REPLACE_BELOW_FILLED' };
+  if (state.replacements.length >= MAX_REPLACEMENTS) return { ignored: 'REPLACE_PENDING' };
+  const limit = limitPrice === undefined ? {} : { limitPrice };
+  const asked = { quantity, ...limit, reroute, started: false };
+  return concluded({ ...state, replacements: [...state.replacements, asked] }, []);
+}
+
+function replaced(
+  state: OrderState,
+  leg: LegState,
+  { revision, quantity, limitPrice }: Extract<OrderEvent, { kind: 'leg-replaced' }>,
+): OrderStep {
+  const { pending } = leg;
+  if (pending === undefined) return restated(state, leg, { quantity, limitPrice });
+  if (revision !== leg.revision) return { ignored: 'DUPLICATE' };
+  // The venue never goes below what it executed meanwhile, and says so.
+  const asked = Math.max(pending.quantity, leg.filled);
+  if (quantity !== asked || limitPrice !== pending.limitPrice) {
+    return { ignored: 'REPLACE_CONTRADICTS' };
+  }
+  const status = leg.filled === quantity ? 'filled' : liveStatus(leg.filled);
+  return changed(state, { ...leg, quantity, limitPrice, status, pending: undefined });
+}
+
+/** The venue took quantity off a leg that nobody asked it to change: the order is that much smaller. */
+function restated(
+  state: OrderState,
+  leg: LegState,
+  { quantity, limitPrice }: { readonly quantity: Quantity; readonly limitPrice: number },
+): OrderStep {
+  if (quantity === leg.quantity && limitPrice === leg.limitPrice) return { ignored: 'DUPLICATE' };
+  if (isComplete(leg)) return { ignored: 'LEG_ENDED' };
+  const taken = leg.quantity - quantity;
+  if (limitPrice !== leg.limitPrice || taken < 0 || quantity < leg.filled || quantity === 0) {
+    return { ignored: 'REPLACE_CONTRADICTS' };
+  }
+  const status = leg.filled === quantity ? 'filled' : leg.status;
+  return changed({ ...state, quantity: state.quantity - taken }, { ...leg, quantity, status });
+}
+
+function replaceRejected(
+  state: OrderState,
+  leg: LegState,
+  { revision, rejection }: Extract<OrderEvent, { kind: 'leg-replace-rejected' }>,
+): OrderStep {
+  if (leg.pending === undefined || revision !== leg.revision) return { ignored: 'DUPLICATE' };
+  const standing: LegState = { ...leg, pending: undefined };
+  const [head] = state.replacements;
+  // Filled before it could be replaced: what the replacement adds is routed for itself.
+  if (isComplete(standing)) return changed(state, standing);
+  if (rejection.code === REPLACE_NOT_SUPPORTED && head) {
+    return changed(withHead(state, { ...head, reroute: true, started: false }), standing);
+  }
+  return changed({ ...withHead(state, undefined), reason: reasonOf(rejection) }, standing);
+}
+
+function cancelRejected(state: OrderState, leg: LegState, reason: string): OrderStep {
+  // Too late is what a cancel hears that lost to a fill: then there is nothing left to cancel.
+  if (isComplete(leg)) return { ignored: 'LEG_ENDED' };
+  if (state.cancelRequested) return concluded({ ...state, cancelRequested: false, reason }, []);
+  if (isTakenBack(state)) return concluded({ ...withHead(state, undefined), reason }, []);
+  return { ignored: 'DUPLICATE' };
 }
 
 function executed(
@@ -241,12 +259,13 @@ function finished(
     return { ignored: leg.finalFilled === filled ? 'DUPLICATE' : 'FILLED_CONTRADICTS' };
   }
   if (filled < leg.filled || filled > leg.quantity) return { ignored: 'FILLED_CONTRADICTS' };
-  return changed(state, {
-    ...leg,
-    status: filled === leg.quantity ? 'filled' : status,
-    finalFilled: filled,
-    reason,
-  });
+  const whole = filled === leg.quantity;
+  // A filled leg of which a trade was busted is not whole, and yet over.
+  const last = whole ? 'filled' : status === 'filled' ? 'canceled' : status;
+  // The venue ended it, and nobody asked: then the order ends with it, and is not sent again.
+  const unasked = !whole && (!isTakenBack(state) || last !== 'canceled');
+  const over: LegState = { ...leg, status: last, finalFilled: filled, reason, pending: undefined };
+  return changed(unasked && leg.purpose === 'rest' ? withoutReplacements(state) : state, over);
 }
 
 function told(
@@ -257,11 +276,18 @@ function told(
 ): OrderStep {
   if (status === 'unknown-order') {
     if (isComplete(leg)) return { ignored: 'LEG_ENDED' };
-    return finished(state, leg, 'rejected', 0, 'The venue never had this order.');
+    const never = 'The venue never had this order.';
+    if (leg.filled === 0) return finished(state, leg, 'rejected', 0, never);
+    return finished(state, leg, 'canceled', leg.filled, 'The venue has this order no more.');
   }
   if (TERMINAL_STATUSES.has(status)) return finished(state, leg, status, filled, leg.reason);
-  if (leg.status !== 'unknown' || isComplete(leg)) return { ignored: 'DUPLICATE' };
-  return changed(state, { ...leg, status: liveStatus(leg.filled), reason: undefined });
+  if (isComplete(leg)) return { ignored: 'DUPLICATE' };
+  const paused = status === 'done-for-day' || status === 'suspended';
+  const next = paused ? status : liveStatus(leg.filled);
+  // A new leg is known to stand when it is accepted, and not before.
+  const changes = paused || (leg.status !== 'pending-new' && leg.status !== 'partially-filled');
+  if (!changes || next === leg.status) return { ignored: 'DUPLICATE' };
+  return changed(state, { ...leg, status: next, reason: undefined });
 }
 
 /** A leg's new state in its order. A leg that has just been answered lets its group close. */
@@ -277,89 +303,23 @@ function changed(
   return concluded({ ...state, legs }, [...effects, ...answered]);
 }
 
-function ended(state: OrderState, status: 'canceled' | 'rejected', reason: string): OrderStep {
+function ended(
+  state: OrderState,
+  status: 'canceled' | 'rejected' | 'expired',
+  reason: string,
+): OrderStep {
   invariant(state.legs.every(isComplete), 'an order ended with a leg in flight', { id: state.id });
   if (TERMINAL_STATUSES.has(state.status)) return { ignored: 'ORDER_ENDED' };
-  const last = state.filled > 0 ? 'canceled' : status;
-  return { state: { ...state, status: last, reason }, effects: [] };
+  const last = state.filled > 0 && status === 'rejected' ? 'canceled' : status;
+  const over = { ...withoutReplacements(state), status: last, reason, heldUntilMs: undefined };
+  return { state: over, effects: [] };
 }
 
-/** Draws the order's status from its legs, and asserts what must be true of both. */
-function concluded(state: OrderState, asked: readonly OrderEffect[]): OrderStep {
-  assertSound(state);
-  const routing = isRouting(state);
-  const effects = asked.filter(
-    (effect, index) =>
-      effect.kind !== 'close-group' ||
-      (!routing && asked.findIndex(({ kind }) => kind === 'close-group') === index),
-  );
-  if (TERMINAL_STATUSES.has(state.status)) return { state, effects };
-  if (state.filled === state.quantity) {
-    return { state: { ...state, status: 'filled', reason: undefined }, effects };
-  }
-  const open = state.legs.filter((leg) => !isComplete(leg));
-  if (open.length > 0) return { state: { ...state, status: openStatus(state, open) }, effects };
-  if (mayContinue(state)) {
-    const leaves = state.quantity - state.filled;
-    const status = openStatus(state, open);
-    return { state: { ...state, status }, effects: [...effects, { kind: 'continue', leaves }] };
-  }
-  return { state: lastWord(state), effects };
-}
-
-/** Only a limit order that may wait goes on, and only until its rest has been in the home book. */
-function mayContinue(state: OrderState): boolean {
-  return (
-    !state.cancelRequested &&
-    state.type === 'limit' &&
-    (state.timeInForce === 'day' || state.timeInForce === 'gtc') &&
-    !state.legs.some((leg) => leg.purpose === 'rest')
-  );
-}
-
-function lastWord(state: OrderState): OrderState {
-  const last = state.legs.at(-1);
-  if (state.cancelRequested) return { ...state, status: 'canceled' };
-  if (state.filled === 0 && state.legs.length > 0 && state.legs.every(isRejected)) {
-    return { ...state, status: 'rejected', reason: last?.reason };
-  }
-  const expired = last?.purpose === 'rest' && last.status === 'expired';
-  const reason = state.legs.findLast((leg) => leg.filled < leg.quantity)?.reason;
-  return { ...state, status: expired ? 'expired' : 'canceled', reason };
-}
-
-function openStatus(state: OrderState, open: readonly LegState[]): OrderStatus {
-  if (state.cancelRequested) return 'pending-cancel';
-  // As long as another leg is known to work, the order is as good as known.
-  if (open.length > 0 && open.every((leg) => leg.status === 'unknown')) return 'unknown';
-  if (state.filled > 0) return 'partially-filled';
-  const seen = state.legs.some((leg) => leg.status !== 'pending-new' && leg.status !== 'unknown');
-  return seen ? 'new' : 'pending-new';
-}
-
-function isRejected(leg: LegState): boolean {
-  return leg.status === 'rejected';
-}
-
-function liveStatus(filled: Quantity): OrderStatus {
-  return filled > 0 ? 'partially-filled' : 'new';
+function withoutReplacements(state: OrderState): OrderState {
+  return state.replacements.length === 0 ? state : { ...state, replacements: [] };
 }
 
 /** A late fill does not bring a leg back that the venue has ended. */
 function endedOr(leg: LegState, live: OrderStatus): OrderStatus {
   return leg.finalFilled === undefined ? live : leg.status;
-}
-
-function assertSound(state: OrderState): void {
-  const filled = state.legs.reduce((sum, leg) => sum + leg.filled, 0);
-  const atRisk = state.legs.reduce(
-    (sum, leg) => sum + (leg.finalFilled ?? leg.quantity) - leg.filled,
-    0,
-  );
-  const data = { id: state.id, filled: state.filled, quantity: state.quantity, atRisk };
-  invariant(filled === state.filled, 'the legs of an order do not add up to it', data);
-  invariant(state.filled + atRisk <= state.quantity, 'quantity is at risk twice', data);
-  for (const leg of state.legs) {
-    invariant(leg.filled >= 0 && leg.filled <= leg.quantity, 'a leg is overfilled', data);
-  }
 }

@@ -1,11 +1,12 @@
 import type {
-  Execution,
   InstrumentId,
   MemberId,
   OrderStatus,
   OrderType,
   Price,
   Quantity,
+  Remainder,
+  RoutingStrategy,
   Side,
   TimeInForce,
   VenueId,
@@ -28,8 +29,18 @@ export interface OrderView {
   readonly side: Side;
   readonly type: OrderType;
   readonly timeInForce: TimeInForce;
+  /** Unix milliseconds, as asked for; for `gtd`. */
+  readonly expireAtMs: number | undefined;
+  readonly minQuantity: Quantity | undefined;
+  readonly allOrNone: boolean;
+  readonly strategy: RoutingStrategy;
+  readonly directedTo: VenueId | undefined;
+  readonly remainder: Remainder;
+  readonly cancelOnDisconnect: boolean;
   readonly quantity: Quantity;
   readonly limitPrice: Price | undefined;
+  /** How many replacements took effect. */
+  readonly revision: number;
   readonly status: OrderStatus;
   readonly filled: Quantity;
   readonly leaves: Quantity;
@@ -49,10 +60,4 @@ export interface LegView {
   readonly status: OrderStatus;
   readonly filled: Quantity;
   readonly reason: string | undefined;
-}
-
-/** An execution of one of the caller's orders. */
-export interface ExecutionView extends Execution {
-  readonly orderId: string;
-  readonly legId: string;
 }

@@ -1,32 +1,39 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { VenueAdapter, VenueEvent, VenueMarketEvent, VenueRequest } from '@stoa/adapters';
-import type { DirectorySource, MemberId, OrderMessageBody, VenueId } from '@stoa/schema';
+import type { MemberId, OrderMessageBody, VenueId } from '@stoa/schema';
 import { Counter, type Registry } from 'prom-client';
-import type { MarketView } from '../market/market-view.ts';
+import type { PublishedEvent } from '../market/publisher.ts';
 import type { Database, Transaction } from '../store/database.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import { type AfterCommit, afterCommit, type LegWatch } from './after-commit.ts';
-import { HomeOrders, type LegReport, type OrderSettlement } from './home-orders.ts';
+import { type AfterCommit, afterCommit } from './after-commit.ts';
+import { CounterpartyGate } from './counterparty-gate.ts';
+import type { CrashPoint } from './crash-points.ts';
+import { type HomeOrderNeeds, HomeOrders } from './home-orders.ts';
+import { isReport, isTradeReport, type LegReport, type ToldReport } from './leg-reports.ts';
+import { LegWatches, type WatchedLeg } from './leg-watches.ts';
+import { MonthlyNotional } from './monthly-notional.ts';
+import { replayOrders } from './order-replay.ts';
+import type { StoredOrder } from './order-rows.ts';
 import type { OrderSessions } from './order-session.ts';
-import { isComplete, isRouting } from './order-state.ts';
-import {
-  holdOrders,
-  markGroupClosed,
-  orderIdsOfLegs,
-  readOpenGroups,
-  readOpenOrders,
-  readOrder,
-} from './order-store.ts';
+import { isComplete } from './order-state.ts';
+import { holdOrders, orderIdsOf, readOpenOrders } from './order-store.ts';
 import type { ReceivedMessage } from './peer-inbox.ts';
+import { RestingOrders } from './resting-orders.ts';
+import type { RoutingAgreements } from './routing-agreements.ts';
+import { type GroupSettlement, SettlementGroups } from './settlement-groups.ts';
 import { nextTradeNumber } from './trade-book.ts';
-import { VenueDesk, type VenueOrderEvent } from './venue-desk.ts';
+import type { OrderSettlement } from './trade-reports.ts';
+import { type RefusedRequest, VenueDesk } from './venue-desk.ts';
+import type { VenueOrderEvent } from './venue-events.ts';
+import { holdVenueOrders } from './venue-order-store.ts';
+import { defaultVenueTerms } from './venue-terms-book.ts';
+import { WaitingOrders } from './waiting-orders.ts';
 
 /** Messages of order sessions that are settlement's. */
-export type SettlementMessage = Extract<OrderMessageBody, { kind: `settlement-${string}` }>;
+type SettlementMessage = Extract<OrderMessageBody, { kind: `settlement-${string}` }>;
 
 /** Settlement, as orders need it. */
-export interface OrderWorkSettlement extends OrderSettlement {
-  closeGroup(orderId: string): Promise<void>;
+interface OrderWorkSettlement extends OrderSettlement, GroupSettlement {
   onMessage(tx: Transaction, from: MemberId, body: SettlementMessage): Promise<void>;
 }
 
@@ -38,22 +45,32 @@ export interface OrderWorkOptions {
   readonly tickMs: number;
 }
 
-export interface OrderWorkNeeds {
+export interface OrderWorkNeeds
+  extends Omit<
+    HomeOrderNeeds,
+    | 'isVenueReady'
+    | 'capabilities'
+    | 'resting'
+    | 'monthlyNotional'
+    | 'ownLegs'
+    | 'onContradiction'
+    | 'sessions'
+  > {
   readonly database: Database;
   readonly adapter: VenueAdapter;
   readonly sessions: OrderSessions;
-  readonly market: MarketView;
-  readonly directory: DirectorySource;
   readonly settlement: OrderWorkSettlement;
+  readonly agreements: RoutingAgreements;
   /** Gets what the venue says of its market, in order, after what it said of orders is durable. */
-  readonly onMarketEvents: (events: readonly VenueMarketEvent[]) => void;
-  readonly logger: Logger;
+  readonly onMarketEvents: (events: readonly PublishedEvent[]) => void;
   readonly metrics: Registry;
-  readonly nowMs: () => number;
+  /** Undefined: nothing crashes on purpose. */
+  readonly crashPoint?: CrashPoint | undefined;
 }
 
-const GROUP_RETRY_MS = 5_000;
 const STOP_WITHIN_MS = 1_500;
+/** Orders whose events are read together. */
+const CHECKED_AT_ONCE = 500;
 
 /**
  * Joins the two sides of orders at a node, as home and as venue, to the store, the book, the sessions
@@ -63,19 +80,32 @@ export class OrderWork {
   readonly home: HomeOrders;
   readonly #options: OrderWorkOptions;
   readonly #needs: OrderWorkNeeds;
+  readonly #onChanged: (orders: readonly StoredOrder[]) => void;
   readonly #desk: VenueDesk;
-  readonly #watched = new Map<string, LegWatch & { readonly dueMs: number }>();
+  readonly #watches = new LegWatches();
   readonly #running = new Set<Promise<void>>();
   readonly #ended = new AbortController();
   readonly #contradictions: Counter<'code'>;
   readonly #unknown: Counter;
+  readonly #groups: SettlementGroups;
+  readonly #waiting: WaitingOrders;
   #deliveries: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
-  #groupsAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(options: OrderWorkOptions, needs: OrderWorkNeeds) {
+  /** @param onChanged told of orders, as they stand, after each commit that changed them */
+  constructor(
+    options: OrderWorkOptions,
+    needs: OrderWorkNeeds,
+    onChanged: (orders: readonly StoredOrder[]) => void,
+  ) {
     this.#options = options;
     this.#needs = needs;
+    const resting = new RestingOrders();
+    const monthly = new MonthlyNotional(needs);
+    this.#onChanged = (changed) => {
+      resting.note(changed);
+      onChanged(changed);
+    };
     const { venue } = options;
     const registers = [needs.metrics];
     this.#contradictions = new Counter({
@@ -89,17 +119,28 @@ export class OrderWork {
       help: 'Legs whose venue did not answer in time.',
       registers,
     });
+    const { capabilities } = needs.adapter;
     this.home = new HomeOrders(venue, {
       ...needs,
       isVenueReady: () => needs.adapter.link === 'ready',
-      openOwn: (tx, legs, after) => this.#desk.openOwn(tx, legs, after),
+      capabilities,
+      resting,
+      monthlyNotional: (member, of) => monthly.of(member, of),
+      ownLegs: (tx, own, after) => this.#desk.ownLegs(tx, own, after),
       onContradiction: (code) => this.#contradictions.inc({ code }),
     });
+    const terms = needs.terms.of(venue)?.terms ?? defaultVenueTerms(capabilities);
     this.#desk = new VenueDesk(venue, {
       ...needs,
+      capabilities,
+      gate: new CounterpartyGate(venue, { ...needs, terms }),
       tellOwnHome: (tx, told, after) => this.home.reports(tx, venue, told, after),
-      cancelRejectedAtOwnHome: (tx, legId, rejection, after) =>
-        this.home.cancelRejected(tx, legId, rejection, after),
+    });
+    this.#groups = new SettlementGroups(venue, needs);
+    this.#waiting = new WaitingOrders({
+      ...needs,
+      release: (ids) => this.commit((tx, after) => this.home.release(tx, ids, after)),
+      askStatus: (legs) => this.commit((tx, after) => this.home.askStatus(tx, legs, after)),
     });
   }
 
@@ -114,6 +155,9 @@ export class OrderWork {
   async start(): Promise<void> {
     const { adapter, database, sessions } = this.#needs;
     const { venue } = this.#options;
+    const open = await readOpenOrders(database);
+    await this.#checkDerived(open);
+    this.#onChanged(open);
     const recovered = await this.#transaction((tx, after) => this.#desk.recover(tx, after));
     await adapter.start({
       sink: { deliver: (events) => this.#deliver(events) },
@@ -123,15 +167,15 @@ export class OrderWork {
     });
     recovered.run();
     sessions.onLink((member, up) => {
-      if (!up) this.#linkDown(member);
+      if (!up) this.#silenceAll(this.#watches.takeAt(member), 'The link to the venue went down.');
     });
     await sessions.start(async (tx, from, messages) => {
       const after = afterCommit();
       await this.#messages(tx, from, messages, after);
       return () => this.#run(tx, after);
     });
-    await this.#askAboutOpenLegs();
-    this.#closeOpenGroups();
+    await this.#askAboutOpenLegs(open);
+    this.#inBackground(this.#groups.closeAll());
     this.#timer = setInterval(() => this.#tick(), this.#options.tickMs);
   }
 
@@ -140,6 +184,24 @@ export class OrderWork {
     clearInterval(this.#timer);
     await Promise.race([this.#windUp(), sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
     this.#ended.abort();
+  }
+
+  /**
+   * Takes every open order off this venue's own book, or those of one instrument, whosever they are.
+   * Their homes hear of each as of a cancel that nobody asked for.
+   */
+  async massCancel(instrument?: string): Promise<void> {
+    const { adapter } = this.#needs;
+    if (adapter.capabilities.massCancel) {
+      return this.#submit({
+        kind: 'mass-cancel',
+        ...(instrument === undefined ? {} : { instrument }),
+      });
+    }
+    const requests = await this.#needs.database.transaction((tx) =>
+      this.#desk.cancelRequests(tx, instrument),
+    );
+    for (const request of requests) await this.#submit(request);
   }
 
   async #windUp(): Promise<void> {
@@ -151,21 +213,26 @@ export class OrderWork {
   async #transaction<T>(
     change: (tx: Transaction, after: AfterCommit) => Promise<T>,
   ): Promise<{ result: T; run: () => void }> {
+    const { crashPoint, database } = this.#needs;
     const after = afterCommit();
-    return this.#needs.database
-      .transaction(async (tx) => ({ tx, result: await change(tx, after) }))
-      .then(({ tx, result }) => ({ result, run: () => this.#run(tx, after) }));
+    const { tx, result } = await database.transaction(async (open) => {
+      const value = await change(open, after);
+      crashPoint?.('before-commit');
+      return { tx: open, result: value };
+    });
+    crashPoint?.('after-commit');
+    return { result, run: () => this.#run(tx, after) };
   }
 
   #run(tx: Transaction, after: AfterCommit): void {
     const dueMs = this.#needs.nowMs() + this.#options.legDeadlineMs;
-    for (const [legId, watch] of after.watches) {
-      if (watch) this.#watched.set(legId, { ...watch, dueMs });
-      else this.#watched.delete(legId);
-    }
+    for (const [legId, watch] of after.watches) this.#watches.set(legId, watch, dueMs);
     for (const request of after.requests) this.#inBackground(this.#submit(request));
     this.#inBackground(this.#needs.sessions.flushAfter(tx));
-    for (const orderId of after.groups) this.#inBackground(this.#closeGroup(orderId));
+    for (const orderId of after.groups) this.#inBackground(this.#groups.close(orderId));
+    const changed = [...after.changed.values()];
+    this.#waiting.note(changed);
+    if (changed.length > 0) this.#onChanged(changed);
   }
 
   #inBackground(work: Promise<void>): void {
@@ -180,16 +247,17 @@ export class OrderWork {
   async #submit(request: VenueRequest): Promise<void> {
     const receipt = await this.#needs.adapter.submit(request);
     if (receipt.outcome === 'taken') return;
-    const legId = request.kind === 'new' ? request.order.orderId : request.orderId;
+    const { kind } = request;
     if (receipt.outcome === 'outcome-unknown') {
-      this.#needs.logger.warn({ legId, kind: request.kind }, 'the venue may or may not have it');
+      this.#needs.logger.warn({ kind, ...refusedOf(request) }, 'the venue may or may not have it');
       return this.#needs.adapter.reconcile();
     }
-    const { kind } = request;
-    if (kind !== 'new' && kind !== 'cancel') return;
-    await this.commit((tx, after) =>
-      this.#desk.refused(tx, { kind, legId }, receipt.rejection, after),
-    );
+    const refused = refusedOf(request);
+    if (!refused) {
+      this.#needs.logger.warn({ kind, ...receipt.rejection }, 'the venue refused a request');
+      return;
+    }
+    await this.commit((tx, after) => this.#desk.refused(tx, refused, receipt.rejection, after));
   }
 
   /** One delivery at a time, in order; resolves when it is durable. */
@@ -199,8 +267,8 @@ export class OrderWork {
       if (ofOrders.length > 0) {
         await this.commit((tx, after) => this.#desk.events(tx, ofOrders, after));
       }
-      const ofMarket = events.filter(isMarketEvent);
-      if (ofMarket.length > 0) this.#needs.onMarketEvents(ofMarket);
+      const published = events.filter(isPublished);
+      if (published.length > 0) this.#needs.onMarketEvents(published);
     });
     this.#deliveries = delivery.catch(() => undefined);
     return delivery;
@@ -215,17 +283,24 @@ export class OrderWork {
   ): Promise<void> {
     const sound = messages.filter(({ body }) => this.#isSound(from, body));
     const reported = sound.flatMap(({ body }) => (isReport(body) ? [body.legId] : []));
-    // All at once and in one order: no two transactions wait for each other's orders.
-    await holdOrders(tx, await orderIdsOfLegs(tx, reported));
-    let run: { report: LegReport; settles: true }[] = [];
-    for (const { body, sentAtMs } of sound) {
+    const asked = sound.flatMap(({ body }) =>
+      !isReport(body) && 'legId' in body ? [body.legId] : [],
+    );
+    // All at once and in one order: no two transactions wait for each other's orders. What is applied
+    // in one go holds them so anyway.
+    const atOnce = sound.every(({ body }) => isReport(body) && !isTradeReport(body));
+    if (!atOnce) await holdOrders(tx, orderIdsOf(reported));
+    await holdVenueOrders(tx, asked);
+    let run: ToldReport[] = [];
+    for (const message of sound) {
+      const { body, signed } = message;
       if (isReport(body)) {
-        run.push({ report: body, settles: true });
+        run.push({ report: body, settles: true, signed });
         continue;
       }
       await this.home.reports(tx, from, run, after);
       run = [];
-      await this.#message(tx, from, { body, sentAtMs }, after);
+      await this.#message(tx, from, { ...message, body }, after);
     }
     await this.home.reports(tx, from, run, after);
   }
@@ -251,6 +326,7 @@ export class OrderWork {
     switch (body.kind) {
       case 'leg-new':
       case 'leg-cancel':
+      case 'leg-replace':
       case 'leg-status-request':
         return this.#desk.request(tx, from, { body, sentAtMs }, after);
       case 'settlement-request':
@@ -259,98 +335,83 @@ export class OrderWork {
         return this.#needs.settlement.onMessage(tx, from, body);
       case 'hello':
       case 'acknowledge':
+      case 'venue-terms':
         return;
     }
   }
 
-  #linkDown(member: MemberId): void {
-    for (const [legId, watch] of this.#watched) {
-      if (watch.venue !== member) continue;
-      this.#inBackground(this.#silence(legId, watch, 'The link to the venue went down.'));
-    }
+  #silenceAll(legs: readonly WatchedLeg[], reason: string): void {
+    for (const leg of legs) this.#inBackground(this.#silence(leg, reason));
   }
 
-  async #silence(legId: string, watch: LegWatch, reason: string): Promise<void> {
-    this.#watched.delete(legId);
+  async #silence({ legId, orderId, venue }: WatchedLeg, reason: string): Promise<void> {
     this.#unknown.inc();
     this.#needs.logger.warn({ legId, reason }, 'leg unknown');
-    const { orderId } = watch;
     try {
       await this.commit((tx, after) => this.home.silence(tx, { orderId, legId, reason }, after));
     } catch (error) {
       const dueMs = this.#needs.nowMs() + this.#options.legDeadlineMs;
-      this.#watched.set(legId, { ...watch, dueMs });
+      this.#watches.set(legId, { orderId, venue }, dueMs);
       throw error;
     }
   }
 
   #tick(): void {
     const now = this.#needs.nowMs();
-    for (const [legId, watch] of this.#watched) {
-      if (watch.dueMs > now) continue;
-      this.#inBackground(this.#silence(legId, watch, 'The venue did not answer in time.'));
-    }
-    if (now >= this.#groupsAtMs) this.#closeOpenGroups();
+    this.#silenceAll(this.#watches.takeOverdue(now), 'The venue did not answer in time.');
+    this.#inBackground(this.#groups.tick(now));
+    this.#inBackground(this.#waiting.tick(now));
   }
 
-  /** After a restart nobody waits for these answers any more, so they are asked for. */
-  async #askAboutOpenLegs(): Promise<void> {
-    for (const { state, instrument } of await readOpenOrders(this.#needs.database)) {
-      for (const leg of state.legs) {
-        const orderId = state.id;
-        if (isComplete(leg)) continue;
-        if (leg.venue !== this.#options.venue) {
-          const reason = 'The home node restarted.';
-          await this.commit((tx, after) =>
-            this.home.silence(tx, { orderId, legId: leg.id, reason }, after),
-          );
-        } else if (state.cancelRequested) {
-          this.#inBackground(this.#submit({ kind: 'cancel', orderId: leg.id, instrument }));
+  /** What is kept of open orders is what follows from their events: loud where it is not. */
+  async #checkDerived(open: readonly StoredOrder[]): Promise<void> {
+    for (let first = 0; first < open.length; first += CHECKED_AT_ONCE) {
+      const some = open.slice(first, first + CHECKED_AT_ONCE);
+      const ids = some.map(({ state }) => state.id);
+      try {
+        const derived = await replayOrders(this.#needs.database, ids);
+        const odd = some.filter(({ state }) => !isDeepStrictEqual(derived.get(state.id), state));
+        for (const { state } of odd) {
+          this.#needs.logger.error({ orderId: state.id }, 'an order is not what its events say');
         }
+      } catch (error) {
+        this.#needs.logger.error({ err: error }, 'the events of open orders contradict themselves');
       }
     }
   }
 
-  #closeOpenGroups(): void {
-    this.#groupsAtMs = Number.POSITIVE_INFINITY;
-    const all = async (): Promise<void> => {
-      const orderIds = await readOpenGroups(this.#needs.database);
-      await Promise.all(orderIds.map((orderId) => this.#closeGroup(orderId)));
-    };
-    this.#inBackground(all());
-  }
-
-  async #closeGroup(orderId: string): Promise<void> {
-    const { database, settlement, sessions } = this.#needs;
-    try {
-      const order = await readOrder(database, { id: orderId });
-      if (!order?.groupOpen || isRouting(order.state)) return;
-      await settlement.closeGroup(orderId);
-      await markGroupClosed(database, orderId, order.lastEvent);
-      const venues = new Set(order.state.legs.map(({ venue }) => venue));
-      venues.delete(this.#options.venue);
-      await Promise.all([...venues].map((venue) => sessions.flush(venue)));
-    } catch (error) {
-      this.#groupsAtMs = Math.min(this.#groupsAtMs, this.#needs.nowMs() + GROUP_RETRY_MS);
-      throw error;
+  /** After a restart nobody waits for these answers any more, so they are asked for. */
+  async #askAboutOpenLegs(open: readonly StoredOrder[]): Promise<void> {
+    const reason = 'The home node restarted.';
+    for (const { state } of open) {
+      const orderId = state.id;
+      for (const { id: legId, ...leg } of state.legs) {
+        if (leg.venue === this.#options.venue || isComplete({ id: legId, ...leg })) continue;
+        await this.commit((tx, after) => this.home.silence(tx, { orderId, legId, reason }, after));
+      }
     }
   }
 }
 
-function isReport(body: OrderMessageBody): body is LegReport {
-  switch (body.kind) {
-    case 'leg-accepted':
-    case 'leg-rejected':
-    case 'leg-executed':
-    case 'leg-done':
-    case 'leg-status':
-      return true;
-    default:
-      return false;
+/** The order that a request is about, where its refusal is to be told of it. */
+function refusedOf(request: VenueRequest): RefusedRequest | undefined {
+  switch (request.kind) {
+    case 'new':
+      return { kind: 'new', legId: request.order.orderId };
+    case 'cancel':
+    case 'replace':
+      return { kind: request.kind, legId: request.orderId };
+    case 'status':
+    case 'mass-cancel':
+      return undefined;
   }
 }
 
 function isMarketEvent(event: VenueEvent): event is VenueMarketEvent {
   const { kind } = event;
   return kind === 'book' || kind === 'print' || kind === 'trading-status' || kind === 'link';
+}
+
+function isPublished(event: VenueEvent): event is PublishedEvent {
+  return isMarketEvent(event) || event.kind === 'busted' || event.kind === 'corrected';
 }

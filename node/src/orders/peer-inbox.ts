@@ -1,11 +1,21 @@
 import { CodedError, type MemberId, type OrderMessage } from '@stoa/schema';
 import type { Database, Transaction } from '../store/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { CrashPoint } from './crash-points.ts';
 import type { SessionPeer } from './session-peer.ts';
 import { readReceived, recordReceived } from './session-store.ts';
 
 /** A message of a peer. `sentAtMs` is by our clock, as well as that can be told. */
-export type ReceivedMessage = Pick<OrderMessage, 'body' | 'sentAtMs'>;
+export interface ReceivedMessage extends Pick<OrderMessage, 'body' | 'sentAtMs'> {
+  /** The SignedOrderMessage as it came: the proof that the peer said it. */
+  readonly signed: Uint8Array;
+}
+
+/** A message that waits to be recorded, with its bytes. */
+interface WaitingMessage {
+  readonly message: OrderMessage;
+  readonly signed: Uint8Array;
+}
 
 /**
  * Applies the effects of messages, in order, within the transaction that records them as received.
@@ -22,6 +32,7 @@ export interface PeerInboxNeeds {
   readonly logger: Logger;
   /** Undefined once the session takes no more. */
   readonly handler: () => SessionHandler | undefined;
+  readonly crashPoint?: CrashPoint | undefined;
   /** Told of each commit. */
   readonly onRecorded: () => void;
 }
@@ -37,7 +48,7 @@ const MOST_AT_ONCE = 64;
 export class PeerInbox {
   readonly #peer: SessionPeer;
   readonly #needs: PeerInboxNeeds;
-  readonly #waiting: OrderMessage[] = [];
+  readonly #waiting: WaitingMessage[] = [];
   #recording: Promise<void> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -47,9 +58,9 @@ export class PeerInbox {
   }
 
   /** Takes the message that follows on the last one; resolves when there is room for another. */
-  async add(message: OrderMessage): Promise<void> {
+  async add(message: OrderMessage, signed: Uint8Array): Promise<void> {
     this.#peer.taken = message.number;
-    this.#waiting.push(message);
+    this.#waiting.push({ message, signed });
     this.#recording ??= this.#recordAll();
     while (this.#waiting.length >= MOST_AT_ONCE) await this.#turn;
   }
@@ -69,12 +80,12 @@ export class PeerInbox {
   }
 
   /** All together; if that fails one by one, so that one that cannot be recorded stops none before it. */
-  async #recordNext(messages: readonly OrderMessage[]): Promise<void> {
+  async #recordNext(messages: readonly WaitingMessage[]): Promise<void> {
     if (await this.#record(messages)) return;
     for (const message of messages.length > 1 ? messages : []) {
       if (!(await this.#record([message]))) break;
     }
-    if (this.#peer.received === messages.at(-1)?.number) return;
+    if (this.#peer.received === messages.at(-1)?.message.number) return;
     // The peer sends everything again that follows on what is recorded.
     this.#waiting.length = 0;
     this.#peer.taken = this.#peer.received;
@@ -92,21 +103,30 @@ export class PeerInbox {
   }
 
   /** Effects and numbers are recorded together, or neither is. */
-  async #record(messages: readonly OrderMessage[]): Promise<boolean> {
-    const [first] = messages;
-    const last = messages.at(-1);
+  async #record(messages: readonly WaitingMessage[]): Promise<boolean> {
+    const first = messages[0]?.message;
+    const last = messages.at(-1)?.message;
     const handler = this.#needs.handler();
     if (!handler || !first || !last) return false;
     const { member, behindMs = 0 } = this.#peer;
-    const ours = messages.map(({ body, sentAtMs }) => ({ body, sentAtMs: sentAtMs + behindMs }));
+    const { crashPoint } = this.#needs;
+    const ours = messages.map(
+      ({ message: { body, sentAtMs }, signed }): ReceivedMessage => ({
+        ...{ body, sentAtMs: sentAtMs + behindMs, signed },
+      }),
+    );
     let after: (() => void) | undefined;
     try {
       await this.#needs.database.transaction(async (tx) => {
         if (!(await recordReceived(tx, member, first.number, last.number))) {
           throw new CodedError('SESSION_RECORDED_ELSEWHERE', 'Two nodes share a store.');
         }
+        crashPoint?.('before-record');
         after = await handler(tx, member, ours);
+        crashPoint?.('after-record');
+        crashPoint?.('before-commit');
       });
+      crashPoint?.('after-commit');
       this.#peer.received = last.number;
     } catch (error) {
       const fields = { err: error, member, first: first.number, last: last.number };

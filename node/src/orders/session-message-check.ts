@@ -27,6 +27,8 @@ export type SessionRefusalCode =
   | 'ORDER_MESSAGE_MISADDRESSED'
   | 'ORDER_MESSAGE_NUMBER';
 
+/** What is told anew on every link is not stored, and has no number. */
+const UNNUMBERED: ReadonlySet<string> = new Set(['hello', 'acknowledge', 'venue-terms']);
 const MAX_CACHED_KEYS = 1_000;
 
 /**
@@ -81,8 +83,7 @@ export function createMessageCheck(
       const said = `The message is from "${message.from}" to "${message.to}".`;
       return refuse('ORDER_MESSAGE_MISADDRESSED', said, 'Send it over its own session.');
     }
-    const unnumbered = message.body.kind === 'hello' || message.body.kind === 'acknowledge';
-    if (unnumbered !== (message.number === 0)) {
+    if (UNNUMBERED.has(message.body.kind) !== (message.number === 0)) {
       const said = `A ${message.body.kind} cannot have number ${message.number}.`;
       return refuse('ORDER_MESSAGE_NUMBER', said, 'Number what is stored, and only that.');
     }

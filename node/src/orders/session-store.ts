@@ -119,20 +119,27 @@ export async function numberOutbox(
   if (rows.length === 0) return [];
   const numbered = rows.map(({ id, body }, index) => {
     const number = sent + index + 1;
-    return { id, number, message: signed(number, body) };
+    // Acknowledged messages leave the outbox; orders are kept, as what a venue's answer is held against.
+    const legId = body.kind === 'leg-new' ? body.leg.legId : undefined;
+    return { id, number, message: signed(number, body), legId };
   });
   const values = JSON.stringify(
-    numbered.map(({ id, number, message }) => ({
-      id,
-      number,
+    numbered.map(({ message, ...row }) => ({
+      ...row,
       message: Buffer.from(message).toString('base64'),
     })),
   );
   await database.execute(sql`
-    update session_outbox set number = given.number, message = decode(given.message, 'base64')
-    from jsonb_to_recordset(${values}::jsonb) as given(id bigint, number bigint, message text)
-    where session_outbox.id = given.id`);
-  return numbered;
+    with given as (
+      select id, number, decode(message, 'base64') as message, "legId" as leg_id
+      from jsonb_to_recordset(${values}::jsonb)
+        as given(id bigint, number bigint, message text, "legId" text)),
+    kept as (
+      insert into sent_legs (leg_id, message)
+      select leg_id, message from given where leg_id is not null on conflict do nothing)
+    update session_outbox set number = given.number, message = given.message
+    from given where session_outbox.id = given.id`);
+  return numbered.map(({ number, message }) => ({ number, message }));
 }
 
 /** Numbered messages after `after`, in order. */
@@ -178,11 +185,21 @@ export async function recordReceived(
   first: number,
   last: number,
 ): Promise<boolean> {
-  await tx.insert(sessionInbox).values({ peer, received: 0 }).onConflictDoNothing();
-  const raised = await tx
-    .update(sessionInbox)
-    .set({ received: last })
-    .where(and(eq(sessionInbox.peer, peer), eq(sessionInbox.received, first - 1)))
-    .returning({ peer: sessionInbox.peer });
+  const raised =
+    first === 1
+      ? await tx
+          .insert(sessionInbox)
+          .values({ peer, received: last })
+          .onConflictDoUpdate({
+            target: sessionInbox.peer,
+            set: { received: last },
+            setWhere: eq(sessionInbox.received, 0),
+          })
+          .returning({ peer: sessionInbox.peer })
+      : await tx
+          .update(sessionInbox)
+          .set({ received: last })
+          .where(and(eq(sessionInbox.peer, peer), eq(sessionInbox.received, first - 1)))
+          .returning({ peer: sessionInbox.peer });
   return raised.length === 1;
 }

@@ -1,6 +1,7 @@
 import { CodedError, type Execution, type Side, type VenueId } from '@stoa/schema';
-import { and, eq, inArray, max, or } from 'drizzle-orm';
+import { and, asc, eq, inArray, max, or } from 'drizzle-orm';
 import type { Database, Transaction } from '../store/database.ts';
+import { executionChanges } from '../store/tables/execution-changes.ts';
 import { executions } from '../store/tables/executions.ts';
 
 /** The legs on both sides of a trade, as far as this node knows them. */
@@ -16,6 +17,16 @@ export interface TradeLegs {
 export type TradeStanding = 'new' | 'counted' | 'other-side' | 'id-reused' | 'number-reused';
 
 type TradeRow = Omit<typeof executions.$inferInsert, 'recordedAtMs'>;
+type ChangeRow = Omit<typeof executionChanges.$inferInsert, 'recordedAtMs'>;
+
+/** A trade as it was told first, and what stands of it now. */
+export interface StandingTrade {
+  readonly trade: TradeRow;
+  readonly price: number;
+  readonly quantity: number;
+  /** Busts and corrections so far. */
+  readonly revision: number;
+}
 
 /**
  * The trades of one venue that a transaction is about: what is recorded of them is read once, and
@@ -24,23 +35,28 @@ type TradeRow = Omit<typeof executions.$inferInsert, 'recordedAtMs'>;
  */
 export class TradeBook {
   readonly #tx: Transaction;
+  readonly #venue: VenueId;
   readonly #byId = new Map<string, TradeRow>();
   readonly #numbers = new Set<number>();
   readonly #fresh: TradeRow[] = [];
+  readonly #changes = new Map<string, ChangeRow>();
+  readonly #freshChanges: ChangeRow[] = [];
 
-  private constructor(tx: Transaction, known: readonly TradeRow[]) {
+  private constructor(tx: Transaction, venue: VenueId) {
     this.#tx = tx;
-    for (const row of known) this.#keep(row);
+    this.#venue = venue;
   }
 
-  /** Reads what is recorded of these trades, by id and by number. */
+  /** Reads what is recorded of these trades, by id and by number, and of those that change. */
   static async read(
     tx: Transaction,
     venue: VenueId,
     trades: readonly Execution[],
+    changing: readonly string[] = [],
   ): Promise<TradeBook> {
-    if (trades.length === 0) return new TradeBook(tx, []);
-    const ids = trades.map(({ executionId }) => executionId);
+    const book = new TradeBook(tx, venue);
+    const ids = [...new Set([...trades.map(({ executionId }) => executionId), ...changing])];
+    if (ids.length === 0) return book;
     const numbers = trades.map(({ tradeNumber }) => tradeNumber);
     const known = await tx
       .select()
@@ -51,7 +67,23 @@ export class TradeBook {
           or(inArray(executions.executionId, ids), inArray(executions.tradeNumber, numbers)),
         ),
       );
-    return new TradeBook(tx, known);
+    for (const row of known) book.#keep(row);
+    if (changing.length > 0) await book.#readChanges(changing);
+    return book;
+  }
+
+  async #readChanges(ids: readonly string[]): Promise<void> {
+    const rows = await this.#tx
+      .select()
+      .from(executionChanges)
+      .where(
+        and(
+          eq(executionChanges.venue, this.#venue),
+          inArray(executionChanges.executionId, [...ids]),
+        ),
+      )
+      .orderBy(asc(executionChanges.revision));
+    for (const row of rows) this.#changes.set(row.executionId, row);
   }
 
   /** Where a leg stands to an execution that was told of it. */
@@ -61,6 +93,15 @@ export class TradeBook {
     const recorded = (side === 'buy' ? row.buyLegId : row.sellLegId) ?? undefined;
     if (recorded === legId) return 'counted';
     return recorded === undefined && isSameTrade(row, execution) ? 'other-side' : 'id-reused';
+  }
+
+  /** What is recorded of a trade; undefined where nothing is. Changes only of those read as changing. */
+  standing(executionId: string): StandingTrade | undefined {
+    const trade = this.#byId.get(executionId);
+    if (!trade) return undefined;
+    const change = this.#changes.get(executionId);
+    const { price, quantity } = change ?? trade;
+    return { trade, price, quantity, revision: change?.revision ?? 0 };
   }
 
   /**
@@ -97,12 +138,36 @@ export class TradeBook {
       .where(and(eq(executions.venue, venue), eq(executions.executionId, executionId)));
   }
 
-  /** Writes the new trades. */
-  async write(nowMs: number): Promise<void> {
-    if (this.#fresh.length === 0) return;
-    await this.#tx
-      .insert(executions)
-      .values(this.#fresh.map((row) => ({ ...row, recordedAtMs: nowMs })));
+  /** Notes a bust (nothing stands) or a correction; false where that is what stands already. */
+  change(
+    { trade, price, quantity, revision }: StandingTrade,
+    to: { readonly price: number; readonly quantity: number; readonly reason?: string },
+  ): boolean {
+    if (to.quantity === quantity && (quantity === 0 || to.price === price)) return false;
+    const { venue, executionId } = trade;
+    const kind = to.quantity === 0 ? 'busted' : 'corrected';
+    const changed: ChangeRow = {
+      reason: null,
+      venue,
+      executionId,
+      revision: revision + 1,
+      kind,
+      ...to,
+    };
+    this.#changes.set(executionId, changed);
+    this.#freshChanges.push(changed);
+    return true;
+  }
+
+  /** Writes the new trades and changes. */
+  async write(recordedAtMs: number): Promise<void> {
+    const at = <Row>(row: Row) => ({ ...row, recordedAtMs });
+    const fresh = this.#fresh.splice(0).map(at);
+    const changes = this.#freshChanges.splice(0).map(at);
+    await Promise.all([
+      fresh.length > 0 ? this.#tx.insert(executions).values(fresh) : undefined,
+      changes.length > 0 ? this.#tx.insert(executionChanges).values(changes) : undefined,
+    ]);
   }
 
   #keep(row: TradeRow): void {

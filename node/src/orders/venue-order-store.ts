@@ -7,20 +7,27 @@ import { venueOrders } from '../store/tables/venue-orders.ts';
 /** An order that this venue's book was asked to take, as it is kept. */
 export type VenueOrderRow = typeof venueOrders.$inferSelect;
 
-/** Records a leg for this venue's book; undefined when one of this id is recorded already. */
-export async function insertVenueOrder(
+/** A leg for this venue's book, as it is recorded first. */
+export interface NewVenueOrder {
+  readonly leg: LegOrder;
+  readonly homeVenue: VenueId;
+  readonly status: 'pending-new' | 'rejected';
+  readonly reason?: string;
+}
+
+/** Records legs for this venue's book; those whose ids are recorded already are left out. */
+export async function insertVenueOrders(
   tx: Transaction,
-  leg: LegOrder,
-  homeVenue: VenueId,
-  as: { readonly status: 'pending-new' | 'rejected'; readonly reason?: string },
+  added: readonly NewVenueOrder[],
   nowMs: number,
-): Promise<VenueOrderRow | undefined> {
-  const [row] = await tx
+): Promise<VenueOrderRow[]> {
+  if (added.length === 0) return [];
+  const rows = added.map(({ leg, ...as }) => ({ ...leg, ...as, filled: 0, receivedAtMs: nowMs }));
+  return tx
     .insert(venueOrders)
-    .values({ ...leg, ...as, homeVenue, filled: 0, receivedAtMs: nowMs })
+    .values(rows)
     .onConflictDoNothing({ target: venueOrders.legId })
     .returning();
-  return row;
 }
 
 /** One order of this venue's book. */
@@ -63,16 +70,30 @@ export async function saveVenueOrders(
   rows: readonly VenueOrderRow[],
 ): Promise<void> {
   if (rows.length === 0) return;
-  const values = rows.map(({ legId, status, filled, reason }) => ({
-    leg_id: legId,
-    status,
-    filled,
-    reason,
+  const values = rows.map((row) => ({
+    leg_id: row.legId,
+    quantity: row.quantity,
+    limit_price: row.limitPrice,
+    revision: row.revision,
+    pending_revision: row.pendingRevision,
+    pending_quantity: row.pendingQuantity,
+    pending_limit_price: row.pendingLimitPrice,
+    cancel_requested: row.cancelRequested,
+    status: row.status,
+    filled: row.filled,
+    reason: row.reason,
   }));
   await tx.execute(sql`
-    update venue_orders set status = given.status, filled = given.filled, reason = given.reason
+    update venue_orders set quantity = given.quantity, limit_price = given.limit_price,
+      revision = given.revision, pending_revision = given.pending_revision,
+      pending_quantity = given.pending_quantity,
+      pending_limit_price = given.pending_limit_price,
+      cancel_requested = given.cancel_requested, status = given.status, filled = given.filled,
+      reason = given.reason
     from jsonb_to_recordset(${JSON.stringify(values)}::jsonb)
-      as given(leg_id text, status text, filled bigint, reason text)
+      as given(leg_id text, quantity bigint, limit_price bigint, revision integer,
+        pending_revision integer, pending_quantity bigint, pending_limit_price bigint,
+        cancel_requested boolean, status text, filled bigint, reason text)
     where venue_orders.leg_id = given.leg_id`);
 }
 
@@ -85,6 +106,9 @@ export function venueOrderOf(row: VenueOrderRow): VenueOrder {
     timeInForce: row.timeInForce,
     quantity: row.quantity,
     limitPrice: row.limitPrice,
+    ...(row.expireAtMs === null ? {} : { expireAtMs: row.expireAtMs }),
+    ...(row.minQuantity === null ? {} : { minQuantity: row.minQuantity }),
+    ...(row.allOrNone ? { allOrNone: true } : {}),
     owner: { member: row.member, account: row.account },
     homeVenue: row.homeVenue,
   };
@@ -92,5 +116,5 @@ export function venueOrderOf(row: VenueOrderRow): VenueOrder {
 
 /** The order as a book that is opened again takes it back. */
 export function openOrderOf(row: VenueOrderRow): OpenOrder {
-  return { order: venueOrderOf(row), filled: row.filled };
+  return { order: venueOrderOf(row), filled: row.filled, acceptedAtMs: row.receivedAtMs };
 }

@@ -17,16 +17,25 @@ function startMarket() {
     { staleAfterMs: 3_000, maxClockSkewMs: 2_000 },
     {
       ...{ directory, logger: createLogger('test', 'silent'), registry: new Registry() },
-      ...{ now: () => clock.nowMs, verifier: verifierOf, peers: () => [], pull: async () => [] },
+      ...{
+        now: () => clock.nowMs,
+        verifier: verifierOf,
+        ownKey: '',
+        peers: () => [],
+        pull: async () => [],
+      },
     },
   );
   const venues = { alpha: frameChain('alpha'), beta: frameChain('beta') };
   /** One message of a venue. */
   const say = (venue: 'alpha' | 'beta', ...entries: Entry[]) =>
     market.receive(venues[venue](entries, clock.nowMs), 'pushed', venue);
+  const free = { takerPpm: 0, minimum: 0n, cap: undefined, fixed: 0n };
+  const terms = new Map(['alpha', 'beta'].map((each) => [each, { cost: free, minimumLots: 1 }]));
   const routed = () =>
     route({
       order: { side: 'buy', timeInForce: 'ioc', quantity: 4, limitPrice: 20 },
+      venues: terms,
       book: market.book(id),
       ...{ tickSize: 1, lotSize: 1, home: 'beta', nowMs: clock.nowMs, exclusions: new Map() },
     });

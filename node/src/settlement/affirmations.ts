@@ -1,20 +1,16 @@
-import {
-  legsOfVenue,
-  recoverVenueBatchSigner,
-  signVenueBatch,
-  venuesOfBatch,
-} from '@stoa/contracts';
+import { legsOfVenue, recoverVenueBatchSigner, venuesOfBatch } from '@stoa/contracts';
 import { isWithin, type MemberId, type Refusal, refuse } from '@stoa/schema';
 import { and, eq, inArray } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
 import { storableText } from '../store/storable-text.ts';
-import { executions } from '../store/tables/executions.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import { legFromMessage, legToMessage, lower } from './batch-composition.ts';
 import { type BatchRecords, type BatchRow, lockBatch, lockLegs } from './batch-records.ts';
 import type { SettlementMessage, SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
-import { checkSettlementRequest } from './settlement-request-check.ts';
+import { checkReversalRequest, checkSettlementRequest } from './settlement-request-check.ts';
+import { signBatch } from './settlement-signer.ts';
+import { standingTrades } from './trade-standing.ts';
 
 type Of<Kind extends SettlementMessage['kind']> = Extract<SettlementMessage, { kind: Kind }>;
 
@@ -84,10 +80,12 @@ export class Affirmations {
     }
     const legs = request.legs.map(legFromMessage);
     const groupsHash = lower(request.groupsHash);
+    const purpose = request.purpose ?? 'settle';
     const batch = { domain: this.#domain, batchId, venue: this.#options.venue, legs, groupsHash };
-    const signature = await signVenueBatch(this.#needs.signer, batch);
+    const signature = await signBatch(this.#needs.signer, { ...batch, purpose });
     await tx.insert(settlementBatches).values({
       id: batchId,
+      purpose,
       role: 'executing',
       homeVenue: from,
       legs: legs.map(legToMessage),
@@ -98,7 +96,8 @@ export class Affirmations {
       earlierHashes: [],
       createdAtMs: this.#needs.nowMs(),
     });
-    await this.#takeLegs(tx, batchId, request);
+    if (purpose === 'settle') await this.#takeLegs(tx, batchId, request);
+    else await this.#markReversed(tx, batchId, request);
     await this.#needs.records.apply(tx, batchId, { kind: 'affirmed' });
     await this.#affirm(tx, from, batchId, signature);
     this.#needs.logger.info({ batchId, from, legs: legs.length }, 'settlement affirmed');
@@ -120,40 +119,40 @@ export class Affirmations {
     request: Of<'settlement-request'>,
   ): Promise<Refusal | undefined> {
     const numbers = request.legs.map((leg) => leg.tradeNumber);
-    const trades = await this.#ownTrades(tx, numbers);
-    return checkSettlementRequest(
-      { batchId: lower(request.batchId), legs: request.legs.map(legFromMessage) },
-      {
-        venue: this.#options.venue,
-        from,
-        directory: this.#needs.directory.current(),
-        nowS: Math.floor(this.#needs.nowMs() / 1_000),
-        maxSettleWithinS: this.#options.maxSettleWithinS ?? defaultMaxSettleWithinS,
-        trades: new Map(trades.map((trade) => [trade.tradeNumber, trade])),
-        settlements: await lockLegs(tx, this.#options.venue, numbers),
-      },
-    );
+    const batch = { batchId: lower(request.batchId), legs: request.legs.map(legFromMessage) };
+    const facts = {
+      ...{ venue: this.#options.venue, from, directory: this.#needs.directory.current() },
+      nowS: Math.floor(this.#needs.nowMs() / 1_000),
+      maxSettleWithinS: this.#options.maxSettleWithinS ?? defaultMaxSettleWithinS,
+      settlements: await lockLegs(tx, this.#options.venue, numbers),
+    };
+    const standing = await standingTrades(tx, this.#options.venue, numbers);
+    if (request.purpose === 'reverse') {
+      const changed = [...standing].flatMap(([number, trade]) => (trade.isChanged ? [number] : []));
+      return checkReversalRequest(batch, { ...facts, changed: new Set(changed) });
+    }
+    // One that was busted is none, a corrected one has its new terms.
+    const trades = new Map([...standing].filter(([, { quantity }]) => quantity > 0));
+    return checkSettlementRequest(batch, { ...facts, trades });
   }
 
-  #ownTrades(tx: Transaction, numbers: readonly number[]) {
-    return tx
-      .select()
-      .from(executions)
+  async #markReversed(tx: Transaction, batchId: `0x${string}`, request: Of<'settlement-request'>) {
+    const numbers = request.legs.map(({ tradeNumber }) => tradeNumber);
+    await tx
+      .update(settlementLegs)
+      .set({ reversalBatchId: batchId })
       .where(
         and(
-          eq(executions.venue, this.#options.venue),
-          inArray(executions.tradeNumber, [...numbers]),
+          eq(settlementLegs.executingVenue, this.#options.venue),
+          inArray(settlementLegs.tradeNumber, numbers),
         ),
       );
   }
 
   /** Puts the batch's trades on this node's books, whether or not an order of ours is part of them. */
   async #takeLegs(tx: Transaction, batchId: `0x${string}`, request: Of<'settlement-request'>) {
-    const trades = await this.#ownTrades(
-      tx,
-      request.legs.map((leg) => leg.tradeNumber),
-    );
-    const byNumber = new Map(trades.map((trade) => [trade.tradeNumber, trade]));
+    const numbers = request.legs.map((leg) => leg.tradeNumber);
+    const byNumber = await standingTrades(tx, this.#options.venue, numbers);
     const renewed = { batchId, state: 'instructed', code: null, reason: null } as const;
     const rows = request.legs.flatMap((message) => {
       const leg = legFromMessage(message);
@@ -228,6 +227,7 @@ export class Affirmations {
       venue: from,
       legs,
       groupsHash: batch.groupsHash,
+      purpose: batch.purpose,
     };
     try {
       return (
@@ -282,6 +282,7 @@ function isSameRequest(
   return (
     known.homeVenue === from &&
     known.groupsHash === lower(request.groupsHash) &&
+    known.purpose === (request.purpose ?? 'settle') &&
     // Keys in one order: jsonb keeps its own.
     JSON.stringify(legs.map(sorted)) === JSON.stringify(known.legs.map(sorted))
   );

@@ -1,12 +1,15 @@
 import { invariant } from '@stoa/schema';
-import { and, eq, inArray, ne } from 'drizzle-orm';
+import { and, eq, getTableColumns, inArray, notInArray } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
+import { courseAfter } from './failure-policy.ts';
 import type { SettlementMetrics } from './settlement-metrics.ts';
 import { type BatchEvent, type BatchStatus, batchAfter } from './settlement-state.ts';
 
 export type BatchRow = typeof settlementBatches.$inferSelect;
+/** A batch without its legs and its transaction, which are long and which its state does not need. */
+export type BatchHead = Omit<BatchRow, 'legs' | 'rawTransaction' | 'signatures'>;
 export type LegRow = typeof settlementLegs.$inferSelect;
 
 /** Moves batches through their states in the store: the batch and its legs in one transaction. */
@@ -15,28 +18,41 @@ export interface BatchRecords {
    * @returns the batch as it is after the event; undefined when there is no such batch
    * @throws CodedError `INVARIANT_BROKEN` as {@link batchAfter} does
    */
-  apply(tx: Transaction, batchId: `0x${string}`, event: BatchEvent): Promise<BatchRow | undefined>;
+  apply(tx: Transaction, batchId: `0x${string}`, event: BatchEvent): Promise<BatchHead | undefined>;
 }
 
-export function createBatchRecords(needs: {
-  readonly metrics: SettlementMetrics;
-  readonly nowMs: () => number;
-}): BatchRecords {
+/** Before a failed batch is tried again for the first time. */
+const defaultRetryAfterMs = 10_000;
+
+export function createBatchRecords(
+  needs: { readonly metrics: SettlementMetrics; readonly nowMs: () => number },
+  { retryAfterMs = defaultRetryAfterMs }: { readonly retryAfterMs?: number | undefined } = {},
+): BatchRecords {
   return {
     apply: async (tx, batchId, event) => {
-      const batch = await lockBatch(tx, batchId);
+      const batch = await lockHead(tx, batchId);
       if (!batch) return undefined;
       const before = statusOf(batch);
       const after = batchAfter(before, event);
       if (after === before) return batch;
-      const columns = columnsOf(after);
-      await tx.update(settlementBatches).set(columns).where(eq(settlementBatches.id, batchId));
-      // Its legs settle one by one, as the chain names them; a settled one never changes again.
-      if (after.state !== 'settled') {
+      const columns = { ...columnsOf(after), ...(isAnew(event) && chainColumnsOf(after)) };
+      const kept = {
+        ...columns,
+        ...courseOf(batch, after, { firstWaitMs: retryAfterMs, nowMs: needs.nowMs() }),
+        ...(event.kind === 'retried' && noTransaction(batch)),
+      };
+      await tx.update(settlementBatches).set(kept).where(eq(settlementBatches.id, batchId));
+      // Its legs settle one by one, as the chain names them, and are reversed one by one.
+      if (after.state !== 'settled' && after.state !== 'reversed') {
         await tx
           .update(settlementLegs)
           .set(columns)
-          .where(and(eq(settlementLegs.batchId, batchId), ne(settlementLegs.state, 'settled')));
+          .where(
+            and(
+              eq(settlementLegs.batchId, batchId),
+              notInArray(settlementLegs.state, ['settled', 'reversed']),
+            ),
+          );
       }
       if (after.state !== before.state) {
         const { transitions, failures, settleSeconds } = needs.metrics;
@@ -45,7 +61,7 @@ export function createBatchRecords(needs: {
         if (after.state === 'settled')
           settleSeconds.observe((needs.nowMs() - batch.createdAtMs) / 1_000);
       }
-      return { ...batch, ...columns };
+      return { ...batch, ...kept };
     },
   };
 }
@@ -57,6 +73,29 @@ export async function lockBatch(
 ): Promise<BatchRow | undefined> {
   const rows = await tx
     .select()
+    .from(settlementBatches)
+    .where(eq(settlementBatches.id, batchId))
+    .for('update');
+  return rows[0];
+}
+
+const {
+  legs: _legs,
+  rawTransaction: _rawTransaction,
+  signatures: _signatures,
+  ...headColumns
+} = getTableColumns(settlementBatches);
+
+/** What batches are read by where their legs, signatures and bytes are not needed. */
+export const batchHead = headColumns;
+
+/** The same as {@link lockBatch}, without what is long. */
+export async function lockHead(
+  tx: Transaction,
+  batchId: `0x${string}`,
+): Promise<BatchHead | undefined> {
+  const rows = await tx
+    .select(batchHead)
     .from(settlementBatches)
     .where(eq(settlementBatches.id, batchId))
     .for('update');
@@ -84,7 +123,7 @@ export async function lockLegs(
   return new Map(rows.map((row) => [row.tradeNumber, row]));
 }
 
-function statusOf(batch: BatchRow): BatchStatus {
+function statusOf(batch: BatchHead): BatchStatus {
   const { state, transactionHash, blockNumber, code, reason } = batch;
   switch (state) {
     case 'instructed':
@@ -94,6 +133,7 @@ function statusOf(batch: BatchRow): BatchStatus {
       invariant(transactionHash !== null, 'A submitted batch has a transaction.');
       return { state, transactionHash };
     case 'settled':
+    case 'reversed':
       invariant(
         transactionHash !== null && blockNumber !== null,
         'A settled batch has a transaction in a block.',
@@ -121,5 +161,38 @@ function columnsOf(status: BatchStatus) {
     ...failure,
     ...('transactionHash' in status && { transactionHash: status.transactionHash }),
     ...('blockNumber' in status && { blockNumber: status.blockNumber }),
+  };
+}
+
+/** Whether the event ends an attempt, whose place in the chain is then no more the batch's. */
+function isAnew({ kind }: BatchEvent): boolean {
+  return kind === 'retried' || kind === 'rolled-back';
+}
+
+function chainColumnsOf(status: BatchStatus) {
+  return {
+    transactionHash: 'transactionHash' in status ? (status.transactionHash ?? null) : null,
+    blockNumber: null,
+  };
+}
+
+/** What becomes of a failed batch; nothing further of one that did not fail. Only the home tries again. */
+function courseOf(
+  { role, attempts }: BatchHead,
+  after: BatchStatus,
+  when: { readonly firstWaitMs: number; readonly nowMs: number },
+) {
+  if (after.state === 'failed' && role === 'home') {
+    return courseAfter(after.code, { attempts, ...when });
+  }
+  return { afterFailure: null, retryAtMs: null };
+}
+
+/** The next attempt is a transaction of its own, with a nonce of its own. */
+function noTransaction({ transactionHash, earlierHashes }: BatchHead) {
+  return {
+    nonce: null,
+    rawTransaction: null,
+    earlierHashes: transactionHash === null ? earlierHashes : [...earlierHashes, transactionHash],
   };
 }

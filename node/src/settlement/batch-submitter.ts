@@ -1,46 +1,25 @@
-import {
-  decodeRevertReason,
-  encodeSettle,
-  revertDataOf,
-  settleGasLimit,
-  settlementAbi,
-  settlementGas,
-  slugToBytes32,
-} from '@stoa/contracts';
-import { and, asc, eq, gte, inArray, lt, max } from 'drizzle-orm';
-import {
-  type Hex,
-  keccak256,
-  type TransactionReceipt,
-  TransactionReceiptNotFoundError,
-} from 'viem';
-import {
-  call,
-  estimateMaxPriorityFeePerGas,
-  getBlock,
-  getTransactionCount,
-  getTransactionReceipt,
-  readContract,
-  sendRawTransaction,
-} from 'viem/actions';
+import { invariant } from '@stoa/schema';
+import { and, asc, desc, eq, gte, inArray, isNotNull, lt, notExists } from 'drizzle-orm';
+import { type Hex, type TransactionReceipt, TransactionReceiptNotFoundError } from 'viem';
+import { getTransactionReceipt } from 'viem/actions';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
-import { legFromMessage } from './batch-composition.ts';
-import type { BatchRecords, BatchRow } from './batch-records.ts';
+import { settlementTransactions } from '../store/tables/settlement-transactions.ts';
+import { legsDone, revertReasonOf } from './batch-call.ts';
+import { type BatchHead, type BatchRecords, type BatchRow, batchHead } from './batch-records.ts';
+import type { SettlementMetrics } from './settlement-metrics.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 import { type BatchEvent, isOpen } from './settlement-state.ts';
-
-/** A batch whose transaction is signed and kept. */
-type SignedBatch = BatchRow & {
-  readonly rawTransaction: Hex;
-  readonly transactionHash: Hex;
-  readonly nonce: number;
-};
+import { readVersions, type SignedVersion, type VersionHead } from './signed-transactions.ts';
+import {
+  type Round,
+  rebroadcastMs,
+  type SignedBatch,
+  TransactionDesk,
+} from './transaction-desk.ts';
 
 const maxOpenBatches = 50;
-/** A transaction that is in no block is offered again after this long. */
-const rebroadcastMs = 2_000;
-const maxOffered = 10_000;
+const maxMined = 10_000;
 
 /** What submitting is given. */
 export type SubmitterNeeds = Pick<
@@ -48,17 +27,20 @@ export type SubmitterNeeds = Pick<
   'db' | 'client' | 'signer' | 'logger' | 'nowMs'
 > & {
   readonly records: BatchRecords;
+  readonly metrics: SettlementMetrics;
 };
 
-/** Brings affirmed batches onto the chain. The only writer of the signer's nonces. */
+/** Brings affirmed batches onto the chain. */
 export class BatchSubmitter {
   readonly #options: SettlementOptions;
   readonly #needs: SubmitterNeeds;
-  readonly #offeredAtMs = new Map<Hex, number>();
+  readonly #desk: TransactionDesk;
+  readonly #minedAtMs = new Map<Hex, number>();
 
   constructor(options: SettlementOptions, needs: SubmitterNeeds) {
     this.#options = options;
     this.#needs = needs;
+    this.#desk = new TransactionDesk(options, needs);
   }
 
   /**
@@ -69,8 +51,9 @@ export class BatchSubmitter {
    */
   async step(finalNumber: bigint): Promise<void> {
     await this.#failUnsigned();
+    if (this.#minedAtMs.size >= maxMined) this.#minedAtMs.clear();
     const open = await this.#needs.db
-      .select()
+      .select(batchHead)
       .from(settlementBatches)
       .where(
         and(
@@ -84,16 +67,39 @@ export class BatchSubmitter {
     if (open.length === 0) return;
     // Asked before any receipt: one that is missing although the count has passed its nonce was
     // never going to come.
-    const usedCount = await getTransactionCount(this.#needs.client, {
-      address: this.#needs.signer.address,
-      blockTag: 'latest',
-    });
-    await this.#closeGaps(usedCount);
+    const round = await this.#desk.round();
+    await this.#closeGaps(round);
+    const signed = open.filter(isSigned);
+    const ids = signed.map(({ id }) => id);
+    const versions = Map.groupBy(await readVersions(this.#needs.db, ids), ({ batchId }) => batchId);
     for (const batch of open) {
-      if (isSigned(batch)) await this.#pursue(batch, usedCount, finalNumber);
-      else if (this.#isPastDeadline(batch)) await this.#fail(batch, lateFailure(batch));
-      else await this.#broadcast(await this.#sign(batch));
+      if (isSigned(batch)) {
+        const own = (versions.get(batch.id) ?? []).filter(({ nonce }) => nonce === batch.nonce);
+        await this.#pursue(batch, own, round, finalNumber);
+      } else if (this.#isPastDeadline(batch)) await this.#fail(batch, lateFailure(batch));
+      else if (!(await this.#isWithdrawn(batch))) {
+        await this.#broadcast(await this.#desk.sign(await this.#whole(batch), round));
+      }
     }
+  }
+
+  /**
+   * A trade that its venue undid before anything was sent: the group cannot settle whole any more, and
+   * what remains of it is not for this node to regroup.
+   */
+  async #isWithdrawn(batch: BatchHead): Promise<boolean> {
+    if (batch.purpose === 'reverse') return false;
+    const [leg] = await this.#needs.db
+      .select()
+      .from(settlementLegs)
+      .where(and(eq(settlementLegs.batchId, batch.id), isNotNull(settlementLegs.reversal)))
+      .limit(1);
+    if (!leg) return false;
+    await this.#fail(batch, {
+      code: 'TRADE_WITHDRAWN',
+      reason: `Trade ${leg.tradeNumber} of ${leg.executingVenue} was undone or corrected (${leg.reversal}) before its group was sent.`,
+    });
+    return true;
   }
 
   /** What a venue has not signed in time. Apart from the others, which must not wait behind it. */
@@ -116,154 +122,148 @@ export class BatchSubmitter {
    * Sends what was signed for batches that somebody else brought to their end meanwhile. It changes
    * nothing but the nonce, for which all later transactions would wait.
    */
-  async #closeGaps(usedCount: number): Promise<void> {
-    const unsent = await this.#needs.db
-      .select()
+  async #closeGaps(round: Round): Promise<void> {
+    const { db, signer } = this.#needs;
+    const ended = db
+      .select({ id: settlementBatches.id })
       .from(settlementBatches)
       .where(
         and(
-          eq(settlementBatches.sender, this.#needs.signer.address),
-          gte(settlementBatches.nonce, usedCount),
-          inArray(settlementBatches.state, ['settled', 'failed']),
+          eq(settlementBatches.id, settlementTransactions.batchId),
+          // An open batch's own transaction is pursued; those of its earlier attempts are not.
+          inArray(settlementBatches.state, ['affirmed', 'submitted']),
+          eq(settlementBatches.nonce, settlementTransactions.nonce),
+        ),
+      );
+    const unsent = await db
+      .select()
+      .from(settlementTransactions)
+      .where(
+        and(
+          eq(settlementTransactions.sender, signer.address),
+          gte(settlementTransactions.nonce, round.usedCount),
+          notExists(ended),
         ),
       )
-      .orderBy(asc(settlementBatches.nonce))
+      .orderBy(asc(settlementTransactions.nonce), desc(settlementTransactions.version))
       .limit(maxOpenBatches);
-    for (const { rawTransaction } of unsent) {
-      if (rawTransaction !== null) await this.#offer(rawTransaction);
+    const newest = new Map(unsent.toReversed().map((one) => [one.nonce, one]));
+    for (const version of [...newest.values()].toReversed()) {
+      const isStuck = version.nonce === round.usedCount && this.#desk.isStuck(version);
+      const next = isStuck ? await this.#bumpGap(version, round) : undefined;
+      await this.#desk.offer((next ?? version).rawTransaction);
     }
   }
 
-  #isPastDeadline(batch: BatchRow): boolean {
+  /** Everything behind a gap waits for it: it is made dearer like a batch's own transaction. */
+  async #bumpGap(before: SignedVersion, round: Round) {
+    const terms = await this.#desk.bumpedFees(before, round);
+    if (terms === undefined) return undefined;
+    const [batch] = await this.#needs.db
+      .select()
+      .from(settlementBatches)
+      .where(eq(settlementBatches.id, before.batchId));
+    if (!batch) return undefined;
+    return this.#desk.keepVersion(this.#needs.db, batch, terms);
+  }
+
+  #isPastDeadline(batch: BatchHead): boolean {
     return this.#needs.nowMs() / 1_000 > batch.deadline;
   }
 
-  async #fail(batch: BatchRow, failure: Omit<BatchEvent & { kind: 'failed' }, 'kind'>) {
+  async #fail(batch: BatchHead, failure: Omit<BatchEvent & { kind: 'failed' }, 'kind'>) {
     await this.#apply(batch, { kind: 'failed', ...failure });
     this.#needs.logger.warn({ batchId: batch.id, code: failure.code }, 'settlement failed');
   }
 
-  async #apply(batch: BatchRow, event: BatchEvent): Promise<void> {
+  async #apply(batch: BatchHead, event: BatchEvent): Promise<void> {
     await this.#needs.db.transaction((tx) => this.#needs.records.apply(tx, batch.id, event));
   }
 
-  /** Signs a transaction with the next nonce and keeps it; only then may it leave this process. */
-  async #sign(batch: BatchRow): Promise<SignedBatch> {
-    const [block, tip, pendingCount, kept] = await Promise.all([
-      getBlock(this.#needs.client, { blockTag: 'latest' }),
-      estimateMaxPriorityFeePerGas(this.#needs.client),
-      getTransactionCount(this.#needs.client, {
-        address: this.#needs.signer.address,
-        blockTag: 'pending',
-      }),
-      this.#needs.db
-        .select({ nonce: max(settlementBatches.nonce) })
-        .from(settlementBatches)
-        .where(eq(settlementBatches.sender, this.#needs.signer.address)),
-    ]);
-    const nonce = Math.max(pendingCount, (kept[0]?.nonce ?? -1) + 1);
-    const groups = [batch.legs.map(legFromMessage)];
-    const perLeg = this.#options.gasPerLeg ?? settlementGas.perLeg;
-    const rawTransaction = await this.#needs.signer.signTransaction({
-      type: 'eip1559',
-      chainId: this.#options.chainId,
-      nonce,
-      to: this.#options.settlement,
-      data: encodeSettle({
-        batchId: batch.id,
-        groups,
-        signatures: batch.signatures,
-        minGasPerLeg: perLeg,
-      }),
-      // By formula: an estimate finds the gas at which the group fails and the transaction succeeds.
-      gas: settleGasLimit(groups, perLeg),
-      // Twice the base fee stays enough for six full blocks in a row (EIP-1559: +1/8 each).
-      maxFeePerGas: 2n * (block.baseFeePerGas ?? 0n) + tip,
-      maxPriorityFeePerGas: tip,
-    });
-    const transaction = {
-      sender: this.#needs.signer.address,
-      nonce,
-      rawTransaction,
-      transactionHash: keccak256(rawTransaction),
-      earlierHashes:
-        batch.transactionHash === null
-          ? batch.earlierHashes
-          : [...batch.earlierHashes, batch.transactionHash],
-    };
-    await this.#needs.db
-      .update(settlementBatches)
-      .set(transaction)
-      .where(eq(settlementBatches.id, batch.id));
-    this.#needs.logger.info(
-      { batchId: batch.id, nonce, transactionHash: transaction.transactionHash },
-      'settlement signed',
-    );
-    return { ...batch, ...transaction };
-  }
-
+  /** Hands a batch's transaction to the chain, where that is due. */
   async #broadcast(batch: SignedBatch): Promise<void> {
-    const { transactionHash, rawTransaction } = batch;
-    if (await this.#offer(rawTransaction)) {
+    const { transactionHash } = batch;
+    if (!this.#desk.isDue(transactionHash)) return;
+    if (await this.#desk.offer(await this.#desk.rawOf(transactionHash))) {
       await this.#apply(batch, { kind: 'broadcast', transactionHash });
     }
   }
 
-  /** Hands the bytes to the chain, where that is due; true when the chain has them. */
-  async #offer(rawTransaction: Hex): Promise<boolean> {
-    const hash = keccak256(rawTransaction);
-    const nowMs = this.#needs.nowMs();
-    if (nowMs < (this.#offeredAtMs.get(hash) ?? -rebroadcastMs) + rebroadcastMs) return false;
-    if (this.#offeredAtMs.size >= maxOffered) this.#offeredAtMs.clear();
-    this.#offeredAtMs.set(hash, nowMs);
-    try {
-      await sendRawTransaction(this.#needs.client, { serializedTransaction: rawTransaction });
-    } catch (error) {
-      const text = error instanceof Error ? error.message : '';
-      // Its nonce is in the chain: the next round finds out whose transaction that was.
-      if (/nonce too low/i.test(text)) return false;
-      if (/already ?(known|imported)/i.test(text)) return true;
-      this.#offeredAtMs.delete(hash);
-      throw error;
-    }
-    return true;
+  async #whole({ id }: BatchHead): Promise<BatchRow> {
+    const [row] = await this.#needs.db
+      .select()
+      .from(settlementBatches)
+      .where(eq(settlementBatches.id, id));
+    invariant(row !== undefined, 'A batch stays.', { id });
+    return row;
   }
 
   /** Finds out where a kept transaction stands, and does what its standing asks for. */
-  async #pursue(batch: SignedBatch, usedCount: number, finalNumber: bigint): Promise<void> {
-    const receipt = await this.#findReceipt([batch.transactionHash, ...batch.earlierHashes]);
+  async #pursue(
+    batch: SignedBatch,
+    versions: readonly VersionHead[],
+    round: Round,
+    finalNumber: bigint,
+  ): Promise<void> {
+    // Not in the chain yet, so that there is no receipt to ask for.
+    if (round.usedCount <= batch.nonce) return this.#push(batch, versions, round);
+    if (this.#isMined(batch.transactionHash)) return;
+    // Newest first; any version may be the one that was mined.
+    const hashes = new Set([
+      batch.transactionHash,
+      ...versions.toReversed().map(({ hash }) => hash),
+    ]);
+    const receipt = await this.#findReceipt([...hashes]);
     if (receipt) {
       const { transactionHash, blockNumber } = receipt;
-      if (batch.state === 'affirmed') {
+      if (batch.state === 'affirmed' || batch.transactionHash !== transactionHash) {
         await this.#apply(batch, { kind: 'broadcast', transactionHash });
       }
       // A success is judged by its events, which the follower takes in.
+      if (receipt.status === 'success') this.#minedAtMs.set(transactionHash, this.#needs.nowMs());
       if (receipt.status === 'success' || blockNumber > finalNumber) return;
-      const reason = await this.#revertReason(batch, receipt);
+      const reason = await revertReasonOf(this.#needs.client, this.#needs.signer.address, {
+        ...{ batch: await this.#whole(batch), receipt, domain: this.#options },
+        gasPerLeg: this.#options.gasPerLeg,
+      });
       return this.#fail(batch, { ...reason, transactionHash, blockNumber: Number(blockNumber) });
     }
-    if (usedCount > batch.nonce) return this.#replace(batch);
-    return this.#broadcast(batch);
+    return this.#replace(batch, round);
+  }
+
+  /** A transaction that was mined well is looked for again only now and then: blocks may be taken back. */
+  #isMined(hash: Hex): boolean {
+    return this.#needs.nowMs() < (this.#minedAtMs.get(hash) ?? -rebroadcastMs) + rebroadcastMs;
+  }
+
+  async #push(batch: SignedBatch, versions: readonly VersionHead[], round: Round): Promise<void> {
+    const newest = versions.at(-1);
+    // Later nonces wait for this one, and are not stuck themselves.
+    const isFirst = round.usedCount === batch.nonce;
+    if (newest && isFirst && this.#desk.isStuck(newest)) await this.#bump(batch, newest, round);
+    else await this.#broadcast(batch);
+  }
+
+  /** The same transaction at a higher price; the one that was signed before stays good, and counts. */
+  async #bump(batch: SignedBatch, before: VersionHead, round: Round): Promise<void> {
+    const terms = await this.#desk.bumpedFees(before, round);
+    if (terms === undefined) return this.#broadcast(batch);
+    await this.#broadcast(await this.#desk.signVersion(await this.#whole(batch), terms));
   }
 
   /** Another transaction took the nonce. Whether the trades are settled decides what is left to do. */
-  async #replace(batch: SignedBatch): Promise<void> {
-    const settled = await readContract(this.#needs.client, {
-      address: this.#options.settlement,
-      abi: settlementAbi,
-      functionName: 'areSettled',
-      args: [
-        batch.legs.map((leg) => slugToBytes32(leg.executingVenue)),
-        batch.legs.map((leg) => BigInt(leg.tradeNumber)),
-      ],
-    });
-    if (!settled.includes(true)) {
+  async #replace(batch: SignedBatch, round: Round): Promise<void> {
+    const whole = await this.#whole(batch);
+    const done = await legsDone(this.#needs.client, this.#options.settlement, whole);
+    if (!done.includes(true)) {
       if (this.#isPastDeadline(batch)) return this.#fail(batch, lateFailure(batch));
-      this.#needs.logger.warn(
+      const { logger, metrics } = this.#needs;
+      metrics.nonceConflicts.inc();
+      logger.warn(
         { batchId: batch.id, nonce: batch.nonce },
         'nonce was used elsewhere, signing again',
       );
-      return this.#broadcast(await this.#sign(batch));
+      return this.#broadcast(await this.#desk.sign(whole, round));
     }
     // Under this batch's id the follower settles it. Where it has taken in the trades and the batch
     // is open all the same, they settled under another id.
@@ -293,42 +293,13 @@ export class BatchSubmitter {
     }
     return undefined;
   }
-
-  /** The whole transaction reverted; a receipt does not say why, so the call is made again. */
-  async #revertReason(batch: SignedBatch, receipt: TransactionReceipt) {
-    const groups = [batch.legs.map(legFromMessage)];
-    const perLeg = this.#options.gasPerLeg ?? settlementGas.perLeg;
-    const { id: batchId, signatures } = batch;
-    try {
-      await call(this.#needs.client, {
-        account: this.#needs.signer.address,
-        to: this.#options.settlement,
-        data: encodeSettle({ batchId, groups, signatures, minGasPerLeg: perLeg }),
-        gas:
-          receipt.gasUsed > settleGasLimit(groups, perLeg)
-            ? receipt.gasUsed
-            : settleGasLimit(groups, perLeg),
-        blockNumber: receipt.blockNumber,
-      });
-    } catch (error) {
-      const data = revertDataOf(error);
-      // Without revert data this was the RPC failing, which the next round tries again.
-      if (data === undefined) throw error;
-      const { code, message } = decodeRevertReason(data);
-      return { code, reason: message };
-    }
-    return {
-      code: 'REVERTED',
-      reason: 'The transaction reverted, and would not have done so again.',
-    };
-  }
 }
 
-function isSigned(batch: BatchRow): batch is SignedBatch {
-  return batch.rawTransaction !== null && batch.transactionHash !== null && batch.nonce !== null;
+function isSigned(batch: BatchHead): batch is SignedBatch {
+  return batch.transactionHash !== null && batch.nonce !== null;
 }
 
-function lateFailure(batch: BatchRow) {
+function lateFailure(batch: BatchHead) {
   return batch.state === 'instructed'
     ? { code: 'AFFIRMATION_MISSING', reason: 'Not every venue signed before the deadline.' }
     : { code: 'DEADLINE_PASSED', reason: 'The batch did not reach the chain before its deadline.' };

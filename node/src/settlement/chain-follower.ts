@@ -6,28 +6,31 @@ import {
   settlementAbi,
 } from '@stoa/contracts';
 import { CodedError } from '@stoa/schema';
-import { and, eq, inArray, lt, sql } from 'drizzle-orm';
+import { and, eq, inArray, lt, ne, sql } from 'drizzle-orm';
 import { getAbiItem, type Hex } from 'viem';
 import { getBlock, getLogs } from 'viem/actions';
 import type { Transaction } from '../store/database.ts';
-import { chainCursors } from '../store/tables/chain-cursors.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
+import { failureCode } from './batch-call.ts';
 import { lower } from './batch-composition.ts';
 import {
+  type BatchHead,
   type BatchRecords,
-  type BatchRow,
   type LegRow,
-  lockBatch,
+  lockHead,
   lockLegs,
 } from './batch-records.ts';
+import { ChainPosition, finalBlock } from './chain-position.ts';
 import type { SettlementMetrics } from './settlement-metrics.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
+import { rollBackSettlement } from './settlement-rollback.ts';
 
 /** Wider ranges are refused by many nodes. */
 const maxRangeBlocks = 2_000n;
 
 const legSettled = getAbiItem({ abi: settlementAbi, name: 'LegSettled' });
+const legReversed = getAbiItem({ abi: settlementAbi, name: 'LegReversed' });
 const groupFailed = getAbiItem({ abi: settlementAbi, name: 'GroupFailed' });
 
 /** What following the chain is given. */
@@ -36,85 +39,90 @@ export type FollowerNeeds = Pick<SettlementNeeds, 'db' | 'client' | 'logger'> & 
   readonly metrics: SettlementMetrics;
 };
 
-/** Takes in what the final chain says, in ranges of blocks from a kept cursor; no subscription. */
+/**
+ * Takes in what the final chain says, in ranges of blocks from a kept position; no subscription. With
+ * less finality than the chain's own, blocks may be taken back: what they did is then taken back too.
+ */
 export class ChainFollower {
   readonly #options: SettlementOptions;
   readonly #needs: FollowerNeeds;
-  #finalNumber: bigint | undefined;
+  readonly #position: ChainPosition;
+  #final: { readonly number: bigint; readonly hash: Hex } | undefined;
 
   constructor(options: SettlementOptions, needs: FollowerNeeds) {
     this.#options = options;
     this.#needs = needs;
-  }
-
-  async #finalBlock() {
-    if (this.#options.finality === 'finalized')
-      return getBlock(this.#needs.client, { blockTag: 'finalized' });
-    const latest = await getBlock(this.#needs.client, { blockTag: 'latest' });
-    const lag = BigInt(this.#options.finality - 1);
-    if (lag === 0n) return latest;
-    const blockNumber = latest.number > lag ? latest.number - lag : 0n;
-    return getBlock(this.#needs.client, { blockNumber });
+    this.#position = new ChainPosition(lower(options.settlement), needs);
   }
 
   /**
    * That less is final than was taken in before is so after more confirmations were asked for. But a
-   * chain whose newest block is older than that began anew, and settles nothing that is recorded.
+   * chain whose newest block is older than that began anew, or answers from a node that lags behind:
+   * nothing is decided by it.
    */
-  async #checkSameChain(cursor: bigint): Promise<void> {
+  async #checkNotBehind(cursor: bigint): Promise<void> {
     const { number } = await getBlock(this.#needs.client, { blockTag: 'latest' });
     if (number >= cursor) return;
     const message = `The chain ends at block ${number}, and block ${cursor} was taken in before.`;
     throw new CodedError('CHAIN_BEHIND_RECORD', message);
   }
 
+  /** Where to go on: after what was taken in, or after the last of it that the chain still has. */
+  async #startingPoint(cursor: bigint, finalNumber: bigint): Promise<bigint> {
+    if (finalNumber < cursor) {
+      await this.#checkNotBehind(cursor);
+      return cursor;
+    }
+    const ancestor = await this.#position.commonAncestor(cursor);
+    if (ancestor === cursor) return cursor;
+    const { db, records, metrics, logger } = this.#needs;
+    const undone = await db.transaction(async (tx) => {
+      const batches = await rollBackSettlement(tx, ancestor, records);
+      await this.#position.retreat(tx, ancestor);
+      return batches;
+    });
+    metrics.reorganizations.inc();
+    const fields = { from: Number(cursor), to: Number(ancestor), batches: undone };
+    logger.warn(fields, 'chain was reorganized, settlement taken back');
+    return ancestor;
+  }
+
   /**
    * Takes in all that has become final since the last call.
    *
    * @returns the number of the final block
+   * @throws CodedError `CHAIN_BEHIND_RECORD`, `CHAIN_REPLACED`; viem errors when the RPC fails
    */
   async advance(): Promise<bigint> {
-    const final = await this.#finalBlock();
-    if (final.number === this.#finalNumber) return final.number;
-    const cursor = await this.#readCursor();
-    if (cursor !== undefined && final.number < cursor) await this.#checkSameChain(cursor);
+    const final = await finalBlock(this.#needs.client, this.#options.finality);
+    if (final.number === this.#final?.number && final.hash === this.#final.hash) {
+      return final.number;
+    }
+    const cursor = await this.#position.read();
     // A node that starts for the first time knows no trade, so nothing before now concerns it.
-    let from = cursor ?? final.number;
-    if (cursor === undefined)
-      await this.#needs.db.transaction((tx) => this.#setCursor(tx, final.number));
+    if (cursor === undefined) await this.#position.begin(final);
+    let from =
+      cursor === undefined ? final.number : await this.#startingPoint(cursor, final.number);
     while (from < final.number) {
       const toBlock = from + maxRangeBlocks < final.number ? from + maxRangeBlocks : final.number;
-      const logs = await getLogs(this.#needs.client, {
-        address: this.#options.settlement,
-        events: [legSettled, groupFailed],
-        fromBlock: from + 1n,
-        toBlock,
-      });
+      const [end, logs] = await Promise.all([
+        toBlock === final.number ? final : getBlock(this.#needs.client, { blockNumber: toBlock }),
+        getLogs(this.#needs.client, {
+          address: this.#options.settlement,
+          events: [legSettled, legReversed, groupFailed],
+          fromBlock: from + 1n,
+          toBlock,
+        }),
+      ]);
       await this.#needs.db.transaction(async (tx) => {
         await this.#record(tx, decodeSettlementLogs(logs, this.#options.settlement));
-        await this.#setCursor(tx, toBlock);
+        await this.#position.advance(tx, end);
       });
       from = toBlock;
     }
     await this.#expire(Number(final.timestamp));
-    this.#finalNumber = final.number;
+    this.#final = final;
     return final.number;
-  }
-
-  async #readCursor(): Promise<bigint | undefined> {
-    const [row] = await this.#needs.db
-      .select()
-      .from(chainCursors)
-      .where(eq(chainCursors.contract, lower(this.#options.settlement)));
-    return row && BigInt(row.blockNumber);
-  }
-
-  async #setCursor(tx: Transaction, blockNumber: bigint): Promise<void> {
-    const position = { blockNumber: Number(blockNumber) };
-    await tx
-      .insert(chainCursors)
-      .values({ contract: lower(this.#options.settlement), ...position })
-      .onConflictDoUpdate({ target: chainCursors.contract, set: position });
   }
 
   async #record(tx: Transaction, logs: SettlementLogs): Promise<void> {
@@ -122,6 +130,7 @@ export class ChainFollower {
     // After all legs: a batch is settled when each of its legs is.
     for (const settled of distinctBatches(logs.settled)) await this.#recordBatch(tx, settled);
     for (const failed of logs.failed) await this.#recordFailure(tx, failed);
+    for (const reversed of logs.reversed) await this.#recordReversal(tx, reversed);
   }
 
   /** Takes in legs of one venue that settled in one transaction of one batch. */
@@ -135,7 +144,7 @@ export class ChainFollower {
     for (const event of settled) {
       const tradeNumber = Number(event.tradeNumber);
       const leg = legs.get(tradeNumber);
-      if (!leg || leg.state === 'settled') continue;
+      if (!leg || leg.state === 'settled' || leg.state === 'reversed') continue;
       taken.push(tradeNumber);
       if (isAsRecorded(leg, event)) continue;
       this.#needs.metrics.discrepancies.inc();
@@ -164,7 +173,7 @@ export class ChainFollower {
   }
 
   async #recordBatch(tx: Transaction, settled: SettledLeg): Promise<void> {
-    const batch = await lockBatch(tx, settled.batchId);
+    const batch = await lockHead(tx, settled.batchId);
     if (!batch) return;
     // All or none: the event of one leg is the event of every leg.
     const { batchId, transactionHash } = settled;
@@ -174,9 +183,10 @@ export class ChainFollower {
   }
 
   async #recordFailure(tx: Transaction, failed: FailedGroup): Promise<void> {
-    const batch = await lockBatch(tx, failed.batchId);
+    const batch = await lockHead(tx, failed.batchId);
     if (!batch || !isOurAttempt(batch, failed.transactionHash)) return;
-    const { code, message } = failed.reason;
+    const { message } = failed.reason;
+    const code = failureCode(failed.reason);
     await this.#needs.records.apply(tx, failed.batchId, {
       kind: 'failed',
       code,
@@ -185,6 +195,44 @@ export class ChainFollower {
       blockNumber: Number(failed.blockNumber),
     });
     this.#needs.logger.warn({ batchId: failed.batchId, code }, 'settlement failed on chain');
+  }
+
+  /** A trade was undone: the batch that did it is through, and so is the one that settled it. */
+  async #recordReversal(tx: Transaction, reversed: SettledLeg): Promise<void> {
+    const { batchId, executingVenue, transactionHash } = reversed;
+    const tradeNumber = Number(reversed.tradeNumber);
+    const blockNumber = Number(reversed.blockNumber);
+    const leg = (await lockLegs(tx, executingVenue, [tradeNumber])).get(tradeNumber);
+    const settledIn = leg?.batchId;
+    if (leg && leg.state !== 'reversed') {
+      await tx
+        .update(settlementLegs)
+        .set({ state: 'reversed', reversalBatchId: batchId, reversalBlockNumber: blockNumber })
+        .where(
+          and(
+            eq(settlementLegs.executingVenue, executingVenue),
+            eq(settlementLegs.tradeNumber, tradeNumber),
+          ),
+        );
+    }
+    if (await lockHead(tx, batchId)) {
+      await this.#needs.records.apply(tx, batchId, {
+        kind: 'settled',
+        transactionHash,
+        blockNumber,
+      });
+    }
+    if (!settledIn) return;
+    const standing = await tx.$count(
+      settlementLegs,
+      and(eq(settlementLegs.batchId, settledIn), ne(settlementLegs.state, 'reversed')),
+    );
+    const batch = await lockHead(tx, settledIn);
+    if (standing === 0 && batch?.state === 'settled') {
+      await this.#needs.records.apply(tx, settledIn, { kind: 'reversed' });
+    }
+    const fields = { venue: executingVenue, tradeNumber, batchId, transactionHash };
+    this.#needs.logger.warn(fields, 'settlement reversed');
   }
 
   /** By the chain's clock: what passed its deadline there can settle no more. */
@@ -226,7 +274,7 @@ function distinctBatches(settled: readonly SettledLeg[]): SettledLeg[] {
  * failure counts; an executing venue does not know the home's transaction and believes the event,
  * which a later settlement corrects.
  */
-function isOurAttempt(batch: BatchRow, transactionHash: Hex): boolean {
+function isOurAttempt(batch: BatchHead, transactionHash: Hex): boolean {
   if (batch.role === 'executing') return true;
   return batch.transactionHash === transactionHash || batch.earlierHashes.includes(transactionHash);
 }

@@ -1,18 +1,12 @@
-import {
-  groupsHash,
-  legsOfVenue,
-  maxLegsPerBatch,
-  type SettlementLeg,
-  signVenueBatch,
-  venuesOfBatch,
-} from '@stoa/contracts';
+import { maxLegsPerBatch, type SettlementLeg } from '@stoa/contracts';
 import { type Execution, instrumentParts, invariant, isRefusal } from '@stoa/schema';
-import { and, count, eq, isNull, or } from 'drizzle-orm';
+import { and, count, eq, inArray, isNull, or } from 'drizzle-orm';
 import { zeroAddress } from 'viem';
 import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
-import { batchIdOf, legToMessage, lower, tradeTerms } from './batch-composition.ts';
+import { composeBatch, newDeadline } from './batch-composer.ts';
+import { batchIdOf, lower, tradeTerms } from './batch-composition.ts';
 import type { BatchRecords, LegRow } from './batch-records.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 
@@ -23,7 +17,6 @@ export interface Instruction {
   readonly execution: Execution;
 }
 
-const defaultSettleWithinS = 3_600;
 /** Rows of one statement. */
 const mostAtOnce = 1_000;
 
@@ -117,6 +110,28 @@ export class Instructions {
     };
   }
 
+  /**
+   * Takes back what was to be settled for a trade that its venue undid or corrected. What is in a
+   * batch may have been signed, and anybody may submit it: then only the need of a reversal is noted.
+   */
+  async withdraw(
+    tx: Transaction,
+    trade: Pick<Execution, 'venue' | 'tradeNumber'>,
+    reason: string,
+  ): Promise<'withdrawn' | 'in-settlement'> {
+    const { venue, tradeNumber } = trade;
+    await tx.delete(settlementLegs).where(and(isLeg(trade), isNull(settlementLegs.batchId)));
+    const batched = await tx
+      .update(settlementLegs)
+      .set({ reversal: reason })
+      .where(isLeg(trade))
+      .returning({ state: settlementLegs.state });
+    if (batched.length === 0) return 'withdrawn';
+    const fields = { venue, tradeNumber, reason, state: batched[0]?.state };
+    this.#needs.logger.error(fields, 'a trade in settlement was changed and is to be reversed');
+    return 'in-settlement';
+  }
+
   async closeGroup(orderId: string): Promise<void> {
     await this.#needs.db.transaction(async (tx) => {
       const rows = await tx
@@ -137,67 +152,44 @@ export class Instructions {
         this.#needs.logger.warn(fields, 'order has more trades than one transaction settles');
       }
       for (let first = 0; first < rows.length; first += maxLegsPerBatch) {
-        await this.#compose(tx, orderId, rows.slice(first, first + maxLegsPerBatch));
+        await this.compose(tx, orderId, rows.slice(first, first + maxLegsPerBatch));
       }
     });
   }
 
-  /** Makes one batch of the legs, signs it for this venue, and asks the others to sign. */
-  async #compose(tx: Transaction, orderId: string, rows: readonly LegRow[]): Promise<void> {
+  /**
+   * Makes one batch of the legs, signs it for this venue, and asks the others to sign.
+   *
+   * @param attempts failures of the batch that this one takes the place of
+   */
+  async compose(
+    tx: Transaction,
+    orderId: string,
+    rows: readonly LegRow[],
+    attempts = 0,
+  ): Promise<void> {
     const [groups] = await tx
       .select({ count: count() })
       .from(settlementBatches)
       .where(eq(settlementBatches.orderId, orderId));
     const groupNumber = (groups?.count ?? 0) + 1;
-    const batchId = batchIdOf(this.#options.venue, orderId, groupNumber);
-    const createdAtMs = this.#needs.nowMs();
-    const deadline =
-      Math.floor(createdAtMs / 1_000) + (this.#options.settleWithinS ?? defaultSettleWithinS);
-    const legs = rows.map((row): SettlementLeg => contractLeg(row, deadline));
-    const hash = groupsHash([legs]);
-    const own = await signVenueBatch(this.#needs.signer, {
-      domain: { chainId: this.#options.chainId, settlement: this.#options.settlement },
-      batchId,
-      venue: this.#options.venue,
-      legs,
-      groupsHash: hash,
-    });
-    await tx.insert(settlementBatches).values({
-      id: batchId,
-      role: 'home',
-      homeVenue: this.#options.venue,
-      orderId,
-      groupNumber,
-      legs: legs.map(legToMessage),
-      groupsHash: hash,
-      deadline,
-      signatures: [own],
-      state: 'instructed',
-      earlierHashes: [],
-      createdAtMs,
-    });
+    const id = batchIdOf(this.#options.venue, orderId, groupNumber);
+    const deadline = newDeadline(this.#options, this.#needs.nowMs());
+    const draft = {
+      ...{ id, deadline, attempts, order: { id: orderId, groupNumber } },
+      purpose: 'settle' as const,
+      legs: rows.map((row) => contractLeg(row, deadline)),
+    };
     await tx
       .update(settlementLegs)
-      .set({ batchId })
-      .where(or(...rows.map((row) => isLeg(tradeOf(row)))));
-    const others = venuesOfBatch([legs]).filter((venue) => venue !== this.#options.venue);
-    for (const venue of others) {
-      await this.#needs.send(tx, venue, {
-        kind: 'settlement-request',
-        batchId,
-        groupsHash: hash,
-        legs: legsOfVenue(legs, venue).map(legToMessage),
-      });
-    }
-    if (others.length === 0) await this.#needs.records.apply(tx, batchId, { kind: 'affirmed' });
-    this.#needs.logger.info(
-      { batchId, orderId, legs: legs.length, asked: others },
-      'settlement batch composed',
-    );
+      .set({ batchId: id, state: 'instructed', code: null, reason: null })
+      .where(or(...[...Map.groupBy(rows, (row) => row.executingVenue)].map(isAmong)));
+    await composeBatch(tx, draft, { options: this.#options, needs: this.#needs });
   }
 }
 
-function contractLeg(row: LegRow, deadline: number): SettlementLeg {
+/** A recorded trade as the contract takes it. */
+export function contractLeg(row: LegRow, deadline: number): SettlementLeg {
   return {
     executingVenue: row.executingVenue,
     homeVenue: row.homeVenue,
@@ -212,9 +204,18 @@ function contractLeg(row: LegRow, deadline: number): SettlementLeg {
   };
 }
 
-const tradeOf = (row: LegRow) => ({ venue: row.executingVenue, tradeNumber: row.tradeNumber });
+function isAmong([venue, rows]: [string, readonly LegRow[]]) {
+  return and(
+    eq(settlementLegs.executingVenue, venue),
+    inArray(
+      settlementLegs.tradeNumber,
+      rows.map(({ tradeNumber }) => tradeNumber),
+    ),
+  );
+}
 
-function isLeg(trade: Pick<Execution, 'venue' | 'tradeNumber'>) {
+/** Names a trade's row. */
+export function isLeg(trade: Pick<Execution, 'venue' | 'tradeNumber'>) {
   return and(
     eq(settlementLegs.executingVenue, trade.venue),
     eq(settlementLegs.tradeNumber, trade.tradeNumber),

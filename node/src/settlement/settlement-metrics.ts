@@ -6,6 +6,11 @@ export interface SettlementMetrics {
   readonly failures: Counter<'code'>;
   readonly chainErrors: Counter;
   readonly discrepancies: Counter;
+  readonly reorganizations: Counter;
+  readonly feeBumps: Counter;
+  readonly nonceConflicts: Counter;
+  readonly operatorQueue: Gauge;
+  readonly differences: Gauge<'kind'>;
   readonly openBatches: Gauge;
   readonly settleSeconds: Histogram;
 }
@@ -33,6 +38,32 @@ export function createSettlementMetrics(registry: Registry): SettlementMetrics {
     discrepancies: new Counter({
       name: 'stoa_settlement_discrepancies_total',
       help: 'Trades that the chain settled on other terms than this node recorded.',
+      registers,
+    }),
+    reorganizations: new Counter({
+      name: 'stoa_chain_reorganizations_total',
+      help: 'Times that the chain took blocks back whose effect was recorded, and that was undone.',
+      registers,
+    }),
+    feeBumps: new Counter({
+      name: 'stoa_settlement_fee_bumps_total',
+      help: 'Transactions that were signed again with the same nonce and higher fees.',
+      registers,
+    }),
+    nonceConflicts: new Counter({
+      name: 'stoa_settlement_nonce_conflicts_total',
+      help: 'Nonces of the settlement signer that a transaction of somebody else used.',
+      registers,
+    }),
+    operatorQueue: new Gauge({
+      name: 'stoa_settlement_operator_queue',
+      help: 'Failed batches that wait for the operator.',
+      registers,
+    }),
+    differences: new Gauge({
+      name: 'stoa_settlement_differences',
+      help: 'What database, venue and chain do not say the same about, by kind.',
+      labelNames: ['kind'],
       registers,
     }),
     openBatches: new Gauge({

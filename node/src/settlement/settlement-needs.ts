@@ -1,8 +1,10 @@
 import type { DirectorySource, MemberId, OrderMessageBody, VenueId } from '@stoa/schema';
 import type { Registry } from 'prom-client';
-import type { Address, Client, LocalAccount } from 'viem';
+import type { Address, Client } from 'viem';
 import type { Database, Transaction } from '../store/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Finality } from './chain-position.ts';
+import type { SettlementSigner } from './settlement-signer.ts';
 
 /** How this node settles. */
 export interface SettlementOptions {
@@ -11,7 +13,7 @@ export interface SettlementOptions {
   /** The Settlement contract. */
   readonly settlement: Address;
   /** Which block counts as final: the chain's own word, or that many confirmations (1: the newest). */
-  readonly finality: 'finalized' | number;
+  readonly finality: Finality;
   /** From batch to deadline, for batches of this home; default one hour. */
   readonly settleWithinS?: number;
   /** The farthest deadline this venue signs for another home; default one day. */
@@ -22,6 +24,18 @@ export interface SettlementOptions {
   readonly idlePollIntervalMs?: number;
   /** Gas for one leg; default the contracts' measured figure. Costly compliance modules need more. */
   readonly gasPerLeg?: bigint;
+  /** A transaction that is in no block for so long is signed again with higher fees; default 30 s. */
+  readonly stuckAfterMs?: number;
+  /** The most this venue pays for a unit of gas, in wei, tip included; default 500 gwei. */
+  readonly maxFeePerGas?: bigint;
+  /** From a failure to the first new attempt; default 10 s, doubling with each. */
+  readonly retryAfterMs?: number;
+  /** Whether the instruments' tokens are followed, for cap tables; default true. */
+  readonly indexTokens?: boolean;
+  /** The first block to follow them from; default the chain's first. */
+  readonly indexFromBlock?: bigint;
+  /** Between comparisons of database, venue and chain; default one minute. */
+  readonly reconcileIntervalMs?: number;
 }
 
 /** What settlement is given. */
@@ -30,7 +44,7 @@ export interface SettlementNeeds {
   /** Its transport bounds every call. */
   readonly client: Client;
   /** Signs instructions as the venue's signer, and pays for the transactions. */
-  readonly signer: LocalAccount;
+  readonly signer: SettlementSigner;
   readonly directory: DirectorySource;
   /** Writes a message to another member into the outbox, in the given transaction. */
   readonly send: (tx: Transaction, to: MemberId, body: OrderMessageBody) => Promise<void>;

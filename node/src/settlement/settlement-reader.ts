@@ -1,5 +1,5 @@
 import { invariant, type MemberId } from '@stoa/schema';
-import { and, desc, eq, inArray, or, type SQL } from 'drizzle-orm';
+import { and, asc, count, desc, eq, inArray, or, type SQL } from 'drizzle-orm';
 import type { Database } from '../store/database.ts';
 import { executions } from '../store/tables/executions.ts';
 import { legs } from '../store/tables/legs.ts';
@@ -7,7 +7,7 @@ import { orders } from '../store/tables/orders.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import type { BatchRow, LegRow } from './batch-records.ts';
-import type { SettlementLegView, SettlementView } from './settlement-view.ts';
+import type { QueuedSettlement, SettlementLegView, SettlementView } from './settlement-view.ts';
 
 /** Settlements as those see them whose trades they are: of a batch, their own legs only. */
 export interface SettlementReader {
@@ -17,6 +17,42 @@ export interface SettlementReader {
     member: MemberId,
     query: { readonly batchId?: string; readonly first: number },
   ): Promise<SettlementView[]>;
+}
+
+/** The operator's queue: oldest first. */
+export interface OperatorQueue {
+  /** How many wait in all. */
+  size(): Promise<number>;
+  read(first: number): Promise<QueuedSettlement[]>;
+}
+
+export function createOperatorQueue(db: Database): OperatorQueue {
+  const isQueued = and(
+    eq(settlementBatches.afterFailure, 'operator'),
+    eq(settlementBatches.state, 'failed'),
+  );
+  return {
+    size: async () => {
+      const [row] = await db.select({ size: count() }).from(settlementBatches).where(isQueued);
+      return row?.size ?? 0;
+    },
+    read: async (first) => {
+      const rows = await db
+        .select()
+        .from(settlementBatches)
+        .where(isQueued)
+        .orderBy(asc(settlementBatches.createdAtMs), settlementBatches.id)
+        .limit(Math.min(Math.max(first, 1), maxFirst));
+      return rows.map((row) => ({
+        ...{ batchId: row.id, orderId: row.orderId ?? undefined, purpose: row.purpose },
+        ...{ code: row.code ?? '', reason: row.reason ?? '', attempts: row.attempts },
+        ...{ deadline: row.deadline, createdAtMs: row.createdAtMs },
+        trades: row.legs.map(({ executingVenue, tradeNumber }) => ({
+          ...{ venue: executingVenue, tradeNumber },
+        })),
+      }));
+    },
+  };
 }
 
 /** A batch has at most so many legs. */
@@ -115,7 +151,7 @@ function reasonFor(
 
 /** A transaction that is signed and kept has a hash too, but nobody else can know it yet. */
 function isBroadcast(state: LegRow['state']): boolean {
-  return state === 'submitted' || state === 'settled' || state === 'failed';
+  return state !== 'instructed' && state !== 'affirmed';
 }
 
 function byTrade(a: SettlementLegView, b: SettlementLegView): number {

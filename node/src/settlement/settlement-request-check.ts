@@ -3,8 +3,8 @@ import { type Directory, isRefusal, type Refusal, refuse, type VenueId } from '@
 import { lower, type TradeFacts, tradeTerms } from './batch-composition.ts';
 import type { SettlementState } from './settlement-view.ts';
 
-/** What the executing venue knows when it is asked to sign. */
-export interface RequestFacts {
+/** What the executing venue knows when it is asked to sign anything. */
+interface CommonFacts {
   /** This venue. */
   readonly venue: VenueId;
   /** Who asks, proven by the order session. */
@@ -12,13 +12,34 @@ export interface RequestFacts {
   readonly directory: Directory;
   readonly nowS: number;
   readonly maxSettleWithinS: number;
-  /** This venue's own record of the trades asked about, by trade number. */
-  readonly trades: ReadonlyMap<number, TradeFacts>;
   /** Settlement so far of the trades asked about, by trade number. */
   readonly settlements: ReadonlyMap<
     number,
     { readonly batchId: string | null; readonly state: SettlementState }
   >;
+}
+
+/** What the executing venue knows when it is asked to sign a settlement. */
+export interface RequestFacts extends CommonFacts {
+  /** This venue's own record of the trades asked about, by trade number. */
+  readonly trades: ReadonlyMap<number, TradeFacts>;
+}
+
+/** What settled of a trade, as this venue recorded it. */
+type SettledTerms = Pick<
+  SettlementLeg,
+  'token' | 'cashToken' | 'seller' | 'buyer' | 'homeVenue'
+> & {
+  readonly state: SettlementState;
+  readonly tokenQuantity: bigint;
+  readonly cashAmount: bigint;
+};
+
+/** What the executing venue knows when it is asked to sign a reversal. */
+export interface ReversalFacts extends Omit<CommonFacts, 'settlements'> {
+  readonly settlements: ReadonlyMap<number, SettledTerms>;
+  /** Which of the trades this venue undid or corrected. */
+  readonly changed: ReadonlySet<number>;
 }
 
 /** A request to sign: the legs that name this venue, in batch order. */
@@ -27,17 +48,17 @@ export interface RequestedBatch {
   readonly legs: readonly SettlementLeg[];
 }
 
-type Check = (
+type Check<Facts> = (
   leg: SettlementLeg,
   batch: RequestedBatch,
-  facts: RequestFacts,
+  facts: Facts,
 ) => Refusal | undefined;
 
 /**
  * Every leg passes every check, in this order: whose trade it claims to be, whether there is such a
  * trade, whether its terms are those of our record, and only then whether it is still to be settled.
  */
-const checks: readonly Check[] = [
+const checks: readonly Check<RequestFacts>[] = [
   isBetweenUs,
   isNamedOnce,
   isRecorded,
@@ -46,10 +67,35 @@ const checks: readonly Check[] = [
   isUnsettled,
 ];
 
+/** The same for a reversal, which needs no listing: what is delisted can still be undone. */
+const reversalChecks: readonly Check<ReversalFacts>[] = [
+  isBetweenUs,
+  isNamedOnce,
+  hasDeadlineWithinBounds,
+  isAsSettled,
+  wasChanged,
+];
+
 /** Why this venue will not sign the batch; undefined when it will. Pure. */
 export function checkSettlementRequest(
   batch: RequestedBatch,
   facts: RequestFacts,
+): Refusal | undefined {
+  return firstRefusal(checks, batch, facts);
+}
+
+/** Why this venue will not sign the reversal of trades of its own; undefined when it will. Pure. */
+export function checkReversalRequest(
+  batch: RequestedBatch,
+  facts: ReversalFacts,
+): Refusal | undefined {
+  return firstRefusal(reversalChecks, batch, facts);
+}
+
+function firstRefusal<Facts>(
+  checks: readonly Check<Facts>[],
+  batch: RequestedBatch,
+  facts: Facts,
 ): Refusal | undefined {
   for (const leg of batch.legs) {
     for (const check of checks) {
@@ -62,7 +108,11 @@ export function checkSettlementRequest(
 
 const REVIEW = 'Compare the execution with the venue’s record, and ask again with its terms.';
 
-function isBetweenUs(leg: SettlementLeg, _batch: RequestedBatch, facts: RequestFacts) {
+function isBetweenUs(
+  leg: SettlementLeg,
+  _batch: RequestedBatch,
+  facts: Pick<CommonFacts, 'venue' | 'from'>,
+) {
   if (leg.executingVenue === facts.venue && leg.homeVenue === facts.from) return undefined;
   return refuse(
     'LEG_NOT_OURS',
@@ -108,7 +158,11 @@ function hasOurTerms(leg: SettlementLeg, _batch: RequestedBatch, facts: RequestF
   );
 }
 
-function hasDeadlineWithinBounds(leg: SettlementLeg, _batch: RequestedBatch, facts: RequestFacts) {
+function hasDeadlineWithinBounds(
+  leg: SettlementLeg,
+  _batch: RequestedBatch,
+  facts: Pick<CommonFacts, 'nowS' | 'maxSettleWithinS'>,
+) {
   const latest = facts.nowS + facts.maxSettleWithinS;
   if (leg.deadline > facts.nowS && leg.deadline <= latest) return undefined;
   return refuse(
@@ -141,4 +195,36 @@ function isUnsettled(leg: SettlementLeg, batch: RequestedBatch, facts: RequestFa
     );
   }
   return undefined;
+}
+
+/** Only what settled is undone, on the terms on which it settled. */
+function isAsSettled(leg: SettlementLeg, _batch: RequestedBatch, facts: ReversalFacts) {
+  const known = facts.settlements.get(Number(leg.tradeNumber));
+  if (known?.homeVenue !== facts.from || known.state !== 'settled') {
+    const isDone = known?.homeVenue === facts.from && known.state === 'reversed';
+    return refuse(
+      isDone ? 'TRADE_ALREADY_REVERSED' : 'TRADE_NOT_SETTLED',
+      `Trade ${leg.tradeNumber} is ${isDone ? 'already reversed' : 'not settled'} as ${facts.venue} has it.`,
+      isDone ? 'Nothing is left to do.' : 'Ask again when its settlement is final.',
+    );
+  }
+  const isSame =
+    lower(leg.token) === known.token &&
+    lower(leg.cashToken) === known.cashToken &&
+    lower(leg.seller) === known.seller &&
+    lower(leg.buyer) === known.buyer &&
+    leg.quantity === known.tokenQuantity &&
+    leg.amount === known.cashAmount;
+  if (isSame) return undefined;
+  const message = `Trade ${leg.tradeNumber} settled on other terms at ${facts.venue}.`;
+  return refuse('TERMS_DIFFER', message, REVIEW);
+}
+
+function wasChanged(leg: SettlementLeg, _batch: RequestedBatch, facts: ReversalFacts) {
+  if (facts.changed.has(Number(leg.tradeNumber))) return undefined;
+  return refuse(
+    'REVERSAL_UNFOUNDED',
+    `${facts.venue} neither undid nor corrected trade ${leg.tradeNumber}.`,
+    'Ask the venue why it should be reversed.',
+  );
 }

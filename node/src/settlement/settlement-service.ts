@@ -1,16 +1,26 @@
-import type { MemberId } from '@stoa/schema';
+import type { Execution, MemberId, Refusal } from '@stoa/schema';
 import { inArray } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { Affirmations } from './affirmations.ts';
 import { createBatchRecords } from './batch-records.ts';
 import { BatchSubmitter } from './batch-submitter.ts';
+import type { CapTable, CapTableQuery } from './cap-table.ts';
 import { ChainFollower } from './chain-follower.ts';
 import { type Instruction, Instructions } from './instructions.ts';
+import { Reconciliation, type ReconciliationReport } from './reconciliation.ts';
+import { Reversals } from './reversals.ts';
 import { createSettlementMetrics } from './settlement-metrics.ts';
 import type { SettlementMessage, SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
-import { createSettlementReader, type SettlementReader } from './settlement-reader.ts';
+import {
+  createOperatorQueue,
+  createSettlementReader,
+  type SettlementReader,
+} from './settlement-reader.ts';
+import { type RetryOutcome, SettlementRetries } from './settlement-retries.ts';
+import type { QueuedSettlement } from './settlement-view.ts';
 import { SettlementWorker } from './settlement-worker.ts';
+import { createTokenHoldings } from './token-holdings.ts';
 
 export type { Instruction } from './instructions.ts';
 export type { SettlementMessage, SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
@@ -24,10 +34,33 @@ export interface SettlementService extends SettlementReader {
    * @throws CodedError `INVARIANT_BROKEN` for a trade that is known on other terms
    */
   instruct(tx: Transaction, trades: readonly Instruction[]): Promise<void>;
+  /**
+   * Takes a trade's instruction back, in the transaction that records that its venue undid or
+   * corrected it; a corrected one is then instructed anew. What is in a batch cannot be taken back
+   * any more: it is noted, with the reason, as to be reversed.
+   */
+  withdraw(
+    tx: Transaction,
+    trade: Pick<Execution, 'venue' | 'tradeNumber'>,
+    reason: string,
+  ): Promise<'withdrawn' | 'in-settlement'>;
   /** Makes one all-or-none batch of the order's trades that are in none, and asks the venues to sign. */
   closeGroup(orderId: string): Promise<void>;
   /** Takes a settlement message that an order session received, in its transaction. */
   onMessage(tx: Transaction, from: MemberId, body: SettlementMessage): Promise<void>;
+  /** What waits for this venue's operator, oldest first. */
+  operatorQueue(first: number): Promise<QueuedSettlement[]>;
+  /** The operator has a failed batch tried again; see {@link SettlementRetries.byOperator}. */
+  retryByOperator(batchId: `0x${string}`): Promise<RetryOutcome | Refusal>;
+  /** Compares database, venue and chain at once; they are compared by themselves too. */
+  reconcile(): Promise<ReconciliationReport>;
+  /** What the last comparisons found. */
+  reconciliation(): ReconciliationReport;
+  /** Who holds a token that is an instrument's. */
+  capTable(
+    token: `0x${string}`,
+    query: Omit<CapTableQuery, 'token' | 'indexedTo'>,
+  ): Promise<CapTable | Refusal<'BLOCK_NOT_INDEXED' | 'CURSOR_INVALID'>>;
   /** Whether chain and store answer; the reason where they do not. */
   readiness(): { readonly ready: boolean; readonly reason?: string };
   /** Resumes everything open and goes on until the signal or {@link stop}. Returns at once. */
@@ -39,26 +72,52 @@ export interface SettlementService extends SettlementReader {
 const defaultPollIntervalMs = 250;
 const defaultIdlePollIntervalMs = 1_000;
 
+const defaultReconcileIntervalMs = 60_000;
+
 /** Puts settlement together. It does nothing on the chain before `start`. */
 export function createSettlementService(
   options: SettlementOptions,
   needs: SettlementNeeds,
 ): SettlementService {
+  const { db, nowMs } = needs;
   const metrics = createSettlementMetrics(needs.metrics);
-  const records = createBatchRecords({ metrics, nowMs: needs.nowMs });
-  const instructions = new Instructions(options, { ...needs, records });
-  const affirmations = new Affirmations(options, { ...needs, records });
-  const submitter = new BatchSubmitter(options, { ...needs, records });
-  const follower = new ChainFollower(options, { ...needs, records, metrics });
+  const records = createBatchRecords({ metrics, nowMs }, options);
+  const parts = { ...needs, records, metrics };
+  const instructions = new Instructions(options, parts);
+  const reversals = new Reversals(options, parts);
+  const affirmations = new Affirmations(options, parts);
+  const retries = new SettlementRetries({ ...parts, instructions, reversals });
+  const submitter = new BatchSubmitter(options, parts);
+  const follower = new ChainFollower(options, parts);
+  const reconciliation = new Reconciliation(options, parts);
+  const holdings = createTokenHoldings(options, parts);
+  const queue = createOperatorQueue(db);
+  let reconciledAtMs = nowMs();
+
+  async function reconcileWhenDue(): Promise<void> {
+    const intervalMs = options.reconcileIntervalMs ?? defaultReconcileIntervalMs;
+    if (nowMs() < reconciledAtMs + intervalMs) return;
+    reconciledAtMs = nowMs();
+    // What cannot be compared now is compared later: settling does not wait for it.
+    await reconciliation.run().catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      needs.logger.warn({ reason }, 'settlement could not be reconciled');
+    });
+  }
+
   /** Follow, then submit: what others settled meanwhile is known before anything is sent. */
   async function round(): Promise<boolean> {
     const finalNumber = await follower.advance();
+    await retries.step();
+    await reversals.step();
     await submitter.step(finalNumber);
-    const open = await needs.db.$count(
+    const open = await db.$count(
       settlementBatches,
       inArray(settlementBatches.state, ['instructed', 'affirmed', 'submitted']),
     );
     metrics.openBatches.set(open);
+    metrics.operatorQueue.set(await queue.size());
+    await reconcileWhenDue();
     return open > 0;
   }
 
@@ -72,15 +131,30 @@ export function createSettlementService(
   );
 
   return {
-    ...createSettlementReader(needs.db),
+    ...createSettlementReader(db),
     instruct: (tx, trades) => instructions.instruct(tx, trades),
+    withdraw: (tx, trade, reason) => instructions.withdraw(tx, trade, reason),
     closeGroup: async (orderId) => {
       await instructions.closeGroup(orderId);
       worker.wake();
     },
     onMessage: (tx, from, body) => affirmations.onMessage(tx, from, body),
+    operatorQueue: (first) => queue.read(first),
+    retryByOperator: async (batchId) => {
+      const outcome = await retries.byOperator(batchId);
+      worker.wake();
+      return outcome;
+    },
+    capTable: (token, query) => holdings.capTable(token, query),
+    reconcile: () => reconciliation.run(),
+    reconciliation: () => reconciliation.report(),
     readiness: () => worker.readiness(),
-    start: (signal) => worker.start(signal),
-    stop: () => worker.stop(),
+    start: (signal) => {
+      worker.start(signal);
+      if (options.indexTokens !== false) holdings.start(signal);
+    },
+    stop: async () => {
+      await Promise.all([worker.stop(), holdings.stop()]);
+    },
   };
 }

@@ -1,7 +1,13 @@
 import type { VenueId } from '@stoa/schema';
 
 /** State of a batch or a leg on its way to finality. */
-export type SettlementState = 'instructed' | 'affirmed' | 'submitted' | 'settled' | 'failed';
+export type SettlementState =
+  | 'instructed'
+  | 'affirmed'
+  | 'submitted'
+  | 'settled'
+  | 'failed'
+  | 'reversed';
 
 /** One leg: one trade. Amounts in on-chain units. */
 export interface SettlementLegView {
@@ -28,4 +34,20 @@ export interface SettlementView {
   /** Stable code of the reason. */
   readonly code: string | undefined;
   readonly legs: readonly SettlementLegView[];
+}
+
+/** A batch of this venue that goes no further until its operator does something about it. */
+export interface QueuedSettlement {
+  readonly batchId: string;
+  /** Undefined for a reversal, which belongs to no order. */
+  readonly orderId: string | undefined;
+  readonly purpose: 'settle' | 'reverse';
+  readonly code: string;
+  readonly reason: string;
+  /** How often it failed. */
+  readonly attempts: number;
+  /** Unix seconds. */
+  readonly deadline: number;
+  readonly createdAtMs: number;
+  readonly trades: readonly { readonly venue: VenueId; readonly tradeNumber: number }[];
 }

@@ -50,7 +50,28 @@ export async function openDatabase(url: string): Promise<OpenDatabase> {
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     },
   });
-  return { db: drizzle(sql), sql, close: () => sql.end({ timeout: 5 }) };
+  return { db: drizzle(preparing(sql)), sql, close: () => sql.end({ timeout: 5 }) };
+}
+
+/**
+ * The driver, but every statement is prepared once per connection: drizzle asks for statements to be
+ * parsed anew each time, which costs a trip to the server of its own.
+ */
+function preparing(sql: Sql): Sql {
+  return new Proxy(sql, {
+    get(target, name) {
+      if (name === 'unsafe') {
+        const unsafe: Sql['unsafe'] = (text, parameters, options) =>
+          target.unsafe(text, parameters, { ...options, prepare: true });
+        return unsafe;
+      }
+      if (name === 'begin') {
+        return (work: (transaction: Sql) => unknown) =>
+          target.begin((transaction) => work(preparing(transaction as unknown as Sql)));
+      }
+      return Reflect.get(target, name) as unknown;
+    },
+  });
 }
 
 /** Over a connection of its own: an advisory lock belongs to its connection. */

@@ -3,13 +3,13 @@ import { createLogger, type Logger } from '../../telemetry/logger.ts';
 import { type ApiServerNeeds, type ApiServerOptions, createApiServer } from '../api-server.ts';
 import type { TokenOptions } from '../token-verifier.ts';
 import { createSampleMarket, type SampleMarket, sampleDirectory } from './sample-market.ts';
+import { createSampleOrders, type SampleOrders } from './sample-orders.ts';
 import {
-  createSampleOrders,
-  type SampleOrders,
   sampleArchive,
   sampleNode,
   samplePreTrade,
   sampleSettlements,
+  sampleTerms,
 } from './sample-services.ts';
 
 /** A node's real API over services in memory. */
@@ -33,8 +33,8 @@ export async function startSampleApi(
   const server = await createApiServer(
     { venue, tokens, host: '127.0.0.1', port: 0, ...options },
     {
-      market,
-      orders,
+      ...{ market, orders, terms: sampleTerms },
+      ...{ blotter: orders.blotter, feed: orders.feed, receipts: orders.receipts },
       directory: sampleDirectory,
       settlements: sampleSettlements,
       node: sampleNode,

@@ -166,6 +166,7 @@ export function createSampleMarket(): SampleMarket {
 
   return {
     book: (instrument) => ({ ...book, instrument }),
+    evidence: () => [],
     feeds: () => [
       {
         venue: 'alpha',

@@ -2,97 +2,8 @@ import { refuse } from '@stoa/schema';
 import type { PreTradeChecks } from '../../compliance/pre-trade.ts';
 import { bookEntry, signedFrame } from '../../market/testing/frame-maker.ts';
 import { createMemoryArchive } from '../../market/testing/memory-archive.ts';
-import type { OrderView } from '../../orders/order-view.ts';
-import type { ApiNode, ApiOrders, ApiSettlements } from '../api-services.ts';
+import type { ApiNode, ApiSettlements, ApiTerms } from '../api-services.ts';
 import { ACME } from './sample-market.ts';
-
-/** Orders in memory: placed, and filled by half at once. Quantity 13 units is refused. */
-export interface SampleOrders extends ApiOrders {
-  /** How often `place` was reached. */
-  readonly placeCalls: () => number;
-}
-
-/** Creates {@link SampleOrders} for the node of a venue. */
-export function createSampleOrders(venue: string): SampleOrders {
-  const placed: OrderView[] = [];
-  let placeCalls = 0;
-  const own = (member: string) => placed.filter((order) => order.member === member);
-
-  return {
-    placeCalls: () => placeCalls,
-    async place(caller, request) {
-      placeCalls += 1;
-      if (request.quantity === 13_000) {
-        return refuse('NO_CLAIM', 'The investor has no valid claim.', 'Renew the claim.');
-      }
-      const before = own(caller.member).find((one) => one.clientOrderId === request.clientOrderId);
-      if (before) return { order: before, existed: true };
-      const filled = Math.floor(request.quantity / 2);
-      const order: OrderView = {
-        ...request,
-        limitPrice: request.limitPrice,
-        id: `${venue}-${placed.length + 1}`,
-        member: caller.member,
-        status: 'partially-filled',
-        filled,
-        leaves: request.quantity - filled,
-        notional: BigInt(filled) * 10_010n,
-        reason: 'waits for the rest',
-        placedAtMs: 1_700_000_000_000,
-      };
-      placed.push(order);
-      return { order, existed: false };
-    },
-    async cancel(caller, id) {
-      const order = own(caller.member).find((one) => one.id === id);
-      if (!order) return refuse('ORDER_UNKNOWN', 'There is no such order.', 'Check the id.');
-      return { ...order, status: 'pending-cancel' };
-    },
-    order: async (caller, by) =>
-      own(caller.member).find(
-        (one) =>
-          one.id === by.id || (by.id === undefined && one.clientOrderId === by.clientOrderId),
-      ),
-    async orders(caller, { first, after }) {
-      const newestFirst = own(caller.member).reverse();
-      const start = after === undefined ? 0 : newestFirst.findIndex(({ id }) => id === after) + 1;
-      const orders = newestFirst.slice(start, start + first);
-      return {
-        orders,
-        endCursor: orders.at(-1)?.id,
-        hasNextPage: newestFirst.length > start + orders.length,
-      };
-    },
-    legs: async (orderId) => [
-      {
-        id: `${orderId}.1.1`,
-        orderId,
-        venue: 'beta',
-        quantity: 1_000,
-        limitPrice: 10_010,
-        status: 'filled',
-        filled: 1_000,
-        reason: 'done',
-      },
-    ],
-    executions: async (orderId) => [
-      {
-        orderId,
-        legId: `${orderId}.1.1`,
-        venue: 'beta',
-        executionId: 'beta-9',
-        tradeNumber: 9,
-        instrument: ACME.id,
-        price: 10_010,
-        quantity: 1_000,
-        buyer: `0x${'11'.repeat(20)}`,
-        seller: `0x${'22'.repeat(20)}`,
-        homeVenue: venue,
-        executedAtMs: 1_700_000_000_456,
-      },
-    ],
-  };
-}
 
 /** One settled batch, whoever asks. */
 export const sampleSettlements: ApiSettlements = {
@@ -122,6 +33,35 @@ export const sampleSettlements: ApiSettlements = {
   ],
   forMember: async (_member, { first }) =>
     (await sampleSettlements.forOrder('alpha-1')).slice(0, first),
+  operatorQueue: async () => [
+    {
+      ...{ batchId: `0x${'bb'.repeat(32)}`, orderId: 'alpha-2', purpose: 'settle', attempts: 1 },
+      ...{ code: 'TERMS_DIFFER', reason: 'beta did not sign.', deadline: 1_700_000_000 },
+      createdAtMs: 1_700_000_000_000,
+      trades: [{ venue: 'beta', tradeNumber: 10 }],
+    },
+  ],
+  retryByOperator: async () => 'sent-again',
+  reconciliation: () => ({
+    ...{ checkedAtMs: 1_700_000_000_000, completeAtMs: 1_700_000_000_000, cut: false },
+    differences: [
+      {
+        ...{ kind: 'settled-unrecorded', venue: 'beta', tradeNumber: 11, record: 'executed' },
+        ...{ database: 'submitted', chain: 'settled', sinceMs: 1_700_000_000_000 },
+      },
+    ],
+  }),
+  capTable: async (_token, { atBlock = 77n }) => ({
+    ...{ blockNumber: atBlock, holders: 1, verified: 1, supply: 10n ** 18n, hasMore: false },
+    byCountry: [{ country: 840, holders: 1, balance: 10n ** 18n }],
+    claims: [{ topic: '1', holders: 1 }],
+    page: [
+      {
+        ...{ holder: `0x${'22'.repeat(20)}`, balance: 10n ** 18n, country: 840, verified: true },
+        cursor: 'one',
+      },
+    ],
+  }),
 };
 
 /** What a sample node says of itself. */
@@ -133,7 +73,7 @@ export const sampleNode: ApiNode = {
 };
 
 /** Accounts of ones may do anything, all others may not buy. */
-export const samplePreTrade: PreTradeChecks = {
+export const samplePreTrade: Pick<PreTradeChecks, 'checkOrder'> = {
   async checkOrder({ side, account }) {
     if (side === 'sell' || account === `0x${'11'.repeat(20)}`) return undefined;
     return refuse('CLAIM_MISSING', 'The investor is not accredited.', 'Have it attested.');
@@ -150,3 +90,32 @@ sampleArchive.add([
     entries: [bookEntry(ACME.id, [[10_005, 500]], [])],
   }),
 ]);
+
+/** Beta's terms; of the others nothing is known. */
+export const sampleTerms: ApiTerms = {
+  of: (venue) =>
+    venue === 'beta'
+      ? {
+          terms: {
+            version: 1,
+            fees: {
+              tiers: [{ fromNotional: '0', makerPpm: -200, takerPpm: 1_000 }],
+              minimum: '0.5',
+              cap: '75',
+            },
+            calendar: {
+              timeZone: 'America/New_York',
+              weekdays: [1, 2, 3, 4, 5, 6, 7],
+              entryOpen: '00:00',
+              open: '00:00',
+              close: '24:00',
+              holidays: ['2020-12-25'],
+              earlyCloses: [{ date: '2020-12-24', close: '13:00' }],
+            },
+            minimumLots: 1,
+            allOrNone: true,
+            minQuantity: true,
+          },
+        }
+      : undefined,
+};

@@ -17,12 +17,7 @@ import { FLOW_WALLET } from './test-network.ts';
 /** A venue that does only what the test says. */
 export class ScriptedVenue implements VenueAdapter {
   readonly venue: VenueId;
-  readonly capabilities: VenueCapabilities = {
-    timesInForce: ['day', 'gtc', 'ioc', 'fok'],
-    replace: false,
-    massCancel: false,
-    depthLevels: 10,
-  };
+  readonly capabilities: VenueCapabilities;
   link: LinkState = 'stopped';
   readonly requests: VenueRequest[] = [];
   restored: readonly OpenOrder[] = [];
@@ -31,8 +26,14 @@ export class ScriptedVenue implements VenueAdapter {
   answer: (request: VenueRequest) => Receipt = () => ({ outcome: 'taken' });
   #sink: VenueSink | undefined;
 
-  constructor(venue: VenueId) {
+  constructor(venue: VenueId, able: Partial<VenueCapabilities> = {}) {
     this.venue = venue;
+    this.capabilities = {
+      timesInForce: ['day', 'gtc', 'gtd', 'ioc', 'fok'],
+      ...{ replace: true, massCancel: false, allOrNone: true, minQuantity: true },
+      depthLevels: 10,
+      ...able,
+    };
   }
 
   async start({ sink, openOrders, nextTradeNumber }: VenueStart): Promise<void> {

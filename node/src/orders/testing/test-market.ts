@@ -1,6 +1,11 @@
 import type { VenueMarketEvent } from '@stoa/adapters';
 import type { InstrumentId, Level, VenueId } from '@stoa/schema';
-import type { ConsolidatedBook, MarketView, VenueBook } from '../../market/market-view.ts';
+import type {
+  ConsolidatedBook,
+  MarketView,
+  VenueBook,
+  VenueEvidence,
+} from '../../market/market-view.ts';
 import type { DayStatistics } from '../../market/trade-statistics.ts';
 
 const FOR_EVER = Number.MAX_SAFE_INTEGER;
@@ -55,6 +60,10 @@ export class TestMarket implements MarketView {
       crossed: false,
       venues: [...this.#books.values()].toSorted((a, b) => (a.venue < b.venue ? -1 : 1)),
     };
+  }
+
+  evidence(): readonly VenueEvidence[] {
+    return [];
   }
 
   feeds(): [] {

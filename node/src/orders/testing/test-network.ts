@@ -33,6 +33,8 @@ export const INSTRUMENT: Instrument = {
 };
 
 export const BROKER_WALLET = '0x000000000000000000000000000000000000b001';
+/** Another wallet of the same broker: orders of one wallet never meet. */
+export const SECOND_WALLET = '0x000000000000000000000000000000000000b003';
 export const OTHER_WALLET = '0x000000000000000000000000000000000000b002';
 /** Wallet of the venues' own order flow. */
 export const FLOW_WALLET = '0x000000000000000000000000000000000000f001';

@@ -1,13 +1,37 @@
 import type { VenueAdapter } from '@stoa/adapters';
-import type { DirectorySource, OrderRequest, VenueId } from '@stoa/schema';
+import {
+  type Directory,
+  type DirectorySource,
+  type Execution,
+  isRefusal,
+  type OrderRequest,
+  type Price,
+  type Quantity,
+  type TradingCalendar,
+  type VenueId,
+} from '@stoa/schema';
 import { Registry } from 'prom-client';
+import type { ReceiptStore } from '../../routing/receipt-store.ts';
 import { type OpenDatabase, openDatabase } from '../../store/database.ts';
+import { MemberLimits } from '../order-limits.ts';
+import { viewOf } from '../order-rows.ts';
 import { createOrderService, type OrderService, type OrderServiceNeeds } from '../order-service.ts';
 import { createOrderSessions, type OrderSessions } from '../order-session.ts';
+import type { LegState } from '../order-state.ts';
+import { readOrder } from '../order-store.ts';
 import type { Caller, OrderView } from '../order-view.ts';
+import { type RoutingAgreement, RoutingAgreements } from '../routing-agreements.ts';
+import { defaultVenueTerms, type VenueTermsBook } from '../venue-terms-book.ts';
 import type { LinkNetwork } from './link-network.ts';
 import type { TestMarket } from './test-market.ts';
-import { BROKER_WALLET, INSTRUMENT, keyOf, OTHER_WALLET, SILENT } from './test-network.ts';
+import {
+  BROKER_WALLET,
+  INSTRUMENT,
+  keyOf,
+  OTHER_WALLET,
+  SECOND_WALLET,
+  SILENT,
+} from './test-network.ts';
 
 export interface TestNodeOptions {
   readonly venue: VenueId;
@@ -15,6 +39,14 @@ export interface TestNodeOptions {
   readonly market: TestMarket;
   readonly directory: DirectorySource;
   readonly checkOrder?: OrderServiceNeeds['checkOrder'];
+  /** When each venue trades; default: always. */
+  readonly calendars?: Readonly<Record<VenueId, TradingCalendar>>;
+  readonly disconnectGraceMs?: number;
+  readonly onCommitted?: (members: ReadonlySet<string>) => void;
+  /** Default: nothing is limited. */
+  readonly limits?: MemberLimits;
+  /** Default: no proof is kept. */
+  readonly receipts?: ReceiptStore;
 }
 
 /** What settlement was told, in the order it was. */
@@ -31,6 +63,11 @@ export class TestNode {
   readonly closed: string[] = [];
   /** Throws within the next transaction in which settlement is instructed, as a crash there would. */
   crashAtInstruct = false;
+  /** What settlement says of trades that are to be taken back. */
+  inSettlement = false;
+  readonly withdrawn: string[] = [];
+  /** Told to the market, beside what the books say. */
+  readonly tradeChanges: string[] = [];
   /** Counts from the next start. */
   legDeadlineMs = 400;
   /** By how much this node's clock is ahead. */
@@ -76,7 +113,10 @@ export class TestNode {
       { ...common, links: network.links(venue), nodeKey: keyOf(venue) },
     );
     this.orders = createOrderService(
-      { venue, legDeadlineMs: this.legDeadlineMs, tickMs: 20 },
+      {
+        ...{ venue, legDeadlineMs: this.legDeadlineMs, tickMs: 20 },
+        disconnectGraceMs: this.#options.disconnectGraceMs ?? 5_000,
+      },
       {
         ...common,
         adapter,
@@ -94,17 +134,35 @@ export class TestNode {
             this.crashAtInstruct = false;
             throw new Error('crashed before the commit');
           },
+          withdraw: async (tx, trade, reason) => {
+            this.withdrawn.push(`${trade.venue} ${trade.tradeNumber} ${reason}`);
+            if (this.inSettlement) return 'in-settlement';
+            await tx.execute(`delete from instructions
+              where venue = '${trade.venue}' and trade_number = ${trade.tradeNumber}`);
+            return 'withdrawn';
+          },
           closeGroup: async (orderId) => {
             this.closed.push(orderId);
           },
           onMessage: async () => undefined,
         },
         checkOrder: this.#options.checkOrder ?? (async () => undefined),
+        onCommitted: (members) => this.#options.onCommitted?.(members),
+        limits: this.#options.limits ?? new MemberLimits(),
+        agreements: everyOrder(directory.current()),
+        terms: this.#terms(),
+        receipts: this.#options.receipts,
         accounts: new Map([
-          ['broker', new Set([BROKER_WALLET])],
+          ['broker', new Set([BROKER_WALLET, SECOND_WALLET])],
           ['other', new Set([OTHER_WALLET])],
         ]),
-        onMarketEvents: (events) => market.hear(venue, events),
+        onMarketEvents: (events) => {
+          for (const event of events) {
+            if (event.kind === 'busted' || event.kind === 'corrected') {
+              this.tradeChanges.push(event.kind);
+            } else market.hear(venue, [event]);
+          }
+        },
       },
     );
     await this.orders.start();
@@ -121,9 +179,42 @@ export class TestNode {
   }
 
   async order(id: string): Promise<OrderView> {
-    const found = await this.orders.order(this.caller, { id });
+    const found = await readOrder(this.store.db, { id });
     if (!found) throw new Error(`no order ${id}`);
-    return found;
+    return viewOf(found);
+  }
+
+  /** The legs of an order, in the order they were sent. */
+  async legs(id: string): Promise<readonly LegState[]> {
+    return (await readOrder(this.store.db, { id }))?.state.legs ?? [];
+  }
+
+  /** The executions of an order as they were told first, in the order they were recorded. */
+  async executions(id: string): Promise<Pick<Execution, 'venue' | 'price' | 'quantity'>[]> {
+    const rows = await this.store.sql<{ venue: string; price: string; quantity: string }[]>`
+      select executions.venue, price, executions.quantity from executions
+      join legs on legs.id in (buy_leg_id, sell_leg_id) where order_id = ${id}
+      order by recorded_at_ms, executions.venue, trade_number`;
+    return rows.map(({ venue, price, quantity }) => {
+      return { venue, price: Number(price), quantity: Number(quantity) };
+    });
+  }
+
+  async replace(id: string, to: { quantity: Quantity; limitPrice?: Price }): Promise<OrderView> {
+    const replaced = await this.orders.replace(this.caller, id, to);
+    if (isRefusal(replaced)) throw new Error(`refused: ${replaced.code}`);
+    return replaced;
+  }
+
+  #terms(): VenueTermsBook {
+    const { calendars = {} } = this.#options;
+    const able = defaultVenueTerms({ allOrNone: true, minQuantity: true });
+    return {
+      of: (venue) => {
+        const calendar = calendars[venue];
+        return { terms: calendar ? { ...able, calendar } : able, signed: undefined };
+      },
+    };
   }
 
   async instructions(): Promise<Instruction[]> {
@@ -139,6 +230,18 @@ export class TestNode {
     await this.orders.stop();
     await this.store.close();
   }
+}
+
+/** Every node takes every kind of order from every other. */
+function everyOrder({ members }: Directory): RoutingAgreements {
+  const venues = [...members.values()].filter(({ kind }) => kind === 'venue');
+  const each = venues.map(
+    ({ id: venue }): RoutingAgreement => ({
+      ...{ venue, members: ['*'], instruments: ['*'] },
+      ...{ sides: ['buy', 'sell'], orders: ['immediate', 'resting'] },
+    }),
+  );
+  return new RoutingAgreements({ from: each, to: each });
 }
 
 let requests = 0;

@@ -4,20 +4,26 @@ import {
   type OrderMessageBody,
   orderMessageBody,
 } from '@stoa/schema';
-import { asc, eq } from 'drizzle-orm';
+import { and, asc, count, eq, isNull } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { type OpenDatabase, openDatabase } from '../../store/database.ts';
+import { executionChanges } from '../../store/tables/execution-changes.ts';
 import { executions } from '../../store/tables/executions.ts';
 import { legs } from '../../store/tables/legs.ts';
 import { orders } from '../../store/tables/orders.ts';
 import { sessionOutbox } from '../../store/tables/session-outbox.ts';
 import { settlementBatches } from '../../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../../store/tables/settlement-legs.ts';
+import { settlementTransactions } from '../../store/tables/settlement-transactions.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { SettlementMessage, SettlementNeeds, SettlementOptions } from '../settlement-needs.ts';
 import { createSettlementService, type SettlementService } from '../settlement-service.ts';
+import type { SettlementState } from '../settlement-view.ts';
 
 export type { SettlementMessage } from '../settlement-needs.ts';
+
+/** Rows of one statement. */
+const rowsAtOnce = 1_000;
 
 /** What a test gives a {@link SettlementNode}. */
 export interface SettlementNodeOptions extends SettlementOptions {
@@ -25,6 +31,8 @@ export interface SettlementNodeOptions extends SettlementOptions {
   readonly client: SettlementNeeds['client'];
   readonly signer: SettlementNeeds['signer'];
   readonly directory: SettlementNeeds['directory'];
+  /** Does nothing on the chain; another process does, on the same store. */
+  readonly idle?: boolean;
 }
 
 /** A venue's settlement with its store and outbox, without the rest of a node: for tests. */
@@ -33,8 +41,13 @@ export interface SettlementNode {
   readonly metrics: Registry;
   /** Records a trade at this venue's own book, as the order service does. */
   recordTrade(execution: Execution, sides?: TradeSides): Promise<void>;
+  recordTrades(executions: readonly Execution[]): Promise<void>;
+  /** Orders with trades that are in no batch yet. */
+  uncomposed(): Promise<string[]>;
   /** Records trades of an order whose home this is, and instructs their settlement. */
   instruct(orderId: string, trades: readonly Execution[]): Promise<void>;
+  /** Records that a trade's venue undid it; the home of its order takes its settlement back. */
+  bust(trade: Execution): Promise<'withdrawn' | 'in-settlement' | 'not-ours'>;
   /** Records an order, its leg being `<orderId>.1.1`. */
   recordOrder(order: { readonly id: string; readonly member: MemberId }): Promise<void>;
   /** Messages that wait to be sent, oldest first. */
@@ -46,6 +59,10 @@ export interface SettlementNode {
   receive(from: MemberId, body: OrderMessageBody): Promise<void>;
   batches(): Promise<(typeof settlementBatches.$inferSelect)[]>;
   legs(): Promise<(typeof settlementLegs.$inferSelect)[]>;
+  /** How many batches there are in each state. */
+  states(): Promise<Partial<Record<SettlementState, number>>>;
+  /** Every signed version of every transaction. */
+  transactions(): Promise<(typeof settlementTransactions.$inferSelect)[]>;
   /** Leaves everything as it stands. */
   stop(): Promise<void>;
 }
@@ -70,7 +87,7 @@ export async function startSettlementNode(options: SettlementNodeOptions): Promi
     logger: createLogger('settlement-test', 'silent'),
     nowMs: Date.now,
   });
-  service.start(new AbortController().signal);
+  if (!options.idle) service.start(new AbortController().signal);
 
   return {
     service,
@@ -78,17 +95,41 @@ export async function startSettlementNode(options: SettlementNodeOptions): Promi
     recordTrade: async (execution, sides = {}) => {
       await db.insert(executions).values({ ...execution, ...sides, recordedAtMs: Date.now() });
     },
+    recordTrades: async (trades) => {
+      const recordedAtMs = Date.now();
+      for (let first = 0; first < trades.length; first += rowsAtOnce) {
+        const rows = trades.slice(first, first + rowsAtOnce);
+        await db.insert(executions).values(rows.map((trade) => ({ ...trade, recordedAtMs })));
+      }
+    },
     instruct: async (orderId, trades) => {
+      const legId = `${orderId}.1.1`;
+      const recordedAtMs = Date.now();
       await db.transaction(async (tx) => {
-        for (const execution of trades) {
-          await tx
-            .insert(executions)
-            .values({ ...execution, buyLegId: `${orderId}.1.1`, recordedAtMs: Date.now() })
-            .onConflictDoNothing();
-          await service.instruct(tx, [{ orderId, legId: `${orderId}.1.1`, execution }]);
-        }
+        await tx
+          .insert(executions)
+          .values(trades.map((trade) => ({ ...trade, buyLegId: legId, recordedAtMs })))
+          .onConflictDoNothing();
+        const instructions = trades.map((execution) => ({ orderId, legId, execution }));
+        await service.instruct(tx, instructions);
       });
     },
+    uncomposed: async () => {
+      const rows = await db
+        .selectDistinct({ orderId: settlementLegs.orderId })
+        .from(settlementLegs)
+        .where(and(isNull(settlementLegs.batchId), eq(settlementLegs.state, 'instructed')));
+      return rows.flatMap(({ orderId: id }) => id ?? []);
+    },
+    bust: (trade) =>
+      db.transaction(async (tx) => {
+        const { venue, executionId, tradeNumber } = trade;
+        const undone = { revision: 1, kind: 'busted', price: 0, quantity: 0 } as const;
+        const recordedAtMs = Date.now();
+        await tx.insert(executionChanges).values({ venue, executionId, ...undone, recordedAtMs });
+        if (trade.homeVenue !== options.venue) return 'not-ours';
+        return service.withdraw(tx, { venue, tradeNumber }, 'TRADE_BUSTED');
+      }),
     recordOrder: async ({ id, member }) => {
       await db.insert(orders).values({
         ...orderRow,
@@ -115,6 +156,19 @@ export async function startSettlementNode(options: SettlementNodeOptions): Promi
         service.onMessage(tx, from, orderMessageBody.parse(body) as SettlementMessage),
       ),
     batches: () => db.select().from(settlementBatches).orderBy(asc(settlementBatches.createdAtMs)),
+    states: async () => {
+      const { state } = settlementBatches;
+      const rows = await db
+        .select({ state, count: count() })
+        .from(settlementBatches)
+        .groupBy(state);
+      return Object.fromEntries(rows.map((row) => [row.state, row.count]));
+    },
+    transactions: () =>
+      db
+        .select()
+        .from(settlementTransactions)
+        .orderBy(asc(settlementTransactions.nonce), asc(settlementTransactions.version)),
     legs: () => db.select().from(settlementLegs).orderBy(asc(settlementLegs.tradeNumber)),
     stop: async () => {
       await service.stop();
@@ -131,8 +185,10 @@ const orderRow = {
   timeInForce: 'day',
   quantity: 1,
   limitPrice: 1,
+  placedQuantity: 1,
   status: 'filled',
   filled: 1,
+  leaves: 0,
   notional: 1n,
   cancelRequested: false,
   groupOpen: false,

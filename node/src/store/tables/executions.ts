@@ -1,8 +1,10 @@
-import { bigint, index, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core';
+import { sql } from 'drizzle-orm';
+import { bigint, check, index, pgTable, primaryKey, text, unique } from 'drizzle-orm/pg-core';
 
 /**
  * Every trade that this node has a part in, once: trades at this venue, and trades of this node's
- * orders at other venues. `buyLegId` and `sellLegId` name the sides this node knows.
+ * orders at other venues. `buyLegId` and `sellLegId` name the sides this node knows. Rows say what
+ * was told first; what became of a trade since stands in `execution_changes`.
  */
 export const executions = pgTable(
   'executions',
@@ -26,5 +28,6 @@ export const executions = pgTable(
     unique().on(table.venue, table.tradeNumber),
     index().on(table.buyLegId),
     index().on(table.sellLegId),
+    check('executions_terms_positive', sql`0 < price and 0 < quantity and 0 < trade_number`),
   ],
 );

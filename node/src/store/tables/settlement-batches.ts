@@ -18,6 +18,8 @@ export const settlementBatches = pgTable(
   {
     id: text().$type<`0x${string}`>().primaryKey(),
     role: text().$type<'home' | 'executing'>().notNull(),
+    /** Settles its legs, or undoes legs that another batch settled. */
+    purpose: text().$type<'settle' | 'reverse'>().notNull().default('settle'),
     homeVenue: text('home_venue').notNull(),
     /** Home batches only; with the number of the group within the order. */
     orderId: text('order_id'),
@@ -27,16 +29,23 @@ export const settlementBatches = pgTable(
     /** Unix seconds: after it, none of the legs can settle. */
     deadline: bigint({ mode: 'number' }).notNull(),
     signatures: jsonb().$type<readonly StoredSignature[]>().notNull(),
-    state: text().$type<'instructed' | 'affirmed' | 'submitted' | 'settled' | 'failed'>().notNull(),
+    state: text()
+      .$type<'instructed' | 'affirmed' | 'submitted' | 'settled' | 'failed' | 'reversed'>()
+      .notNull(),
     code: text(),
     reason: text(),
+    /** Home batches that failed: what comes next, and for `retry` when. */
+    afterFailure: text('after_failure').$type<'retry' | 'operator' | 'replaced'>(),
+    retryAtMs: bigint('retry_at_ms', { mode: 'number' }),
+    /** Failures so far, those of batches that this one replaced included. */
+    attempts: integer().notNull().default(0),
     /** The signed transaction, kept before it is broadcast: what is sent again is the same bytes. */
     sender: text().$type<`0x${string}`>(),
     nonce: bigint({ mode: 'number' }),
     rawTransaction: text('raw_transaction').$type<`0x${string}`>(),
     /** Of the signed transaction, or of whoever's transaction settled the batch. */
     transactionHash: text('transaction_hash').$type<`0x${string}`>(),
-    /** Hashes of transactions whose nonce another transaction took. */
+    /** Hashes of earlier versions, of earlier attempts, and of those whose nonce another took. */
     earlierHashes: jsonb('earlier_hashes').$type<readonly `0x${string}`[]>().notNull(),
     blockNumber: bigint('block_number', { mode: 'number' }),
     createdAtMs: bigint('created_at_ms', { mode: 'number' }).notNull(),
@@ -47,5 +56,9 @@ export const settlementBatches = pgTable(
     index('settlement_batches_open')
       .on(table.createdAtMs)
       .where(sql`state in ('instructed', 'affirmed', 'submitted')`),
+    index('settlement_batches_failed')
+      .on(table.afterFailure, table.retryAtMs)
+      .where(sql`after_failure in ('retry', 'operator')`),
+    index('settlement_batches_block').on(table.blockNumber),
   ],
 );

@@ -27,9 +27,16 @@ export const settlementLegs = pgTable(
     orderId: text('order_id'),
     legId: text('leg_id'),
     batchId: text('batch_id').$type<`0x${string}`>(),
-    state: text().$type<'instructed' | 'affirmed' | 'submitted' | 'settled' | 'failed'>().notNull(),
+    state: text()
+      .$type<'instructed' | 'affirmed' | 'submitted' | 'settled' | 'failed' | 'reversed'>()
+      .notNull(),
     code: text(),
     reason: text(),
+    /** The trade was undone or corrected after it had gone into a batch: what settled is to be reversed. */
+    reversal: text(),
+    /** The batch that reverses it, and the block in which it did. */
+    reversalBatchId: text('reversal_batch_id').$type<`0x${string}`>(),
+    reversalBlockNumber: bigint('reversal_block_number', { mode: 'number' }),
     transactionHash: text('transaction_hash').$type<`0x${string}`>(),
     blockNumber: bigint('block_number', { mode: 'number' }),
     recordedAtMs: bigint('recorded_at_ms', { mode: 'number' }).notNull(),
@@ -38,6 +45,10 @@ export const settlementLegs = pgTable(
     primaryKey({ columns: [table.executingVenue, table.tradeNumber] }),
     index().on(table.orderId),
     index().on(table.batchId),
+    index('settlement_legs_to_reverse')
+      .on(table.recordedAtMs)
+      .where(sql`reversal is not null and state = 'settled'`),
+    index('settlement_legs_block').on(table.blockNumber),
     index('settlement_legs_open')
       .on(table.recordedAtMs)
       .where(sql`state in ('instructed', 'affirmed', 'submitted')`),

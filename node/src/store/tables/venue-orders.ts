@@ -1,6 +1,15 @@
 import type { OrderStatus, Side, TimeInForce } from '@stoa/schema';
 import { sql } from 'drizzle-orm';
-import { bigint, bigserial, check, index, pgTable, text } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  bigserial,
+  boolean,
+  check,
+  index,
+  integer,
+  pgTable,
+  text,
+} from 'drizzle-orm/pg-core';
 
 /** Orders that this venue's book was asked to take, from its own brokers or from another home node. */
 export const venueOrders = pgTable(
@@ -17,6 +26,17 @@ export const venueOrders = pgTable(
     timeInForce: text('time_in_force').$type<TimeInForce>().notNull(),
     quantity: bigint({ mode: 'number' }).notNull(),
     limitPrice: bigint('limit_price', { mode: 'number' }).notNull(),
+    expireAtMs: bigint('expire_at_ms', { mode: 'number' }),
+    minQuantity: bigint('min_quantity', { mode: 'number' }),
+    allOrNone: boolean('all_or_none').notNull().default(false),
+    /** Number of the last replacement that the book answered. */
+    revision: integer().notNull().default(0),
+    /** The replacement that the book was asked for and has not answered. */
+    pendingRevision: integer('pending_revision'),
+    pendingQuantity: bigint('pending_quantity', { mode: 'number' }),
+    pendingLimitPrice: bigint('pending_limit_price', { mode: 'number' }),
+    /** Its home asked for its end, and the book has not answered. */
+    cancelRequested: boolean('cancel_requested').notNull().default(false),
     status: text().$type<OrderStatus>().notNull(),
     filled: bigint({ mode: 'number' }).notNull(),
     reason: text(),
@@ -25,5 +45,6 @@ export const venueOrders = pgTable(
   (table) => [
     index().on(table.status),
     check('venue_orders_filled_within', sql`0 <= filled and filled <= quantity`),
+    check('venue_orders_terms_positive', sql`0 < quantity and 0 < limit_price`),
   ],
 );

@@ -1,0 +1,244 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seededRandom } from '@stoa/adapters/seeded-random';
+import {
+  decodeSettlementLogs,
+  memberRegistryAbi,
+  readDirectory,
+  slugToBytes32,
+} from '@stoa/contracts';
+import { createDatabase, startEmbeddedPostgres } from '@stoa/node/embedded-postgres';
+import { type SettlementNode, startSettlementNode } from '@stoa/node/testing/settlement-node';
+import type { Execution } from '@stoa/schema';
+import { type Address, createClient, http, parseEther } from 'viem';
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
+import { createChainWriter } from '../../chain/chain-writer.ts';
+import { type NetworkFixture, startNetworkFixture } from '../../chain/network-fixture.ts';
+import type { OperatorOptions } from './operator-process.ts';
+
+/** How many batches, and how often their operator dies. The same seed chooses the same. */
+export interface KillPlan {
+  readonly seed: number;
+  readonly kills: number;
+  readonly batches: number;
+}
+
+/** What chain and stores say afterwards. */
+export interface KillResult {
+  readonly seed: number;
+  readonly kills: number;
+  readonly batches: number;
+  readonly legs: number;
+  /** Legs that the chain settled, each counted as often as it did. */
+  readonly settledOnChain: number;
+  /** Legs that the chain did not settle, and that it settled more than once. */
+  readonly lost: number;
+  readonly doubled: number;
+  /** Legs whose state in a store is not what the chain says. */
+  readonly unreconciled: number;
+  /** Units of the token that the buyer received beyond, or short of, what was traded. */
+  readonly strayUnits: string;
+  readonly ms: number;
+}
+
+const mostTrades = 3;
+const killWithinMs = 600;
+const settleWithinMs = 120_000;
+const shares = 25n * 10n ** 18n;
+
+/**
+ * Kills the operator (SIGKILL) again and again while it composes, signs, sends and follows batches of
+ * trades at another venue, and looks what became of every leg.
+ */
+export async function runKillLoop(
+  { seed, kills, batches }: KillPlan,
+  say: (text: string) => void,
+): Promise<KillResult> {
+  const begun = performance.now();
+  const random = seededRandom(seed);
+  await using world = await startKillWorld();
+  let traded = 0;
+  for (let round = 0; round <= kills; round += 1) {
+    const operator = await world.startOperator();
+    const share = Math.floor((batches * (round + 1)) / (kills + 1));
+    while (world.orders < share) {
+      await world.order(1 + random.between(0, mostTrades - 1));
+      await world.deliver();
+    }
+    if (round === kills) {
+      await world.untilSettled(settleWithinMs);
+      operator.kill('SIGKILL');
+      break;
+    }
+    // Whatever it is doing then.
+    const killAtMs = performance.now() + random.between(0, killWithinMs);
+    while (performance.now() < killAtMs) {
+      await world.deliver();
+      await sleep(5);
+    }
+    operator.kill('SIGKILL');
+    await once(operator, 'exit');
+    traded = world.trades.length;
+    say(`settlement: kill ${round + 1} of ${kills}, ${traded} legs`);
+  }
+  return {
+    seed,
+    kills,
+    batches,
+    ...(await world.audit()),
+    ms: Math.round(performance.now() - begun),
+  };
+}
+
+interface KillWorld extends AsyncDisposable {
+  readonly orders: number;
+  readonly trades: readonly Execution[];
+  startOperator(): Promise<ChildProcess>;
+  /** An order with so many trades at beta, instructed and not composed. */
+  order(trades: number): Promise<void>;
+  /** Carries what the operator has in its outbox to beta. */
+  deliver(): Promise<void>;
+  untilSettled(withinMs: number): Promise<void>;
+  audit(): Promise<Omit<KillResult, 'seed' | 'kills' | 'batches' | 'ms'>>;
+}
+
+async function startKillWorld(): Promise<KillWorld> {
+  const folder = await mkdtemp(join(tmpdir(), 'stoa-kill-'));
+  const fixture = await startNetworkFixture();
+  const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
+  const urls = {
+    alpha: await createDatabase(server.url('postgres'), 'alpha'),
+    beta: await createDatabase(server.url('postgres'), 'beta'),
+  };
+  const signerKey = generatePrivateKey();
+  await admitSigner(fixture, privateKeyToAccount(signerKey).address);
+  const nodes = await startNodes(fixture, urls);
+  const { network } = fixture;
+  const held = await fixture.balance(network.token, network.alice.address);
+  const children: ChildProcess[] = [];
+  const trades: Execution[] = [];
+  let orders = 0;
+  const deliver = async (): Promise<void> => {
+    for (const { id, body } of await nodes.alpha.outbox()) {
+      await nodes.beta.receive('alpha', body);
+      await nodes.alpha.forget(id);
+    }
+  };
+  return {
+    get orders() {
+      return orders;
+    },
+    trades,
+    startOperator: async () => {
+      const { rpcUrl } = fixture;
+      const operator: OperatorOptions = {
+        ...{ rpcUrl, databaseUrl: urls.alpha, peerDatabaseUrl: urls.beta, signerKey },
+        ...{ chainId: network.chainId, settlement: network.settlement },
+        ...{ memberRegistry: network.memberRegistry, listingRegistry: network.listingRegistry },
+      };
+      const file = join(import.meta.dirname, 'operator-process.ts');
+      const child = fork(file, [JSON.stringify(operator)], { execArgv: [] });
+      children.push(child);
+      const ended = once(child, 'exit').then(([code, signal]) => {
+        throw new Error(`the operator ended with ${signal ?? code} before it was ready`);
+      });
+      await Promise.race([once(child, 'message'), ended]);
+      ended.catch(() => undefined);
+      return child;
+    },
+    order: async (count) => {
+      orders += 1;
+      const own = Array.from({ length: count }, (_, at) =>
+        tradeAt(fixture, trades.length + at + 1),
+      );
+      trades.push(...own);
+      await nodes.beta.recordTrades(own);
+      await nodes.alpha.instruct(`alpha-${orders}`, own);
+    },
+    deliver,
+    untilSettled: async (withinMs) => {
+      const until = performance.now() + withinMs;
+      for (;;) {
+        await deliver();
+        // Beta reads the chain for itself, a little later.
+        const { settled = 0 } = await nodes.alpha.states();
+        const { settled: settledAtBeta = 0 } = await nodes.beta.states();
+        if (settled === orders && settledAtBeta === orders) return;
+        if (performance.now() > until)
+          throw new Error(`${orders - settled} batches did not settle`);
+        await sleep(20);
+      }
+    },
+    audit: async () => {
+      const logs = await fixture.client.getLogs({
+        ...{ address: network.settlement, fromBlock: 0n },
+      });
+      const { settled } = decodeSettlementLogs(logs, network.settlement);
+      const times = new Map<number, number>();
+      for (const { tradeNumber } of settled) {
+        times.set(Number(tradeNumber), (times.get(Number(tradeNumber)) ?? 0) + 1);
+      }
+      const legs = [...(await nodes.alpha.legs()), ...(await nodes.beta.legs())];
+      const received = (await fixture.balance(network.token, network.alice.address)) - held;
+      return {
+        legs: trades.length,
+        settledOnChain: settled.length,
+        lost: trades.filter(({ tradeNumber }) => !times.has(tradeNumber)).length,
+        doubled: [...times.values()].filter((count) => count > 1).length,
+        unreconciled:
+          legs.filter(({ state }) => state !== 'settled').length + 2 * trades.length - legs.length,
+        strayUnits: (received - shares * BigInt(trades.length)).toString(),
+      };
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const child of children) child.kill('SIGKILL');
+      await Promise.all([nodes.alpha.stop(), nodes.beta.stop()]);
+      await Promise.all([fixture.stop(), server.stop()]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The operator's process signs with a key of its own: the fixture's accounts do not give theirs away. */
+async function admitSigner({ client, network }: NetworkFixture, signer: Address): Promise<void> {
+  const writer = createChainWriter(client, privateKeyToAccount(network.admin.privateKey));
+  const args = [slugToBytes32('alpha'), signer, 0n, 0n];
+  const registry = { to: network.memberRegistry, abi: memberRegistryAbi };
+  await writer.write({ ...registry, functionName: 'setSigner', args });
+  await client.setBalance({ address: signer, value: parseEther('1000') });
+}
+
+/** Beta as it runs, and alpha's store with nobody who works on it: that is the operator's. */
+async function startNodes(fixture: NetworkFixture, urls: { alpha: string; beta: string }) {
+  const { network } = fixture;
+  const read = await readDirectory(fixture.client, network);
+  const directory = {
+    blockNumber: read.blockNumber,
+    members: new Map(read.members.map((member) => [member.id, member])),
+    instruments: new Map(read.instruments.map((instrument) => [instrument.id, instrument])),
+    listings: read.listings,
+  };
+  const start = (venue: 'alpha' | 'beta', idle: boolean): Promise<SettlementNode> =>
+    startSettlementNode({
+      ...{ venue, idle, databaseUrl: urls[venue], chainId: network.chainId },
+      ...{ settlement: network.settlement, finality: 1, pollIntervalMs: 50, indexTokens: false },
+      client: createClient({ transport: http(fixture.rpcUrl, { retryCount: 0 }) }),
+      signer: fixture.signers[venue] as NonNullable<(typeof fixture.signers)[string]>,
+      directory: { current: () => directory, onChange: () => () => undefined },
+    });
+  return { alpha: await start('alpha', true), beta: await start('beta', false) };
+}
+
+function tradeAt({ network }: NetworkFixture, tradeNumber: number): Execution {
+  return {
+    ...{ venue: 'beta', executionId: `beta-${tradeNumber}`, tradeNumber, homeVenue: 'alpha' },
+    ...{ instrument: network.instrument, price: 5_853_300, quantity: 25 },
+    buyer: network.alice.address,
+    seller: network.flowWallets['beta']?.address ?? '0x',
+    executedAtMs: Date.now(),
+  };
+}

@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readDirectory } from '@stoa/contracts';
+import { startSettlementNode } from '@stoa/node/testing/settlement-node';
+import { type Address, createClient, type Hex, http } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+
+/** What the operator that is to be killed is started with, as JSON in its first argument. */
+export interface OperatorOptions {
+  readonly rpcUrl: string;
+  readonly databaseUrl: string;
+  /** The executing venue's store, whose outbox this process takes its messages from. */
+  readonly peerDatabaseUrl: string;
+  readonly chainId: number;
+  readonly settlement: Address;
+  readonly memberRegistry: Address;
+  readonly listingRegistry: Address;
+  readonly signerKey: Hex;
+}
+
+const options = JSON.parse(process.argv[2] ?? '{}') as OperatorOptions;
+const client = createClient({ transport: http(options.rpcUrl, { retryCount: 0, timeout: 5_000 }) });
+const read = await readDirectory(client, options);
+const directory = {
+  blockNumber: read.blockNumber,
+  members: new Map(read.members.map((member) => [member.id, member])),
+  instruments: new Map(read.instruments.map((instrument) => [instrument.id, instrument])),
+  listings: read.listings,
+};
+const { chainId, settlement } = options;
+const shared = {
+  ...{ chainId, settlement, client, finality: 1, pollIntervalMs: 20, idlePollIntervalMs: 20 },
+  signer: privateKeyToAccount(options.signerKey),
+  directory: { current: () => directory, onChange: () => () => undefined },
+  indexTokens: false,
+} as const;
+const node = await startSettlementNode({
+  ...shared,
+  venue: 'alpha',
+  databaseUrl: options.databaseUrl,
+});
+const peer = await startSettlementNode({
+  ...shared,
+  ...{ venue: 'beta', databaseUrl: options.peerDatabaseUrl, idle: true },
+});
+
+process.on('disconnect', () => process.exit(0));
+process.send?.('ready');
+// Until it is killed: what it does at any moment is what it may be killed in.
+for (;;) {
+  for (const orderId of await node.uncomposed()) await node.service.closeGroup(orderId);
+  for (const { id, body } of await peer.outbox()) {
+    await node.receive('beta', body);
+    await peer.forget(id);
+  }
+  await sleep(10);
+}

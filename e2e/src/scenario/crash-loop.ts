@@ -1,0 +1,268 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type SeededRandom, seededRandom } from '@stoa/adapters/seeded-random';
+import { CodedError, type VenueId } from '@stoa/schema';
+import { DEMO_VENUES } from '../harness/demo-venues.ts';
+import type { Network } from '../harness/network.ts';
+import type { BookAnswer, BrokerDesk, OrderAnswer, OrderInput } from './broker-desk.ts';
+import { readHoldings } from './holdings.ts';
+import { eventually, scenarioFailure } from './scenario-failure.ts';
+import {
+  readSettledLegs,
+  readTrades,
+  readUnevenOrders,
+  type StoredTrade,
+  unexplainedMoves,
+} from './trade-audit.ts';
+
+/** How often, and where, nodes are to die. */
+export interface CrashPlan {
+  /** Of everything that is chosen: the same seed chooses the same. */
+  readonly seed: number;
+  readonly kills: number;
+  /** Places in a node at which it can be told to die; the other kills come at any moment. */
+  readonly crashPoints: readonly string[];
+  readonly onProgress?: (message: string) => void;
+}
+
+/** What the stores, the API and the chain say after the last kill. */
+export interface CrashResult {
+  readonly seed: number;
+  readonly kills: number;
+  /** Kills at each crash point; `any` for those at no particular one. */
+  readonly killsAt: Readonly<Record<string, number>>;
+  readonly orders: number;
+  readonly executions: number;
+  /** Executions that their venue recorded and the order's home did not. */
+  readonly lost: number;
+  /** Executions that stand or settled more than once, or that no venue recorded. */
+  readonly doubled: number;
+  /** In words: orders, legs, settlements and holdings that do not say the same. */
+  readonly unreconciled: readonly string[];
+}
+
+const [HOME] = DEMO_VENUES;
+const ENDED = /^(FILLED|CANCELED|REJECTED|EXPIRED)$/;
+/** What a client is to send again: the node is not there, or cannot look at the chain yet. */
+const TRY_AGAIN =
+  /NODE_UNAVAILABLE|NODE_NOT_OPEN|CHECK_UNAVAILABLE|HALTED|RATE|OVERLOADED|errors|fetch failed/;
+/** A node that was told to die at a place it does not come to is killed after this. */
+const CRASH_POINT_WITHIN_MS = 2_000;
+const TELL_EVERY = 25;
+
+/**
+ * Places orders one after the other while nodes are killed (SIGKILL) and started again, then looks
+ * whether every execution stands once at its venue, once at its order's home, and settled once.
+ */
+export async function runCrashLoop(
+  network: Network,
+  desk: BrokerDesk,
+  book: BookAnswer,
+  plan: CrashPlan,
+): Promise<CrashResult> {
+  const random = seededRandom(plan.seed);
+  const before = await readHoldings(network);
+  const killsAt: Record<string, number> = {};
+  let killed = 0;
+  const countKill = (at: string): void => {
+    killed += 1;
+    killsAt[at] = (killsAt[at] ?? 0) + 1;
+    if (killed % TELL_EVERY === 0) plan.onProgress?.(`  ${killed} of ${plan.kills} kills`);
+  };
+  // A lane for each venue, so that two may be down at the same time, the home among them.
+  const lanes = DEMO_VENUES.map((venue, index) => {
+    const share = Math.floor((plan.kills + index) / DEMO_VENUES.length);
+    return killAgainAndAgain(network, venue, { random, kills: share, plan, countKill });
+  });
+  const lanesDone = Promise.allSettled(lanes);
+  let isRunning = true;
+  const killing = lanesDone.finally(() => {
+    isRunning = false;
+  });
+  let orders = 0;
+  while (isRunning) {
+    await placeUntilTaken(desk, anOrder(random, network, book, plan.seed, orders));
+    orders += 1;
+    await sleep(random.between(0, 40));
+  }
+  for (const lane of await killing) if (lane.status === 'rejected') throw lane.reason;
+  plan.onProgress?.(`  waiting for the end of ${orders} orders`);
+  const ended = await endAll(desk, plan.seed, orders);
+  const audit = await auditTrades(network, ended);
+  const moves = unexplainedMoves(network, audit.trades, before, await readHoldings(network));
+  return {
+    ...{ seed: plan.seed, kills: killed, killsAt, orders, executions: audit.trades.length },
+    ...{ lost: audit.lost, doubled: audit.doubled },
+    unreconciled: [...audit.unreconciled, ...moves],
+  };
+}
+
+interface Lane {
+  readonly random: SeededRandom;
+  readonly kills: number;
+  readonly plan: CrashPlan;
+  readonly countKill: (at: string) => void;
+}
+
+async function killAgainAndAgain(
+  network: Network,
+  venue: VenueId,
+  { random, kills, plan, countKill }: Lane,
+): Promise<void> {
+  let armed: string | undefined;
+  for (let count = 0; count < kills; count += 1) {
+    const node = network.venues.get(venue);
+    if (!node) throw scenarioFailure(`The node of ${venue} is not there.`);
+    if (armed === undefined) await sleep(random.between(0, 400));
+    else {
+      const patience = new AbortController();
+      const { signal } = patience;
+      const timeUp = sleep(CRASH_POINT_WITHIN_MS, 'time', { signal }).catch(() => 'time');
+      // It died at its place, or never came to it.
+      if ((await Promise.race([node.process.exited, timeUp])) === 'time') armed = undefined;
+      patience.abort();
+    }
+    node.process.kill('SIGKILL');
+    await node.process.exited;
+    countKill(armed ?? 'any');
+    const { crashPoints } = plan;
+    const isAnywhere = crashPoints.length === 0 || random.between(0, 2) === 0;
+    armed = isAnywhere || count === kills - 1 ? undefined : random.pick(crashPoints);
+    if (armed !== undefined && (await diesWhileStarting(network, venue, armed, random))) {
+      countKill(armed);
+      count += 1;
+      armed = undefined;
+    }
+    if (armed === undefined) await network.restartVenue(venue);
+  }
+}
+
+/** Starts a node that will die at a place; whether it came to it before it was ready. */
+async function diesWhileStarting(
+  network: Network,
+  venue: VenueId,
+  crashPoint: string,
+  random: SeededRandom,
+): Promise<boolean> {
+  try {
+    await network.restartVenue(venue, {
+      STOA_CRASH_AT: `${crashPoint}:${random.between(1, 12)}`,
+    });
+    return false;
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'PROCESS_NOT_READY') return true;
+    throw error;
+  }
+}
+
+/** Immediate orders of all sizes, some of them all or none, and some that wait at home. */
+function anOrder(
+  random: SeededRandom,
+  network: Network,
+  book: BookAnswer,
+  seed: number,
+  index: number,
+): OrderInput {
+  const timeInForce = random.pick(['IOC', 'IOC', 'IOC', 'FOK', 'DAY'] as const);
+  const best = Number(timeInForce === 'DAY' ? book.cbbo.bid?.price : book.cbbo.offer?.price);
+  const cents = timeInForce === 'DAY' ? 0 : random.between(0, 12);
+  return {
+    clientOrderId: orderIdOf(seed, index),
+    instrument: network.chain.instrument,
+    account: network.chain.alice.address,
+    side: 'BUY',
+    type: 'LIMIT',
+    timeInForce,
+    quantity: String(random.between(1, timeInForce === 'DAY' ? 50 : 600)),
+    limitPrice: (best + cents / 100).toFixed(2),
+  };
+}
+
+function orderIdOf(seed: number, index: number): string {
+  return `crash-${seed}-${index}`;
+}
+
+/** What every client of an exchange does: the same request under the same id until there is an answer. */
+function placeUntilTaken(desk: BrokerDesk, input: OrderInput): Promise<OrderAnswer> {
+  let last = 'no answer';
+  const what = (): string => `An answer to ${input.clientOrderId}, after "${last}",`;
+  const ask = async (): Promise<OrderAnswer | undefined> => {
+    const placed = await answerOf(() => desk.place(input));
+    if (placed === undefined) return undefined;
+    if ('order' in placed) return placed.order;
+    const { code, message } = placed.refusal;
+    last = code;
+    if (TRY_AGAIN.test(code)) return undefined;
+    throw scenarioFailure(`Order ${input.clientOrderId} was refused: ${code}: ${message}`);
+  };
+  return eventually(what, ask, 60_000);
+}
+
+/** An answer; undefined where there was none because the node was dead. */
+async function answerOf<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof Error && TRY_AGAIN.test(error.message)) return undefined;
+    throw error;
+  }
+}
+
+/** Cancels what waits, and waits for the end of every order and of its settlement. */
+async function endAll(desk: BrokerDesk, seed: number, count: number): Promise<OrderAnswer[]> {
+  const orders: OrderAnswer[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const id = orderIdOf(seed, index);
+    const order = await eventually(`Order ${id}`, () => answerOf(() => desk.order(id)));
+    if (!ENDED.test(order.status)) await desk.cancel(order.id);
+    orders.push(await desk.settledOrder(id));
+  }
+  return orders;
+}
+
+/** Holds the stores of home and venues, the API and the chain beside each other. */
+async function auditTrades(network: Network, orders: readonly OrderAnswer[]) {
+  const atHome = await readTrades(network, HOME);
+  const atVenues: StoredTrade[] = [];
+  for (const venue of DEMO_VENUES) {
+    atVenues.push(...(await readTrades(network, venue)).filter((trade) => trade.venue === venue));
+  }
+  const settled = (await readSettledLegs(network)).map(
+    (leg) => `${leg.executingVenue} ${leg.tradeNumber}`,
+  );
+  const content = (trade: StoredTrade): string => JSON.stringify(trade, Object.keys(trade).toSorted());
+  const name = (trade: StoredTrade): string => `${trade.venue} ${trade.tradeNumber}`;
+  const home = countOf(atHome.map(content));
+  const venues = countOf(atVenues.map(content));
+  const onChain = countOf(settled);
+  const unreconciled = [
+    ...orders.flatMap(whyUneven),
+    ...(await readUnevenOrders(network, HOME)).map(({ id }) => `${id}: store`),
+    ...atVenues.filter((trade) => !onChain.has(name(trade))).map((one) => `${name(one)}: open`),
+  ];
+  return {
+    ...{ trades: atVenues, unreconciled },
+    lost: [...venues.keys()].filter((trade) => !home.has(trade)).length,
+    doubled:
+      [...home].filter(([trade, times]) => times > 1 || !venues.has(trade)).length +
+      [...onChain.values()].filter((times) => times > 1).length,
+  };
+}
+
+function countOf(names: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
+}
+
+function whyUneven(order: OrderAnswer): string[] {
+  const executed = order.executions.reduce((sum, one) => sum + Number(one.quantity), 0);
+  const byLegs = order.legs.reduce((sum, leg) => sum + Number(leg.filled), 0);
+  const reasons: string[] = [];
+  if (Number(order.filled) !== executed) reasons.push(`${order.id}: executions`);
+  if (byLegs !== executed) reasons.push(`${order.id}: legs`);
+  if (executed > Number(order.quantity)) reasons.push(`${order.id}: more than ordered`);
+  for (const { state, batchId } of order.settlements) {
+    if (state !== 'SETTLED') reasons.push(`${order.id}: batch ${batchId} is ${state}`);
+  }
+  return reasons;
+}

@@ -1,0 +1,101 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { type NodeResult, parseAnswer, readAnswer } from './node-client.ts';
+import { readServerSentEvents } from './sse-reader.ts';
+
+/** One subscription at one node. */
+export interface NodeSubscription {
+  readonly url: string;
+  /** The operation as JSON. */
+  readonly body: string;
+  readonly authorization?: string;
+  /** Until the node has answered. */
+  readonly timeoutMs: number;
+  /** A node writes every few seconds even when it has nothing to tell: one that does not is gone. */
+  readonly silenceMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** One step of a subscription; the last one says how it ended, where the node did not end it itself. */
+export type NodeStreamStep =
+  | { readonly kind: 'result'; readonly result: NodeResult }
+  | { readonly kind: 'broken'; readonly reason: string };
+
+const MAX_EVENT_CHARS = 1_024 * 1_024;
+
+/**
+ * Subscribes at a node, on a connection of its own. Results are read from it only as they are taken, so
+ * that a reader who stalls costs what the sockets hold. Ends with the signal; never throws.
+ */
+export async function* subscribeAtNode(
+  subscription: NodeSubscription,
+): AsyncGenerator<NodeStreamStep, void, undefined> {
+  const { signal, silenceMs, timeoutMs } = subscription;
+  let response: IncomingMessage | undefined;
+  let silent = false;
+  try {
+    response = await open(subscription);
+    const opened = response;
+    opened.socket.setTimeout(silenceMs, () => {
+      // A reader that stalls leaves something unread, and then it is not the node that is silent.
+      if (opened.readableLength > 0) return;
+      silent = true;
+      opened.destroy();
+    });
+    if (!opened.headers['content-type']?.startsWith('text/event-stream')) {
+      yield { kind: 'result', result: await readAnswer(opened) };
+      return;
+    }
+    for await (const { event, data } of readServerSentEvents(opened, MAX_EVENT_CHARS)) {
+      if (signal.aborted || event === 'complete') return;
+      const result = event === 'next' ? parseAnswer(data) : undefined;
+      if (result) yield { kind: 'result', result };
+    }
+    // The node ends a stream with `complete`; without it, it ended itself.
+    if (!signal.aborted) yield { kind: 'broken', reason: 'the stream broke off' };
+  } catch (error) {
+    if (signal.aborted) return;
+    yield {
+      kind: 'broken',
+      reason: silent ? `silent for ${silenceMs} ms` : reasonOf(error, timeoutMs),
+    };
+  } finally {
+    response?.destroy();
+  }
+}
+
+function open(subscription: NodeSubscription): Promise<IncomingMessage> {
+  const { url, body, authorization, timeoutMs, signal } = subscription;
+  return new Promise((resolve, reject) => {
+    const request = (url.startsWith('https:') ? httpsRequest : httpRequest)(url, {
+      method: 'POST',
+      signal,
+      // Of its own: what else the node is asked must not wait behind it.
+      agent: false,
+      headers: {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        accept: 'text/event-stream',
+        ...(authorization ? { authorization } : {}),
+      },
+    });
+    const late = setTimeout(() => request.destroy(new TimeoutError()), timeoutMs);
+    request.on('error', (error) => {
+      clearTimeout(late);
+      reject(error);
+    });
+    request.on('response', (response) => {
+      clearTimeout(late);
+      resolve(response);
+    });
+    request.end(body);
+  });
+}
+
+class TimeoutError extends Error {}
+
+function reasonOf(error: unknown, timeoutMs: number): string {
+  if (error instanceof TimeoutError) return `no answer within ${timeoutMs} ms`;
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code ?? message;
+}

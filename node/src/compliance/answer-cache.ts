@@ -1,0 +1,168 @@
+import type { Address, Client, Hash, Log } from 'viem';
+import { getBlock, getLogs } from 'viem/actions';
+
+/** An answer of the chain, with what it depends on. */
+export interface CachedAnswer<Answer> {
+  readonly answer: Answer;
+  /** Unix milliseconds after which it no longer holds, whatever happens; absent for no such time. */
+  readonly untilMs?: number;
+  /** Any event of these contracts (lower case) may change the answer. */
+  readonly contracts: readonly Address[];
+  /** Cash: only events that name the wallet matter, since everybody's payments are on one contract. */
+  readonly cash?: { readonly token: Address; readonly wallet: Address } | undefined;
+}
+
+export interface AnswerCacheNeeds {
+  readonly client: Client;
+  readonly nowMs: () => number;
+}
+
+/** Keeps answers of the chain for as long as they are as good as new. */
+export interface AnswerCache<Answer> {
+  /**
+   * The kept answer, or a new one. Two that ask the same at once share one question.
+   *
+   * @throws what `ask` throws; such a failure is not kept
+   */
+  get(key: string, ask: () => Promise<CachedAnswer<Answer>>): Promise<Answer>;
+}
+
+interface Entry<Answer> {
+  readonly asked: Promise<CachedAnswer<Answer>>;
+  readonly atMs: number;
+  /** Absent while it is being asked; an entry without it does not outlive its block. */
+  known?: CachedAnswer<Answer>;
+}
+
+interface Head {
+  readonly number: bigint;
+  readonly hash: Hash;
+}
+
+/** Rules also depend on time (a holding period that ends), which no event tells. */
+const maxAgeMs = 5_000;
+const maxEntries = 10_000;
+/** After a longer pause everything is asked anew rather than many blocks searched. */
+const maxBlocks = 32n;
+/** As much as one `eth_getLogs` should be asked for. */
+const maxWatched = 500;
+
+/**
+ * Answers are kept by block: while the newest block is the same, so is the answer. When blocks have
+ * come, those answers stay whose contracts emitted nothing in them. A block that does not follow
+ * from the last one seen (a reorganization, a long pause) empties the cache.
+ *
+ * Each use of a kept answer asks for the newest block (one short call), so none is older than the
+ * chain.
+ */
+export function createAnswerCache<Answer>(needs: AnswerCacheNeeds): AnswerCache<Answer> {
+  const entries = new Map<string, Entry<Answer>>();
+  let head: Head | undefined;
+  let syncing: Promise<void> | undefined;
+
+  async function sync(): Promise<void> {
+    try {
+      const latest = await getBlock(needs.client, { blockTag: 'latest' });
+      const block = { number: latest.number, hash: latest.hash, parentHash: latest.parentHash };
+      const from = head;
+      // Before anything is forgotten or kept: answers asked from now on belong to this block.
+      head = block;
+      if (!from || block.hash === from.hash) return;
+      if (!(await follows(needs.client, from, block))) entries.clear();
+      else await forgetChanged(from.number + 1n, block.number);
+    } catch (error) {
+      entries.clear();
+      head = undefined;
+      throw error;
+    }
+  }
+
+  async function forgetChanged(fromBlock: bigint, toBlock: bigint): Promise<void> {
+    const watched = new Set<Address>();
+    const searched = new Set<Entry<Answer>>();
+    for (const entry of entries.values()) {
+      if (!entry.known) continue;
+      searched.add(entry);
+      for (const address of contractsOf(entry.known)) watched.add(address);
+    }
+    const isTooMany = watched.size > maxWatched;
+    const address = [...watched];
+    const logs =
+      watched.size === 0 || isTooMany
+        ? []
+        : await getLogs(needs.client, { address, fromBlock, toBlock });
+    for (const [key, entry] of entries) {
+      // One that came in meanwhile may be of the block before, and its contracts were not searched.
+      const isKept = searched.has(entry) && !isTooMany && entry.known;
+      if (!isKept || logs.some((log) => concerns(log, isKept))) entries.delete(key);
+    }
+  }
+
+  function keep(key: string, entry: Entry<Answer>): void {
+    if (entries.size >= maxEntries) entries.clear();
+    entries.set(key, entry);
+    entry.asked.then(
+      (asked) => {
+        entry.known = asked;
+      },
+      // Whoever asked hears of it; the next one asks again.
+      () => {
+        if (entries.get(key) === entry) entries.delete(key);
+      },
+    );
+  }
+
+  const synced = (): Promise<void> => {
+    syncing ??= sync().finally(() => {
+      syncing = undefined;
+    });
+    return syncing;
+  };
+
+  return {
+    async get(key, ask) {
+      // A new question need not know the newest block, only one that is not newer than its answer.
+      if (!head || entries.has(key)) await synced();
+      const kept = entries.get(key);
+      const nowMs = needs.nowMs();
+      const { untilMs = Number.POSITIVE_INFINITY } = kept?.known ?? {};
+      const isFresh = kept && nowMs - kept.atMs < maxAgeMs && nowMs < untilMs;
+      if (isFresh) return (await kept.asked).answer;
+      const entry: Entry<Answer> = { asked: ask(), atMs: nowMs };
+      keep(key, entry);
+      return (await entry.asked).answer;
+    },
+  };
+}
+
+/** Whether the chain that ends in `to` holds `from`, and is not much longer. */
+async function follows(
+  client: Client,
+  from: Head,
+  to: Head & { readonly parentHash: Hash },
+): Promise<boolean> {
+  if (to.number <= from.number || to.number - from.number > maxBlocks) return false;
+  if (to.number === from.number + 1n) return to.parentHash === from.hash;
+  const { hash } = await getBlock(client, { blockNumber: from.number });
+  return hash === from.hash;
+}
+
+type Known = NonNullable<Entry<unknown>['known']>;
+
+function contractsOf({ contracts, cash }: Known): Address[] {
+  return [...contracts, ...(cash ? [lowerCase(cash.token)] : [])];
+}
+
+function concerns(log: Log, { contracts, cash }: Known): boolean {
+  const address = lowerCase(log.address);
+  if (contracts.includes(address)) return true;
+  if (!cash || address !== lowerCase(cash.token)) return false;
+  // ERC-20's own events name two wallets; any other event of the cash token may concern everybody.
+  if (log.topics.length !== 3) return true;
+  const wallet = lowerCase(cash.wallet).slice(2);
+  return log.topics.slice(1).some((topic) => topic.toLowerCase().endsWith(wallet));
+}
+
+function lowerCase(address: Address): Address {
+  return address.toLowerCase() as Address;
+}

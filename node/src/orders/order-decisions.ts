@@ -1,0 +1,80 @@
+import { type DirectorySource, nextOpenMs, type VenueId } from '@stoa/schema';
+import type { StoredOrder } from './order-rows.ts';
+import { isComplete, mayWait, type NewLeg, type OrderState } from './order-state.ts';
+import type { Decision, RoutePlanner } from './route-planner.ts';
+import type { VenueTermsBook } from './venue-terms-book.ts';
+
+export interface OrderDecisionNeeds {
+  readonly planner: Pick<RoutePlanner, 'decide'>;
+  readonly terms: VenueTermsBook;
+  readonly directory: DirectorySource;
+  readonly nowMs: () => number;
+}
+
+/**
+ * What becomes of what is left of an order, in time as well as in the market: the planner knows where
+ * it could go, this knows that it has expired, or has to wait for an open.
+ */
+export class OrderDecisions {
+  readonly #needs: OrderDecisionNeeds;
+
+  constructor(needs: OrderDecisionNeeds) {
+    this.#needs = needs;
+  }
+
+  decide(order: StoredOrder, state: OrderState): Decision {
+    const nowMs = this.#needs.nowMs();
+    if (state.endsAtMs !== undefined && nowMs >= state.endsAtMs) {
+      const reason = 'EXPIRED: Its time in force ended before it could be sent.';
+      return { event: { kind: 'ended', status: 'expired', reason } };
+    }
+    const opensAtMs = this.#waitsUntil(order, state, nowMs);
+    if (opensAtMs !== undefined) return held(state, opensAtMs);
+
+    // What was asked before the order was replaced says nothing of what it is now.
+    const current = { ...state, legs: state.legs.slice(state.routedFrom) };
+    const decision = this.#needs.planner.decide(order, current);
+    if (decision.event.kind !== 'routed') return decision;
+    const { legs } = decision.event;
+    const [rest] = legs;
+    if (rest?.purpose === 'rest') {
+      const restsAtMs = this.#opensAtMs(rest.venue, nowMs);
+      if (restsAtMs !== undefined && restsAtMs > nowMs) return held(state, restsAtMs);
+    }
+    return { ...decision, event: { kind: 'routed', legs: renumbered(state, legs) } };
+  }
+
+  /** Where no venue that it could go to trades, an order that may wait waits for the first that will. */
+  #waitsUntil({ instrument }: StoredOrder, state: OrderState, nowMs: number): number | undefined {
+    if (!mayWait(state) || !state.legs.every(isComplete)) return undefined;
+    const venues = this.#needs.directory
+      .current()
+      .listings.filter((each) => each.instrument === instrument && each.status === 'listed')
+      .map(({ venue }) => venue)
+      .filter((venue) => state.directedTo === undefined || venue === state.directedTo);
+    const opens = venues.map((venue) => this.#opensAtMs(venue, nowMs) ?? nowMs);
+    const first = Math.min(...opens);
+    return opens.length > 0 && first > nowMs ? first : undefined;
+  }
+
+  /** When the venue trades next: now, or later; undefined where that is not known. */
+  #opensAtMs(venue: VenueId, nowMs: number): number | undefined {
+    const terms = this.#needs.terms.of(venue)?.terms;
+    return terms && nextOpenMs(terms.calendar, nowMs);
+  }
+}
+
+function held({ endsAtMs }: OrderState, untilMs: number): Decision {
+  return { event: { kind: 'held', untilMs: Math.min(untilMs, endsAtMs ?? untilMs) } };
+}
+
+/** Leg ids are never used twice, whatever part of the order's life was shown to the planner. */
+function renumbered(state: OrderState, legs: readonly NewLeg[]): NewLeg[] {
+  if (state.routedFrom === 0) return [...legs];
+  const before = state.legs[state.routedFrom - 1]?.round ?? 0;
+  return legs.map((leg, index) => {
+    const number = state.legs.length + index + 1;
+    const round = before + leg.round;
+    return { ...leg, id: `${state.id}.${number}.${round}`, number, round };
+  });
+}

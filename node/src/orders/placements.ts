@@ -1,0 +1,86 @@
+import type { Database } from '../store/database.ts';
+import type { StoredOrder } from './order-rows.ts';
+import { nextOrderNumbers } from './order-store.ts';
+
+/** Orders that are recorded in one transaction, at most. */
+const MOST_AT_ONCE = 64;
+/** Numbers taken from the store at once: those that a restart finds unused are never given. */
+const NUMBERS_AT_ONCE = 256;
+
+/** Records orders with their numbers; those whose client order id was used are left out. */
+export type PlaceOrders = (
+  orders: readonly StoredOrder[],
+) => Promise<ReadonlyMap<string, StoredOrder>>;
+
+interface Waiting {
+  readonly draft: StoredOrder;
+  readonly resolve: (placed: StoredOrder | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Orders on their way into the store. While one transaction runs the next orders gather, and the
+ * transaction after it takes them together: so the cost of a commit is shared exactly when there is
+ * much to do, and an order that comes alone waits for nobody.
+ */
+export class Placements {
+  readonly #home: string;
+  readonly #database: Database;
+  readonly #place: PlaceOrders;
+  readonly #waiting: Waiting[] = [];
+  readonly #numbers: number[] = [];
+  #placing: Promise<void> | undefined;
+
+  constructor(home: string, database: Database, place: PlaceOrders) {
+    this.#home = home;
+    this.#database = database;
+    this.#place = place;
+  }
+
+  /** Resolves when the order is durable; undefined when its client order id was used. */
+  add(draft: StoredOrder): Promise<StoredOrder | undefined> {
+    const { promise, resolve, reject } = Promise.withResolvers<StoredOrder | undefined>();
+    this.#waiting.push({ draft, resolve, reject });
+    this.#placing ??= this.#placeAll();
+    return promise;
+  }
+
+  /** Resolves when nothing is on its way. */
+  async idle(): Promise<void> {
+    await this.#placing;
+  }
+
+  async #placeAll(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#placeNext(this.#waiting.splice(0, MOST_AT_ONCE));
+    this.#placing = undefined;
+  }
+
+  /** All together; if that fails one by one, so that one that cannot be recorded stops no other. */
+  async #placeNext(waiting: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#placeTogether(waiting);
+    } catch (error) {
+      if (waiting.length === 1) return waiting[0]?.reject(error);
+      for (const one of waiting) await this.#placeNext([one]);
+    }
+  }
+
+  async #placeTogether(waiting: readonly Waiting[]): Promise<void> {
+    const numbers = await this.#take(waiting.length);
+    const orders = waiting.map(({ draft }, index): StoredOrder => {
+      const number = numbers[index] ?? 0;
+      return { ...draft, number, state: { ...draft.state, id: `${this.#home}-${number}` } };
+    });
+    const placed = await this.#place(orders);
+    for (const [index, { resolve }] of waiting.entries()) {
+      resolve(placed.get(orders[index]?.state.id ?? ''));
+    }
+  }
+
+  async #take(count: number): Promise<number[]> {
+    while (this.#numbers.length < count) {
+      this.#numbers.push(...(await nextOrderNumbers(this.#database, NUMBERS_AT_ONCE)));
+    }
+    return this.#numbers.splice(0, count);
+  }
+}
