@@ -229,7 +229,8 @@ async function auditTrades(network: Network, orders: readonly OrderAnswer[]) {
   const settled = (await readSettledLegs(network)).map(
     (leg) => `${leg.executingVenue} ${leg.tradeNumber}`,
   );
-  const content = (trade: StoredTrade): string => JSON.stringify(trade, Object.keys(trade).toSorted());
+  const content = (trade: StoredTrade): string =>
+    JSON.stringify(trade, Object.keys(trade).toSorted());
   const name = (trade: StoredTrade): string => `${trade.venue} ${trade.tradeNumber}`;
   const home = countOf(atHome.map(content));
   const venues = countOf(atVenues.map(content));

@@ -6,8 +6,8 @@ import { quoteStateOf } from './liveness.ts';
 import type { QuoteState, VenueFeed } from './market-view.ts';
 import type { Miss } from './recovery.ts';
 
-/** So many frames before the first one heard are asked for: they hold the latest trades. */
-const HISTORY_FRAMES = 256;
+/** So many frames before the first one heard are asked for, in one answer: they hold the latest trades. */
+const HISTORY_FRAMES = 512;
 /** So many frames at a time are asked for of the epoch before: as many as one answer holds. */
 const PAST_FRAMES = 512;
 /** How long a venue's own head may be ahead of us before its quotes count as degraded. */

@@ -97,6 +97,18 @@ describe('what a member may not ask', () => {
     expect(kept[7]).toMatchObject({ client_order_id: 'x'.repeat(64), order_id: null });
   });
 
+  it('keeps the first refusals of a flood, and counts all of them', async () => {
+    const asked = 2_000;
+    for (let round = 0; round < asked / 100; round += 1) {
+      const wrong = Array.from({ length: 100 }, () => orderRequest({ quantity: 0 }));
+      await Promise.all(wrong.map((request) => home.orders.place(home.caller, request)));
+    }
+    const [kept] = await home.store.sql`select count(*)::int from order_refusals`;
+    expect(kept?.['count']).toBeGreaterThanOrEqual(500);
+    expect(kept?.['count']).toBeLessThan(asked);
+    expect(await home.count('stoa_orders_refused_total')).toBe(asked);
+  });
+
   it('placed again after a replacement, is the same order still', async () => {
     const request = orderRequest();
     const placed = await home.orders.place(home.caller, request);

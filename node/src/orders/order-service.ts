@@ -29,6 +29,7 @@ import {
 import { CLIENT_ORDER_ID, checkCancel, checkReplace } from './order-validation.ts';
 import type { Caller, OrderView } from './order-view.ts';
 import { OrderWork, type OrderWorkNeeds, type OrderWorkOptions } from './order-work.ts';
+import { type Rate, RateLimits } from './rate-limit.ts';
 import type { RoutePreview } from './route-planner.ts';
 
 export interface OrderServiceOptions extends Pick<OrderWorkOptions, 'venue'> {
@@ -96,6 +97,8 @@ export interface OrderService {
   stop(): Promise<void>;
 }
 
+/** Refusals that are kept of one member; more are counted and logged. */
+const RECORDED_REFUSALS: Rate = { perSecond: 20, burst: 500 };
 /** Orders that are canceled in one transaction, at most. */
 const CANCELED_AT_ONCE = 100;
 
@@ -115,6 +118,7 @@ class Orders implements OrderService {
   readonly #disconnects: Disconnects;
   /** Who waits for the venues' first answers to an order. */
   readonly #unanswered = new Map<string, (order: StoredOrder) => void>();
+  readonly #refusals = new RateLimits();
   readonly #placed: Counter;
   readonly #refused: Counter<'code'>;
   #open = false;
@@ -281,6 +285,8 @@ class Orders implements OrderService {
     const { database, logger, nowMs } = this.#needs;
     this.#refused.inc({ code });
     logger.info({ code, member, action: asked.action }, 'order request refused');
+    // Whoever asks a thousand wrong things a second does not get to fill this store with them.
+    if (this.#refusals.take(member, RECORDED_REFUSALS, nowMs()) > 0) return;
     try {
       await recordRefusal(database, member, asked, refusal, nowMs());
     } catch (error) {

@@ -14,7 +14,7 @@ import {
 import { createDatabase, startEmbeddedPostgres } from '@stoa/node/embedded-postgres';
 import { type SettlementNode, startSettlementNode } from '@stoa/node/testing/settlement-node';
 import type { Execution } from '@stoa/schema';
-import { type Address, createClient, http, parseEther } from 'viem';
+import { type Address, createClient, type Hex, http, parseEther } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { createChainWriter } from '../../chain/chain-writer.ts';
 import { type NetworkFixture, startNetworkFixture } from '../../chain/network-fixture.ts';
@@ -61,7 +61,6 @@ export async function runKillLoop(
   const begun = performance.now();
   const random = seededRandom(seed);
   await using world = await startKillWorld();
-  let traded = 0;
   for (let round = 0; round <= kills; round += 1) {
     const operator = await world.startOperator();
     const share = Math.floor((batches * (round + 1)) / (kills + 1));
@@ -82,8 +81,7 @@ export async function runKillLoop(
     }
     operator.kill('SIGKILL');
     await once(operator, 'exit');
-    traded = world.trades.length;
-    say(`settlement: kill ${round + 1} of ${kills}, ${traded} legs`);
+    say(`settlement: kill ${round + 1} of ${kills}, ${world.trades.length} legs`);
   }
   return {
     seed,
@@ -94,6 +92,8 @@ export async function runKillLoop(
   };
 }
 
+type Audit = Omit<KillResult, 'seed' | 'kills' | 'batches' | 'ms'>;
+
 interface KillWorld extends AsyncDisposable {
   readonly orders: number;
   readonly trades: readonly Execution[];
@@ -103,7 +103,7 @@ interface KillWorld extends AsyncDisposable {
   /** Carries what the operator has in its outbox to beta. */
   deliver(): Promise<void>;
   untilSettled(withinMs: number): Promise<void>;
-  audit(): Promise<Omit<KillResult, 'seed' | 'kills' | 'batches' | 'ms'>>;
+  audit(): Promise<Audit>;
 }
 
 async function startKillWorld(): Promise<KillWorld> {
@@ -134,20 +134,8 @@ async function startKillWorld(): Promise<KillWorld> {
     },
     trades,
     startOperator: async () => {
-      const { rpcUrl } = fixture;
-      const operator: OperatorOptions = {
-        ...{ rpcUrl, databaseUrl: urls.alpha, peerDatabaseUrl: urls.beta, signerKey },
-        ...{ chainId: network.chainId, settlement: network.settlement },
-        ...{ memberRegistry: network.memberRegistry, listingRegistry: network.listingRegistry },
-      };
-      const file = join(import.meta.dirname, 'operator-process.ts');
-      const child = fork(file, [JSON.stringify(operator)], { execArgv: [] });
+      const child = await startOperator(fixture, urls, signerKey);
       children.push(child);
-      const ended = once(child, 'exit').then(([code, signal]) => {
-        throw new Error(`the operator ended with ${signal ?? code} before it was ready`);
-      });
-      await Promise.race([once(child, 'message'), ended]);
-      ended.catch(() => undefined);
       return child;
     },
     order: async (count) => {
@@ -173,33 +161,59 @@ async function startKillWorld(): Promise<KillWorld> {
         await sleep(20);
       }
     },
-    audit: async () => {
-      const logs = await fixture.client.getLogs({
-        ...{ address: network.settlement, fromBlock: 0n },
-      });
-      const { settled } = decodeSettlementLogs(logs, network.settlement);
-      const times = new Map<number, number>();
-      for (const { tradeNumber } of settled) {
-        times.set(Number(tradeNumber), (times.get(Number(tradeNumber)) ?? 0) + 1);
-      }
-      const legs = [...(await nodes.alpha.legs()), ...(await nodes.beta.legs())];
-      const received = (await fixture.balance(network.token, network.alice.address)) - held;
-      return {
-        legs: trades.length,
-        settledOnChain: settled.length,
-        lost: trades.filter(({ tradeNumber }) => !times.has(tradeNumber)).length,
-        doubled: [...times.values()].filter((count) => count > 1).length,
-        unreconciled:
-          legs.filter(({ state }) => state !== 'settled').length + 2 * trades.length - legs.length,
-        strayUnits: (received - shares * BigInt(trades.length)).toString(),
-      };
-    },
+    audit: () => audit(fixture, nodes, { trades, held }),
     [Symbol.asyncDispose]: async () => {
       for (const child of children) child.kill('SIGKILL');
       await Promise.all([nodes.alpha.stop(), nodes.beta.stop()]);
       await Promise.all([fixture.stop(), server.stop()]);
       await rm(folder, { recursive: true, force: true });
     },
+  };
+}
+
+async function startOperator(
+  { rpcUrl, network }: NetworkFixture,
+  urls: { readonly alpha: string; readonly beta: string },
+  signerKey: Hex,
+): Promise<ChildProcess> {
+  const operator: OperatorOptions = {
+    ...{ rpcUrl, databaseUrl: urls.alpha, peerDatabaseUrl: urls.beta, signerKey },
+    ...{ chainId: network.chainId, settlement: network.settlement },
+    ...{ memberRegistry: network.memberRegistry, listingRegistry: network.listingRegistry },
+  };
+  const file = join(import.meta.dirname, 'operator-process.ts');
+  const child = fork(file, [JSON.stringify(operator)], { execArgv: [] });
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    throw new Error(`the operator ended with ${signal ?? code} before it was ready`);
+  });
+  ended.catch(() => undefined);
+  await Promise.race([once(child, 'message'), ended]);
+  return child;
+}
+
+/** What became of every leg, by the chain's own events and balances, and by both stores. */
+async function audit(
+  fixture: NetworkFixture,
+  nodes: Readonly<Record<'alpha' | 'beta', SettlementNode>>,
+  { trades, held }: { readonly trades: readonly Execution[]; readonly held: bigint },
+): Promise<Audit> {
+  const { client, network } = fixture;
+  const logs = await client.getLogs({ address: network.settlement, fromBlock: 0n });
+  const { settled } = decodeSettlementLogs(logs, network.settlement);
+  const times = new Map<number, number>();
+  for (const { tradeNumber } of settled) {
+    times.set(Number(tradeNumber), (times.get(Number(tradeNumber)) ?? 0) + 1);
+  }
+  const legs = [...(await nodes.alpha.legs()), ...(await nodes.beta.legs())];
+  const received = (await fixture.balance(network.token, network.alice.address)) - held;
+  return {
+    legs: trades.length,
+    settledOnChain: settled.length,
+    lost: trades.filter(({ tradeNumber }) => !times.has(tradeNumber)).length,
+    doubled: [...times.values()].filter((count) => count > 1).length,
+    unreconciled:
+      legs.filter(({ state }) => state !== 'settled').length + 2 * trades.length - legs.length,
+    strayUnits: (received - shares * BigInt(trades.length)).toString(),
   };
 }
 
