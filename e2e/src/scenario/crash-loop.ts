@@ -47,6 +47,10 @@ const TRY_AGAIN =
   /NODE_UNAVAILABLE|NODE_NOT_OPEN|CHECK_UNAVAILABLE|HALTED|RATE|OVERLOADED|errors|fetch failed/;
 /** A node that was told to die at a place it does not come to is killed after this. */
 const CRASH_POINT_WITHIN_MS = 2_000;
+/** How long a client tries; under many kills its node is down more than it is up. */
+const PATIENCE_MS = 300_000;
+/** A node that dies at no particular place lives so long after its start at most. */
+const LIFE_MS = 1_000;
 const TELL_EVERY = 25;
 
 /**
@@ -112,7 +116,7 @@ async function killAgainAndAgain(
   for (let count = 0; count < kills; count += 1) {
     const node = network.venues.get(venue);
     if (!node) throw scenarioFailure(`The node of ${venue} is not there.`);
-    if (armed === undefined) await sleep(random.between(0, 400));
+    if (armed === undefined) await sleep(random.between(0, LIFE_MS));
     else {
       const patience = new AbortController();
       const { signal } = patience;
@@ -194,7 +198,7 @@ function placeUntilTaken(desk: BrokerDesk, input: OrderInput): Promise<OrderAnsw
     if (TRY_AGAIN.test(code)) return undefined;
     throw scenarioFailure(`Order ${input.clientOrderId} was refused: ${code}: ${message}`);
   };
-  return eventually(what, ask, 60_000);
+  return eventually(what, ask, PATIENCE_MS);
 }
 
 /** An answer; undefined where there was none because the node was dead. */

@@ -1,5 +1,5 @@
 import { type Address, createClient, custom, numberToHex } from 'viem';
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
 import { type AnswerCache, type CachedAnswer, createAnswerCache } from './answer-cache.ts';
 
 const token: Address = '0x00000000000000000000000000000000000000aa';
@@ -16,6 +16,7 @@ let nowMs: number;
 let asked: number;
 let requests: string[];
 let beforeLogs: () => Promise<void>;
+let createCache: (more?: { readonly lookEveryMs: number }) => AnswerCache<number>;
 let cache: AnswerCache<number>;
 
 const hashOf = (number: number) => numberToHex(1_000 * fork + number, { size: 32 });
@@ -44,7 +45,8 @@ beforeEach(() => {
     };
   };
   const client = createClient({ transport: custom({ request }, { retryCount: 0 }) });
-  cache = createAnswerCache({ client, nowMs: () => nowMs });
+  createCache = (more) => createAnswerCache({ client, nowMs: () => nowMs, ...more });
+  cache = createCache();
 });
 
 function answer(more: Partial<CachedAnswer<number>> = {}) {
@@ -70,6 +72,26 @@ it('keeps an answer over blocks in which its contracts were silent', async () =>
   logs = [{ address: token, topics: [] }];
   block = 3;
   expect(await cache.get('a', answer())).toBe(2);
+});
+
+it('searches new blocks by itself while it is used, and then no more', async () => {
+  cache = createCache({ lookEveryMs: 2 });
+  await cache.get('a', answer());
+  logs = [{ address: token, topics: [] }];
+  block = 2;
+  await vi.waitFor(() => expect(requests.slice(-2)).toEqual(Array(2).fill('eth_getBlockByNumber')));
+  expect(requests).toContain('eth_getLogs');
+
+  nowMs = 5_000;
+  let before = -1;
+  await vi.waitFor(() => {
+    const quiet = before === requests.length;
+    before = requests.length;
+    expect(quiet).toBe(true);
+  });
+  // What the block changed was forgotten: the question is put at once.
+  expect(await cache.get('a', answer())).toBe(2);
+  expect(requests).toHaveLength(before);
 });
 
 it('heeds only events of the cash token that name the wallet, or that are not ERC-20’s', async () => {

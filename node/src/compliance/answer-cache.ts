@@ -15,6 +15,11 @@ export interface CachedAnswer<Answer> {
 export interface AnswerCacheNeeds {
   readonly client: Client;
   readonly nowMs: () => number;
+  /**
+   * So often, while it is used, new blocks are searched before anybody asks: what they changed then
+   * costs whoever asks next one call instead of three. Absent: only when asked.
+   */
+  readonly lookEveryMs?: number;
 }
 
 /** Keeps answers of the chain for as long as they are as good as new. */
@@ -58,7 +63,6 @@ const maxWatched = 500;
 export function createAnswerCache<Answer>(needs: AnswerCacheNeeds): AnswerCache<Answer> {
   const entries = new Map<string, Entry<Answer>>();
   let head: Head | undefined;
-  let syncing: Promise<void> | undefined;
 
   async function sync(): Promise<void> {
     try {
@@ -112,15 +116,12 @@ export function createAnswerCache<Answer>(needs: AnswerCacheNeeds): AnswerCache<
     );
   }
 
-  const synced = (): Promise<void> => {
-    syncing ??= sync().finally(() => {
-      syncing = undefined;
-    });
-    return syncing;
-  };
+  const synced = shared(sync);
+  const used = lookAhead(needs, synced);
 
   return {
     async get(key, ask) {
+      used();
       // A new question need not know the newest block, only one that is not newer than its answer.
       if (!head || entries.has(key)) await synced();
       const kept = entries.get(key);
@@ -132,6 +133,36 @@ export function createAnswerCache<Answer>(needs: AnswerCacheNeeds): AnswerCache<
       keep(key, entry);
       return (await entry.asked).answer;
     },
+  };
+}
+
+/** Whoever calls while it runs waits for the same run. */
+function shared(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= work().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+}
+
+/** To be called at each use: from then on it looks by itself, for as long as answers are kept at most. */
+function lookAhead(
+  { nowMs, lookEveryMs }: AnswerCacheNeeds,
+  look: () => Promise<void>,
+): () => void {
+  let usedAtMs = 0;
+  let looking: NodeJS.Timeout | undefined;
+  return () => {
+    usedAtMs = nowMs();
+    if (lookEveryMs === undefined || looking) return;
+    looking = setInterval(() => {
+      // Whoever asks next hears of what fails.
+      if (nowMs() - usedAtMs < maxAgeMs) return void look().catch(() => undefined);
+      clearInterval(looking);
+      looking = undefined;
+    }, lookEveryMs).unref();
   };
 }
 

@@ -81,10 +81,12 @@ export interface PreTradeNeeds {
   readonly topicNames?: Readonly<Record<string, string>>;
 }
 
+const LOOK_EVERY_MS = 50;
+
 /** The checks against the chain, in one call of the lens, with answers kept while they hold. */
 export function createPreTradeChecks(needs: PreTradeNeeds): PreTradeChecks {
   const tokens = new Map<string, PermissionedToken>();
-  const cache = createAnswerCache<Settleable>(needs);
+  const cache = createAnswerCache<Settleable>({ ...needs, lookEveryMs: LOOK_EVERY_MS });
 
   function tokenOf({ standard, token, partition }: PreTradeQuestion['instrument']) {
     const key = `${standard} ${token} ${partition}`;

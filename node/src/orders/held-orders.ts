@@ -1,6 +1,7 @@
 import type { MemberId } from '@stoa/schema';
 import { sql } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
+import { together } from '../store/together.ts';
 import { legChange, legRow, orderChange, orderRow, type StoredOrder } from './order-rows.ts';
 import type { OrderState } from './order-state.ts';
 import { holdOrders, orderIdsOf } from './order-store.ts';
@@ -17,6 +18,8 @@ interface Held {
   stored: StoredOrder;
   /** The store does not have it yet. */
   isNew: boolean;
+  /** As {@link HeldOrders.add} recorded it. */
+  added: StoredOrder | undefined;
   /** As it will be written. */
   now: StoredOrder;
   journal: RecordedEvent[];
@@ -34,7 +37,13 @@ export class HeldOrders {
   private constructor(tx: Transaction, held: readonly StoredOrder[], isNew: boolean) {
     this.#tx = tx;
     for (const stored of held) {
-      this.#orders.set(stored.state.id, { stored, isNew, now: stored, journal: [] });
+      this.#orders.set(stored.state.id, {
+        stored,
+        isNew,
+        added: undefined,
+        now: stored,
+        journal: [],
+      });
       for (const leg of stored.state.legs) this.#legs.set(leg.id, stored.state.id);
     }
   }
@@ -78,27 +87,40 @@ export class HeldOrders {
   }
 
   /**
-   * Writes all that changed. New orders whose client order id their member has used are left out.
+   * Records the new orders, as they stand now; {@link write} records the rest of them. Those whose
+   * client order id their member has used are left out, and held no more.
    *
-   * @returns the orders that were written
+   * @returns the orders that were recorded
    */
-  async write(nowMs: number): Promise<StoredOrder[]> {
-    const wanted = [...this.#orders.values()].filter(({ stored, now }) => stored !== now);
-    const added = await this.#addOrders(wanted.filter(({ isNew }) => isNew));
-    const changed = wanted.filter(({ isNew, now }) => !isNew || added.has(now.state.id));
-    if (changed.length === 0) return [];
+  async add(): Promise<StoredOrder[]> {
+    const wanted = [...this.#orders.values()].filter(({ isNew }) => isNew);
+    const added = await this.#addOrders(wanted);
+    for (const held of wanted) {
+      const { id } = held.stored.state;
+      if (added.has(id)) held.added = held.now;
+      else this.#orders.delete(id);
+    }
+    return wanted.flatMap(({ added: order }) => order ?? []);
+  }
+
+  /** Writes all that changed, but for new orders that were not added. */
+  async write(nowMs: number): Promise<void> {
+    const changed = [...this.#orders.values()].filter(
+      ({ stored, now, isNew, added }) => stored !== now && (!isNew || added),
+    );
+    if (changed.length === 0) return;
     // Nothing of this depends on the rest of it: one trip to the store for all.
-    await Promise.all([
-      this.#changeOrders(changed.filter(({ isNew }) => !isNew)),
+    await together(
+      this.#changeOrders(changed.filter(({ added, now }) => added !== now)),
       this.#writeLegs(changed, nowMs),
       this.#writeJournal(changed, nowMs),
-    ]);
+    );
     for (const held of changed) {
       held.stored = held.now;
       held.isNew = false;
+      held.added = undefined;
       held.journal = [];
     }
-    return changed.map(({ now }) => now);
   }
 
   async #addOrders(added: readonly Held[]): Promise<ReadonlySet<string>> {
@@ -183,10 +205,10 @@ export class HeldOrders {
         else if (known !== leg) rows.push(legChange(leg));
       }
     }
-    await Promise.all([
+    await together(
       added.length > 0 ? this.#addLegs(added) : undefined,
       rows.length > 0 ? this.#changeLegs(rows) : undefined,
-    ]);
+    );
   }
 
   async #addLegs(rows: readonly object[]): Promise<void> {

@@ -3,6 +3,7 @@ import type { VenueEvidence } from '../market/market-view.ts';
 import type { LegOutcome, ReceiptStore } from '../routing/receipt-store.ts';
 import type { RouteInput } from '../routing/route.ts';
 import type { Transaction } from '../store/database.ts';
+import { together } from '../store/together.ts';
 import type { AfterCommit } from './after-commit.ts';
 import type { HeldOrders } from './held-orders.ts';
 import { Outgoing, type OutgoingNeeds } from './home-outgoing.ts';
@@ -94,18 +95,20 @@ export class HomeChange {
 
   /** Writes everything. */
   async finish(): Promise<void> {
-    const { receipts } = this.#needs;
-    await Promise.all([
+    await together(
       this.orders.write(this.#needs.nowMs()),
       this.#out.write(this.tx, this.#needs, this.#after),
-    ]);
-    if (!receipts) return;
+      this.#needs.receipts && this.#receipts(this.#needs.receipts),
+    );
+  }
+
+  async #receipts(receipts: ReceiptStore): Promise<void> {
     // What was told comes before what was decided because of it.
     if (this.#outcomes.length > 0) await receipts.legOutcomes(this.tx, this.#outcomes);
     const byOrder = Map.groupBy(this.#decided, ({ order }) => order.state.id);
     // Receipts of one order are a chain; those of many have nothing to do with each other.
-    await Promise.all(
-      [...byOrder.values()].map(async (decided) => {
+    await together(
+      ...[...byOrder.values()].map(async (decided) => {
         for (const { order, decision } of decided) await this.#receipt(receipts, order, decision);
       }),
     );

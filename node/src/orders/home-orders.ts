@@ -1,5 +1,6 @@
 import { invariant, type MemberId, type Price, type Quantity, type VenueId } from '@stoa/schema';
 import type { Transaction } from '../store/database.ts';
+import { together } from '../store/together.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AfterCommit } from './after-commit.ts';
 import { HeldOrders, type RecordedEvent } from './held-orders.ts';
@@ -10,6 +11,7 @@ import { OrderDecisions } from './order-decisions.ts';
 import type { StoredOrder } from './order-rows.ts';
 import type { OrderSessions } from './order-session.ts';
 import { type IgnoredCode, isComplete, type OrderEvent, type OrderState } from './order-state.ts';
+import { orderIdsOf } from './order-store.ts';
 import {
   type Decision,
   type PlannedOrder,
@@ -79,7 +81,7 @@ export class HomeOrders {
       change.orders.change(order.state.id, { state: steps.state, groupOpen: false }, journal);
       return { order, steps };
     });
-    const written = await change.orders.write(this.#needs.nowMs());
+    const written = await change.orders.add();
     const kept = new Map(written.map((order) => [order.state.id, order]));
     for (const { order, steps } of placed) {
       if (kept.has(order.state.id)) change.carryOut(order, steps, false);
@@ -199,18 +201,23 @@ export class HomeOrders {
     after: AfterCommit,
   ): Promise<void> {
     const legIds = [...new Set(told.map(({ report }) => report.legId))];
-    const change = this.#change(tx, await HeldOrders.ofLegs(tx, legIds), after);
     const changing = told.flatMap(({ report }) =>
       isTradeReport(report) ? [executionIdOf(report)] : [],
     );
-    const trades =
-      from === this.#venue && changing.length === 0
-        ? undefined
-        : await TradeBook.read(tx, from, executionsOf(told), changing);
+    const isRecorded = from === this.#venue && changing.length === 0;
+    // The orders are held before the rest of it is read, though all is asked for at once.
+    const [orders, trades] = await together(
+      HeldOrders.ofLegs(tx, legIds),
+      isRecorded ? undefined : TradeBook.read(tx, from, executionsOf(told), changing),
+      this.#needs.receipts?.expect(tx, orderIdsOf(legIds)),
+    );
+    const change = this.#change(tx, orders, after);
     for (const each of told) await this.#report(change, from, each, trades);
-    if (from !== this.#venue) await trades?.write(this.#needs.nowMs());
-    if (change.settling.length > 0) await this.#needs.settlement.instruct(tx, change.settling);
-    await change.finish();
+    await together(
+      from === this.#venue ? undefined : trades?.write(this.#needs.nowMs()),
+      change.settling.length > 0 && this.#needs.settlement.instruct(tx, change.settling),
+      change.finish(),
+    );
   }
 
   async #report(

@@ -1,5 +1,6 @@
 import type { LegOrder, MemberId, OrderMessageBody, VenueId } from '@stoa/schema';
 import type { Transaction } from '../store/database.ts';
+import { together } from '../store/together.ts';
 import type { AfterCommit } from './after-commit.ts';
 import type { LegAsk, OwnLegs } from './leg-reports.ts';
 import type { StoredOrder } from './order-rows.ts';
@@ -47,11 +48,10 @@ export class Outgoing {
   }
 
   async write(tx: Transaction, needs: OutgoingNeeds, after: AfterCommit): Promise<void> {
-    if (this.#added.length > 0 || this.#asked.length > 0) {
-      await needs.ownLegs(tx, { added: this.#added, asked: this.#asked }, after);
-    }
-    await Promise.all(
-      [...this.#messages].map(([to, bodies]) => needs.sessions.send(tx, to, ...bodies)),
+    const isForHere = this.#added.length > 0 || this.#asked.length > 0;
+    await together(
+      isForHere && needs.ownLegs(tx, { added: this.#added, asked: this.#asked }, after),
+      ...[...this.#messages].map(([to, bodies]) => needs.sessions.send(tx, to, ...bodies)),
     );
   }
 

@@ -21,11 +21,13 @@ import {
   addToOutbox,
   type NumberedMessage,
   numberOutbox,
+  numberWritten,
   pruneOutbox,
   readOutbox,
   readSent,
   readSessions,
   readWaiting,
+  type WrittenMessage,
 } from './session-store.ts';
 import type { VenueTermsExchange } from './venue-terms-exchange.ts';
 
@@ -94,7 +96,7 @@ class Sessions implements OrderSessions {
   readonly #inboxes = new Map<MemberId, PeerInbox>();
   readonly #listeners: ((member: MemberId, up: boolean) => void)[] = [];
   readonly #receiving = new Set<Promise<void>>();
-  readonly #written = new WeakMap<Transaction, Set<MemberId>>();
+  readonly #written = new WeakMap<Transaction, Map<MemberId, WrittenMessage[]>>();
   readonly #metrics: SessionMetrics;
   #handler: SessionHandler | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -112,20 +114,31 @@ class Sessions implements OrderSessions {
   }
 
   async send(tx: Transaction, to: MemberId, ...bodies: readonly OrderMessageBody[]): Promise<void> {
-    await addToOutbox(tx, to, bodies);
-    const written = this.#written.get(tx);
-    if (written) written.add(to);
-    else this.#written.set(tx, new Set([to]));
+    const messages = await addToOutbox(tx, to, bodies);
+    const written = this.#written.get(tx) ?? new Map<MemberId, WrittenMessage[]>();
+    this.#written.set(tx, written.set(to, [...(written.get(to) ?? []), ...messages]));
   }
 
   flush(to: MemberId): Promise<void> {
     const peer = this.#peer(to);
     peer.waiting = true;
+    peer.written = undefined;
     return this.#pump(peer);
   }
 
   async flushAfter(tx: Transaction): Promise<void> {
-    await Promise.all([...(this.#written.get(tx) ?? [])].map((peer) => this.flush(peer)));
+    const written = [...(this.#written.get(tx) ?? [])];
+    await Promise.all(
+      written.map(([to, messages]) => {
+        const peer = this.#peer(to);
+        const before = peer.waiting ? peer.written : [];
+        // More than goes out at once is read when its turn comes, and does not wait in memory.
+        const fits = before && before.length + messages.length <= BATCH;
+        peer.written = fits ? [...before, ...messages] : undefined;
+        peer.waiting = true;
+        return this.#pump(peer);
+      }),
+    );
   }
 
   isUp(member: MemberId): boolean {
@@ -306,6 +319,7 @@ class Sessions implements OrderSessions {
       }
     } catch (error) {
       peer.waiting = true;
+      peer.written = undefined;
       this.#needs.logger.error({ err: error, member: peer.member }, 'order messages not sent');
       await this.#readBack(peer);
     } finally {
@@ -324,15 +338,23 @@ class Sessions implements OrderSessions {
   }
 
   async #number(peer: SessionPeer): Promise<NumberedMessage[]> {
+    const { database } = this.#needs;
+    const { written } = peer;
     peer.waiting = false;
-    const fresh = await numberOutbox(
-      this.#needs.database,
-      peer.member,
-      peer.sent,
-      BATCH,
-      (number, body) => this.#signed(peer, number, body),
-    );
-    if (fresh.length === BATCH) peer.waiting = true;
+    peer.written = undefined;
+    const numbering = {
+      peer: peer.member,
+      sent: peer.sent,
+      signed: (number: number, body: OrderMessageBody) => this.#signed(peer, number, body),
+    };
+    let fresh = written && (await numberWritten(database, numbering, written));
+    if (!fresh) {
+      fresh = await numberOutbox(database, numbering, BATCH);
+      if (fresh.length === BATCH) {
+        peer.waiting = true;
+        peer.written = undefined;
+      }
+    }
     peer.sent += fresh.length;
     return fresh;
   }

@@ -9,6 +9,7 @@ import { and, asc, count, eq, inArray, lte, min, notInArray, sql } from 'drizzle
 import type { Database, Transaction } from '../store/database.ts';
 import { legs } from '../store/tables/legs.ts';
 import { orders } from '../store/tables/orders.ts';
+import { together } from '../store/together.ts';
 import { type LegRow, type OrderRow, type StoredOrder, storedOrder } from './order-rows.ts';
 
 type Reader = Database | Transaction;
@@ -30,16 +31,16 @@ export async function nextOrderNumbers(database: Database, count: number): Promi
  */
 export async function holdOrders(tx: Transaction, ids: readonly string[]): Promise<StoredOrder[]> {
   if (ids.length === 0) return [];
-  // Sent together, done in this order: the legs are read when the orders are held.
-  const [rows, all] = await Promise.all([
-    tx
-      .select()
-      .from(orders)
-      .where(inArray(orders.id, [...ids]))
-      .orderBy(asc(orders.id))
-      .for('update'),
-    legRows(tx, ids),
-  ]);
+  // Sent together, done in this order: the legs are read when the orders are held. A query begins
+  // when it is awaited, or told to execute: here that must be before the next one.
+  const held = tx
+    .select()
+    .from(orders)
+    .where(inArray(orders.id, [...ids]))
+    .orderBy(asc(orders.id))
+    .for('update')
+    .execute();
+  const [rows, all] = await together(held, legRows(tx, ids));
   const byOrder = Map.groupBy(all, ({ orderId }) => orderId);
   return rows.map((row) => storedOrder(row, byOrder.get(row.id) ?? []));
 }

@@ -69,6 +69,8 @@ export interface OrderWorkNeeds
 }
 
 const STOP_WITHIN_MS = 1_500;
+/** So long at most the market waits for the homes of orders to be told first. */
+const PUBLISH_WITHIN_MS = 3;
 /** Orders whose events are read together. */
 const CHECKED_AT_ONCE = 500;
 
@@ -147,7 +149,7 @@ export class OrderWork {
   /** Runs a change as one transaction, and then what it makes necessary. */
   async commit<T>(change: (tx: Transaction, after: AfterCommit) => Promise<T>): Promise<T> {
     const { result, run } = await this.#transaction(change);
-    run();
+    void run();
     return result;
   }
 
@@ -165,7 +167,7 @@ export class OrderWork {
       nextTradeNumber: await nextTradeNumber(database, venue),
       signal: this.#ended.signal,
     });
-    recovered.run();
+    void recovered.run();
     sessions.onLink((member, up) => {
       if (!up) this.#silenceAll(this.#watches.takeAt(member), 'The link to the venue went down.');
     });
@@ -175,7 +177,7 @@ export class OrderWork {
       return () => this.#run(tx, after);
     });
     await this.#askAboutOpenLegs(open);
-    this.#inBackground(this.#groups.closeAll());
+    void this.#inBackground(this.#groups.closeAll());
     this.#timer = setInterval(() => this.#tick(), this.#options.tickMs);
   }
 
@@ -212,7 +214,7 @@ export class OrderWork {
 
   async #transaction<T>(
     change: (tx: Transaction, after: AfterCommit) => Promise<T>,
-  ): Promise<{ result: T; run: () => void }> {
+  ): Promise<{ result: T; run: () => Promise<void> }> {
     const { crashPoint, database } = this.#needs;
     const after = afterCommit();
     const { tx, result } = await database.transaction(async (open) => {
@@ -224,24 +226,28 @@ export class OrderWork {
     return { result, run: () => this.#run(tx, after) };
   }
 
-  #run(tx: Transaction, after: AfterCommit): void {
+  /** Resolves when what there was to tell other nodes was handed on, or cannot be now. */
+  #run(tx: Transaction, after: AfterCommit): Promise<void> {
     const dueMs = this.#needs.nowMs() + this.#options.legDeadlineMs;
     for (const [legId, watch] of after.watches) this.#watches.set(legId, watch, dueMs);
-    for (const request of after.requests) this.#inBackground(this.#submit(request));
-    this.#inBackground(this.#needs.sessions.flushAfter(tx));
-    for (const orderId of after.groups) this.#inBackground(this.#groups.close(orderId));
+    for (const request of after.requests) void this.#inBackground(this.#submit(request));
+    const told = this.#inBackground(this.#needs.sessions.flushAfter(tx));
     const changed = [...after.changed.values()];
     this.#waiting.note(changed);
     if (changed.length > 0) this.#onChanged(changed);
+    // Last, because nobody waits for it.
+    for (const orderId of after.groups) void this.#inBackground(this.#groups.close(orderId));
+    return told;
   }
 
-  #inBackground(work: Promise<void>): void {
+  #inBackground(work: Promise<void>): Promise<void> {
     const settled = work
       .catch((error: unknown) => {
         this.#needs.logger.error({ err: error }, 'order work failed');
       })
       .finally(() => this.#running.delete(settled));
     this.#running.add(settled);
+    return settled;
   }
 
   async #submit(request: VenueRequest): Promise<void> {
@@ -265,7 +271,11 @@ export class OrderWork {
     const delivery = this.#deliveries.then(async () => {
       const ofOrders = events.filter((event): event is VenueOrderEvent => !isMarketEvent(event));
       if (ofOrders.length > 0) {
-        await this.commit((tx, after) => this.#desk.events(tx, ofOrders, after));
+        const { run } = await this.#transaction((tx, after) =>
+          this.#desk.events(tx, ofOrders, after),
+        );
+        // Homes wait for what they are told now: signing a frame must not come before it.
+        await within(run(), PUBLISH_WITHIN_MS);
       }
       const published = events.filter(isPublished);
       if (published.length > 0) this.#needs.onMarketEvents(published);
@@ -341,7 +351,7 @@ export class OrderWork {
   }
 
   #silenceAll(legs: readonly WatchedLeg[], reason: string): void {
-    for (const leg of legs) this.#inBackground(this.#silence(leg, reason));
+    for (const leg of legs) void this.#inBackground(this.#silence(leg, reason));
   }
 
   async #silence({ legId, orderId, venue }: WatchedLeg, reason: string): Promise<void> {
@@ -359,8 +369,8 @@ export class OrderWork {
   #tick(): void {
     const now = this.#needs.nowMs();
     this.#silenceAll(this.#watches.takeOverdue(now), 'The venue did not answer in time.');
-    this.#inBackground(this.#groups.tick(now));
-    this.#inBackground(this.#waiting.tick(now));
+    void this.#inBackground(this.#groups.tick(now));
+    void this.#inBackground(this.#waiting.tick(now));
   }
 
   /** What is kept of open orders is what follows from their events: loud where it is not. */
@@ -390,6 +400,16 @@ export class OrderWork {
         await this.commit((tx, after) => this.home.silence(tx, { orderId, legId, reason }, after));
       }
     }
+  }
+}
+
+async function within(work: Promise<void>, ms: number): Promise<void> {
+  const ended = new AbortController();
+  const { signal } = ended;
+  try {
+    await Promise.race([work, sleep(ms, undefined, { signal }).catch(() => undefined)]);
+  } finally {
+    ended.abort();
   }
 }
 

@@ -1,5 +1,6 @@
 import { CodedError, type MemberId, type OrderMessage } from '@stoa/schema';
 import type { Database, Transaction } from '../store/database.ts';
+import { together } from '../store/together.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { CrashPoint } from './crash-points.ts';
 import type { SessionPeer } from './session-peer.ts';
@@ -72,7 +73,7 @@ export class PeerInbox {
 
   async #recordAll(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const turn = this.#recordNext(this.#waiting.splice(0, MOST_AT_ONCE));
+      const turn = this.#recordNext();
       this.#turn = turn;
       await turn;
     }
@@ -80,10 +81,17 @@ export class PeerInbox {
   }
 
   /** All together; if that fails one by one, so that one that cannot be recorded stops none before it. */
-  async #recordNext(messages: readonly WaitingMessage[]): Promise<void> {
-    if (await this.#record(messages)) return;
+  async #recordNext(): Promise<void> {
+    let messages: readonly WaitingMessage[] = [];
+    const take = (): readonly WaitingMessage[] => {
+      messages = this.#waiting.splice(0, MOST_AT_ONCE);
+      return messages;
+    };
+    if (await this.#record(take)) return;
+    // Without a transaction nothing was taken.
+    if (messages.length === 0) take();
     for (const message of messages.length > 1 ? messages : []) {
-      if (!(await this.#record([message]))) break;
+      if (!(await this.#record(() => [message]))) break;
     }
     if (this.#peer.received === messages.at(-1)?.message.number) return;
     // The peer sends everything again that follows on what is recorded.
@@ -102,12 +110,45 @@ export class PeerInbox {
     }
   }
 
-  /** Effects and numbers are recorded together, or neither is. */
-  async #record(messages: readonly WaitingMessage[]): Promise<boolean> {
-    const first = messages[0]?.message;
-    const last = messages.at(-1)?.message;
+  /**
+   * Effects and numbers are recorded together, or neither is. What is recorded is taken when the
+   * transaction is open: what a peer sends in one go is then there, and stays together.
+   */
+  async #record(take: () => readonly WaitingMessage[]): Promise<boolean> {
     const handler = this.#needs.handler();
-    if (!handler || !first || !last) return false;
+    if (!handler) return false;
+    const { crashPoint } = this.#needs;
+    let messages: readonly WaitingMessage[] = [];
+    let after: (() => void) | undefined;
+    try {
+      await this.#needs.database.transaction(async (tx) => {
+        messages = take();
+        after = await this.#apply(tx, handler, messages);
+        crashPoint?.('before-commit');
+      });
+      crashPoint?.('after-commit');
+      this.#peer.received = lastOf(messages);
+    } catch (error) {
+      const { member } = this.#peer;
+      const fields = { err: error, member, first: messages[0]?.message.number };
+      this.#needs.logger.error(
+        { ...fields, last: lastOf(messages) },
+        'order messages not recorded',
+      );
+      await this.#readBack();
+      if (messages.length === 0 || this.#peer.received < lastOf(messages)) return false;
+    }
+    this.#peer.owed += messages.length;
+    this.#needs.onRecorded();
+    after?.();
+    return true;
+  }
+
+  async #apply(
+    tx: Transaction,
+    handler: SessionHandler,
+    messages: readonly WaitingMessage[],
+  ): Promise<(() => void) | undefined> {
     const { member, behindMs = 0 } = this.#peer;
     const { crashPoint } = this.#needs;
     const ours = messages.map(
@@ -115,28 +156,19 @@ export class PeerInbox {
         ...{ body, sentAtMs: sentAtMs + behindMs, signed },
       }),
     );
-    let after: (() => void) | undefined;
-    try {
-      await this.#needs.database.transaction(async (tx) => {
-        if (!(await recordReceived(tx, member, first.number, last.number))) {
-          throw new CodedError('SESSION_RECORDED_ELSEWHERE', 'Two nodes share a store.');
-        }
-        crashPoint?.('before-record');
-        after = await handler(tx, member, ours);
-        crashPoint?.('after-record');
-        crashPoint?.('before-commit');
-      });
-      crashPoint?.('after-commit');
-      this.#peer.received = last.number;
-    } catch (error) {
-      const fields = { err: error, member, first: first.number, last: last.number };
-      this.#needs.logger.error(fields, 'order messages not recorded');
-      await this.#readBack();
-      if (this.#peer.received < last.number) return false;
-    }
-    this.#peer.owed += messages.length;
-    this.#needs.onRecorded();
-    after?.();
-    return true;
+    crashPoint?.('before-record');
+    const first = messages[0]?.message.number ?? 0;
+    // The effects are worked out while the number is on its way, and undone where it is not taken.
+    const [isNext, after] = await together(
+      recordReceived(tx, member, first, lastOf(messages)),
+      handler(tx, member, ours),
+    );
+    if (!isNext) throw new CodedError('SESSION_RECORDED_ELSEWHERE', 'Two nodes share a store.');
+    crashPoint?.('after-record');
+    return after;
   }
+}
+
+function lastOf(messages: readonly WaitingMessage[]): number {
+  return messages.at(-1)?.message.number ?? 0;
 }

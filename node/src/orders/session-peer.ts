@@ -1,4 +1,5 @@
 import type { MemberId } from '@stoa/schema';
+import type { WrittenMessage } from './session-store.ts';
 
 /** Where the session with one other member stands, as this process knows it. */
 export interface SessionPeer {
@@ -20,7 +21,10 @@ export interface SessionPeer {
   /** Highest number handed to the link since the last look back. */
   cursor: number;
   pruned: number;
+  /** Committed messages may have no number yet. */
   waiting: boolean;
+  /** The messages that wait, where this process wrote them; undefined where the store knows better. */
+  written: WrittenMessage[] | undefined;
   owed: number;
   progressAtMs: number;
   helloAtMs: number;
@@ -42,6 +46,7 @@ export function newPeer(member: MemberId): SessionPeer {
     cursor: 0,
     pruned: 0,
     waiting: false,
+    written: undefined,
     owed: 0,
     progressAtMs: 0,
     helloAtMs: 0,

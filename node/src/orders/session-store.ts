@@ -1,10 +1,11 @@
 import {
   CodedError,
+  invariant,
   MAX_ORDER_MESSAGE_BYTES,
   type MemberId,
   type OrderMessageBody,
 } from '@stoa/schema';
-import { and, asc, eq, gt, isNull, lt, lte, max, min, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull, lt, lte, max, min, type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../store/database.ts';
 import { sessionInbox } from '../store/tables/session-inbox.ts';
 import { sessionOutbox } from '../store/tables/session-outbox.ts';
@@ -13,6 +14,12 @@ import { sessionOutbox } from '../store/tables/session-outbox.ts';
 export interface NumberedMessage {
   readonly number: number;
   readonly message: Uint8Array;
+}
+
+/** A message in the outbox that was given no number yet, as far as this process knows. */
+export interface WrittenMessage {
+  readonly id: number;
+  readonly body: OrderMessageBody;
 }
 
 /** How far a session had come. */
@@ -87,29 +94,43 @@ export async function addToOutbox(
   tx: Transaction,
   peer: MemberId,
   bodies: readonly OrderMessageBody[],
-): Promise<void> {
+): Promise<WrittenMessage[]> {
   for (const body of bodies) {
     const bytes = Buffer.byteLength(JSON.stringify(body));
     if (bytes <= MAX_ORDER_MESSAGE_BYTES - ENVELOPE_BYTES) continue;
     const data = { peer, kind: body.kind, bytes };
     throw new CodedError('ORDER_MESSAGE_TOO_LARGE', 'An order message is too large.', { data });
   }
-  if (bodies.length > 0) {
-    await tx.insert(sessionOutbox).values(bodies.map((body) => ({ peer, body })));
-  }
+  if (bodies.length === 0) return [];
+  const rows = await tx
+    .insert(sessionOutbox)
+    .values(bodies.map((body) => ({ peer, body })))
+    .returning({ id: sessionOutbox.id });
+  const ids = rows.map(({ id }) => id).toSorted((a, b) => a - b);
+  return bodies.flatMap((body, index) => {
+    const id = ids[index];
+    return id === undefined ? [] : [{ id, body }];
+  });
+}
+
+/** Where a session's numbering stands, and how a message is made of a number and a body. */
+export interface Numbering {
+  readonly peer: MemberId;
+  /** The highest number given so far. */
+  readonly sent: number;
+  readonly signed: (number: number, body: OrderMessageBody) => Uint8Array;
 }
 
 /**
- * Gives numbers after `sent` to committed messages that have none, and stores the bytes that
- * `signed` makes of them. One caller a peer at a time: the numbers have neither gap nor repeat.
+ * Gives numbers to committed messages that have none, and stores the bytes that `signed` makes of
+ * them. One caller a peer at a time: the numbers have neither gap nor repeat.
  */
 export async function numberOutbox(
   database: Database,
-  peer: MemberId,
-  sent: number,
+  numbering: Numbering,
   limit: number,
-  signed: (number: number, body: OrderMessageBody) => Uint8Array,
 ): Promise<NumberedMessage[]> {
+  const { peer } = numbering;
   const rows = await database
     .select({ id: sessionOutbox.id, body: sessionOutbox.body })
     .from(sessionOutbox)
@@ -117,6 +138,46 @@ export async function numberOutbox(
     .orderBy(asc(sessionOutbox.id))
     .limit(limit);
   if (rows.length === 0) return [];
+  const numbered = await giveNumbers(database, numbering, rows, sql`true`);
+  invariant(numbered.length === rows.length, 'a message in the outbox was numbered twice', {
+    peer,
+  });
+  return numbered;
+}
+
+/**
+ * The same for messages that this process wrote and committed itself, without reading them again.
+ *
+ * @returns undefined, and nothing is done, unless they are all that waits for the peer up to the last
+ * of them: then the store has to be asked what comes before
+ */
+export async function numberWritten(
+  database: Database,
+  numbering: Numbering,
+  written: readonly WrittenMessage[],
+): Promise<NumberedMessage[] | undefined> {
+  const ordered = written.toSorted((a, b) => a.id - b.id);
+  const last = ordered.at(-1)?.id ?? 0;
+  const { peer } = numbering;
+  const numbered = await giveNumbers(
+    database,
+    numbering,
+    ordered,
+    sql`(select count(*) from given join session_outbox as waiting using (id)
+        where waiting.number is null) = ${ordered.length}::int
+      and (select count(*) from session_outbox as waiting where waiting.peer = ${peer}
+        and waiting.number is null and waiting.id <= ${last}::bigint) = ${ordered.length}::int`,
+  );
+  return numbered.length === ordered.length ? numbered : undefined;
+}
+
+/** Numbers all of these rows, or none where `only` does not hold. */
+async function giveNumbers(
+  database: Database,
+  { sent, signed }: Numbering,
+  rows: readonly WrittenMessage[],
+  only: SQL,
+): Promise<NumberedMessage[]> {
   const numbered = rows.map(({ id, body }, index) => {
     const number = sent + index + 1;
     // Acknowledged messages leave the outbox; orders are kept, as what a venue's answer is held against.
@@ -129,17 +190,20 @@ export async function numberOutbox(
       message: Buffer.from(message).toString('base64'),
     })),
   );
-  await database.execute(sql`
-    with given as (
+  const given = await database.execute(sql`
+    with given as materialized (
       select id, number, decode(message, 'base64') as message, "legId" as leg_id
       from jsonb_to_recordset(${values}::jsonb)
         as given(id bigint, number bigint, message text, "legId" text)),
+    allowed as materialized (select ${only} as all_of_them),
     kept as (
       insert into sent_legs (leg_id, message)
-      select leg_id, message from given where leg_id is not null on conflict do nothing)
+      select leg_id, message from given, allowed where leg_id is not null and all_of_them
+      on conflict do nothing)
     update session_outbox set number = given.number, message = given.message
-    from given where session_outbox.id = given.id`);
-  return numbered.map(({ number, message }) => ({ number, message }));
+    from given, allowed where session_outbox.id = given.id and all_of_them
+    returning session_outbox.id`);
+  return given.length === 0 ? [] : numbered.map(({ number, message }) => ({ number, message }));
 }
 
 /** Numbered messages after `after`, in order. */

@@ -3,6 +3,7 @@ import { and, asc, eq, inArray, max, or } from 'drizzle-orm';
 import type { Database, Transaction } from '../store/database.ts';
 import { executionChanges } from '../store/tables/execution-changes.ts';
 import { executions } from '../store/tables/executions.ts';
+import { together } from '../store/together.ts';
 
 /** The legs on both sides of a trade, as far as this node knows them. */
 export interface TradeLegs {
@@ -164,10 +165,10 @@ export class TradeBook {
     const at = <Row>(row: Row) => ({ ...row, recordedAtMs });
     const fresh = this.#fresh.splice(0).map(at);
     const changes = this.#freshChanges.splice(0).map(at);
-    await Promise.all([
+    await together(
       fresh.length > 0 ? this.#tx.insert(executions).values(fresh) : undefined,
       changes.length > 0 ? this.#tx.insert(executionChanges).values(changes) : undefined,
-    ]);
+    );
   }
 
   #keep(row: TradeRow): void {

@@ -1,6 +1,7 @@
 import type { TradeParties, VenueEvent, VenueMarketEvent } from '@stoa/adapters';
 import { type Execution, type LegRejection, TERMINAL_STATUSES, type VenueId } from '@stoa/schema';
 import type { Transaction } from '../store/database.ts';
+import { together } from '../store/together.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AfterCommit } from './after-commit.ts';
 import type { LegReport } from './leg-reports.ts';
@@ -20,6 +21,13 @@ type OneOrderEvent = Extract<VenueOrderEvent, { readonly orderId: string }>;
 export interface VenueEventNeeds extends VenueTurnNeeds {
   readonly logger: Logger;
   readonly nowMs: () => number;
+}
+
+/** Events that are worked on together, with what is recorded of what they are about. */
+interface EventPart {
+  readonly events: readonly VenueOrderEvent[];
+  readonly rows: ReadonlyMap<string, VenueOrderRow>;
+  readonly trades: TradeBook;
 }
 
 /** Events that are worked on before they are written, at most: it bounds the statements, too. */
@@ -45,24 +53,35 @@ export class VenueEvents {
     const known = await TradeBook.read(tx, this.#venue, [], changing);
     const traded = changing.flatMap((id) => legsOf(known, id));
     const legIds = [...new Set([...events.flatMap(legIdsOf), ...traded])];
-    await holdOwnOrders(tx, this.#venue, legIds);
-    const rows = await holdVenueOrders(tx, legIds);
-    for (let first = 0; first < events.length; first += MOST_AT_ONCE) {
-      await this.#record(tx, events.slice(first, first + MOST_AT_ONCE), rows, after);
+    const first = events.slice(0, MOST_AT_ONCE);
+    const [rows, trades] = await together(this.#hold(tx, legIds), this.#tradesOf(tx, first));
+    await this.#record(tx, { events: first, rows, trades }, after);
+    for (let next = MOST_AT_ONCE; next < events.length; next += MOST_AT_ONCE) {
+      const some = events.slice(next, next + MOST_AT_ONCE);
+      const part = { events: some, rows, trades: await this.#tradesOf(tx, some) };
+      await this.#record(tx, part, after);
     }
   }
 
-  async #record(
-    tx: Transaction,
-    events: readonly VenueOrderEvent[],
-    rows: ReadonlyMap<string, VenueOrderRow>,
-    after: AfterCommit,
-  ): Promise<void> {
+  async #hold(tx: Transaction, legIds: readonly string[]): Promise<Map<string, VenueOrderRow>> {
+    await holdOwnOrders(tx, this.#venue, legIds);
+    return holdVenueOrders(tx, legIds);
+  }
+
+  /** Nobody else records trades of this venue's book, whatever is held. */
+  #tradesOf(tx: Transaction, events: readonly VenueOrderEvent[]): Promise<TradeBook> {
     const executions = events.flatMap((event) =>
       event.kind === 'executed' ? [event.execution] : [],
     );
     const changing = events.flatMap((event) => (isTradeChange(event) ? [changedIdOf(event)] : []));
-    const trades = await TradeBook.read(tx, this.#venue, executions, changing);
+    return TradeBook.read(tx, this.#venue, executions, changing);
+  }
+
+  async #record(
+    tx: Transaction,
+    { events, rows, trades }: EventPart,
+    after: AfterCommit,
+  ): Promise<void> {
     const turn = new VenueTurn(this.#venue, tx, after, this.#needs);
     for (const event of events) {
       if (event.kind === 'executed') {
@@ -76,8 +95,7 @@ export class VenueEvents {
           this.#needs.logger.error({ event }, 'the book speaks of an order that nobody recorded');
       }
     }
-    await trades.write(this.#needs.nowMs());
-    await turn.finish();
+    await turn.finish(trades.write(this.#needs.nowMs()));
   }
 
   #event(turn: VenueTurn, row: VenueOrderRow, event: Exclude<OneOrderEvent, { kind: 'executed' }>) {

@@ -1,5 +1,6 @@
 import type { MemberId, VenueId } from '@stoa/schema';
 import type { Transaction } from '../store/database.ts';
+import { together } from '../store/together.ts';
 import type { AfterCommit } from './after-commit.ts';
 import type { LegReport, ToldReport } from './leg-reports.ts';
 import type { OrderSessions } from './order-session.ts';
@@ -46,13 +47,15 @@ export class VenueTurn {
     else this.#others.set(homeVenue, [report]);
   }
 
-  async finish(): Promise<void> {
-    await Promise.all([
+  /** @param others what else is written before this node's own orders hear of it */
+  async finish(others?: Promise<void>): Promise<void> {
+    await together(
+      others,
       saveVenueOrders(this.tx, [...this.#changed]),
       ...[...this.#others].map(([home, reports]) =>
         this.#needs.sessions.send(this.tx, home, ...reports),
       ),
-    ]);
+    );
     await this.#needs.tellOwnHome(this.tx, this.#own, this.after);
   }
 }

@@ -17,6 +17,7 @@ import type { VenueEvidence } from '../market/market-view.ts';
 import type { Transaction } from '../store/database.ts';
 import { fades } from '../store/tables/fades.ts';
 import { receipts } from '../store/tables/receipts.ts';
+import { together } from '../store/together.ts';
 import { canonicalJson, sha256Hex } from './canonical-json.ts';
 import { createExtractCache, type NamedExtract, type RegistrySource } from './directory-extract.ts';
 import { type DecisionVenue, MAX_REPORTS, type ReceiptLeg, type RevisionBody } from './receipt.ts';
@@ -86,6 +87,11 @@ export interface LegOutcome {
 
 /** Writes receipts; see docs/receipts.md. The caller's transaction holds the orders concerned. */
 export interface ReceiptStore {
+  /**
+   * Reads where the receipts of these orders stand, which the others then need not. The orders are
+   * held, or the statement that holds them was sent before.
+   */
+  expect(tx: Transaction, orderIds: readonly string[]): Promise<void>;
   /** In the transaction that records the decision. Reads memory and writes once. */
   record(tx: Transaction, decision: RoutingDecision): Promise<void>;
   /**
@@ -122,8 +128,8 @@ interface Last {
 class Receipts implements ReceiptStore {
   readonly #needs: ReceiptStoreNeeds;
   readonly #shelf = new EvidenceShelf();
-  /** What this node wrote last of each order in a transaction that runs. */
-  readonly #written = new WeakMap<Transaction, Map<string, Last>>();
+  /** The last revision of each order that a transaction asked for or wrote; undefined for none. */
+  readonly #last = new WeakMap<Transaction, Map<string, Last | undefined>>();
   readonly #extract: ReturnType<typeof createExtractCache>;
   readonly #frames = new WeakMap<LoggedFrame, Evidence>();
   readonly #ownTerms = new WeakMap<VenueTerms, Evidence>();
@@ -132,6 +138,10 @@ class Receipts implements ReceiptStore {
   constructor(needs: ReceiptStoreNeeds) {
     this.#needs = needs;
     this.#extract = createExtractCache(needs);
+  }
+
+  async expect(tx: Transaction, orderIds: readonly string[]): Promise<void> {
+    await this.#lastOf(tx, orderIds);
   }
 
   async record(tx: Transaction, decision: RoutingDecision): Promise<void> {
@@ -155,20 +165,17 @@ class Receipts implements ReceiptStore {
       legs: plain(legs.map(asSent)),
     };
     const last = decision.isFirst
-      ? this.#written.get(tx)?.get(orderId)
+      ? this.#last.get(tx)?.get(orderId)
       : (await this.#lastOf(tx, [orderId])).get(orderId);
     const row = this.#row(body, last);
     this.#note(tx, [row]);
     // Sent together, so that the order waits for one answer and not for two.
-    await Promise.all([
-      this.#shelf.keep(tx, [...evidence.values()]),
-      tx.insert(receipts).values(row),
-    ]);
+    await together(this.#shelf.keep(tx, [...evidence.values()]), tx.insert(receipts).values(row));
   }
 
   async legOutcomes(tx: Transaction, outcomes: readonly LegOutcome[]): Promise<void> {
     const orders = Map.groupBy(outcomes, ({ orderId }) => orderId);
-    const last = orders.size > 0 ? await this.#lastOf(tx, [...orders.keys()]) : new Map();
+    const last = await this.#lastOf(tx, [...orders.keys()]);
     const evidence = new Map<string, Evidence>();
     const rows: Row[] = [];
     const suspects = new Map<string, typeof fades.$inferInsert>();
@@ -192,7 +199,7 @@ class Receipts implements ReceiptStore {
     }
     if (rows.length === 0) return;
     this.#note(tx, rows);
-    await Promise.all([
+    await together(
       this.#shelf.keep(tx, [...evidence.values()]),
       tx.insert(receipts).values(rows),
       suspects.size > 0 &&
@@ -200,19 +207,31 @@ class Receipts implements ReceiptStore {
           .insert(fades)
           .values([...suspects.values()])
           .onConflictDoNothing(),
-    ]);
+    );
   }
 
-  async #lastOf(tx: Transaction, orderIds: readonly string[]): Promise<Map<string, Last>> {
-    const written = this.#written.get(tx) ?? new Map<string, Last>();
-    const others = orderIds.filter((id) => !written.has(id));
-    return others.length === 0 ? written : new Map([...(await lastOf(tx, others)), ...written]);
+  async #lastOf(
+    tx: Transaction,
+    orderIds: readonly string[],
+  ): Promise<ReadonlyMap<string, Last | undefined>> {
+    const known = this.#known(tx);
+    const others = orderIds.filter((id) => !known.has(id));
+    if (others.length === 0) return known;
+    const read = await lastOf(tx, others);
+    // What was written while it was read is later than what was read.
+    for (const id of others) if (!known.has(id)) known.set(id, read.get(id));
+    return known;
   }
 
   #note(tx: Transaction, rows: readonly Row[]): void {
-    const written = this.#written.get(tx) ?? new Map<string, Last>();
-    for (const { orderId, revision, hash } of rows) written.set(orderId, { revision, hash });
-    this.#written.set(tx, written);
+    const known = this.#known(tx);
+    for (const { orderId, revision, hash } of rows) known.set(orderId, { revision, hash });
+  }
+
+  #known(tx: Transaction): Map<string, Last | undefined> {
+    const known = this.#last.get(tx) ?? new Map<string, Last | undefined>();
+    this.#last.set(tx, known);
+    return known;
   }
 
   #outcome(

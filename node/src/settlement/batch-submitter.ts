@@ -72,15 +72,24 @@ export class BatchSubmitter {
     const signed = open.filter(isSigned);
     const ids = signed.map(({ id }) => id);
     const versions = Map.groupBy(await readVersions(this.#needs.db, ids), ({ batchId }) => batchId);
-    for (const batch of open) {
-      if (isSigned(batch)) {
-        const own = (versions.get(batch.id) ?? []).filter(({ nonce }) => nonce === batch.nonce);
-        await this.#pursue(batch, own, round, finalNumber);
-      } else if (this.#isPastDeadline(batch)) await this.#fail(batch, lateFailure(batch));
-      else if (!(await this.#isWithdrawn(batch))) {
-        await this.#broadcast(await this.#desk.sign(await this.#whole(batch), round));
+    // Sent side by side while the next is being signed; the chain sorts them by their nonces.
+    const sending: Promise<unknown>[] = [];
+    try {
+      for (const batch of open) {
+        if (isSigned(batch)) {
+          const own = (versions.get(batch.id) ?? []).filter(({ nonce }) => nonce === batch.nonce);
+          await this.#pursue(batch, own, round, finalNumber);
+        } else if (this.#isPastDeadline(batch)) await this.#fail(batch, lateFailure(batch));
+        else if (!(await this.#isWithdrawn(batch))) {
+          const ready = await this.#desk.sign(await this.#whole(batch), round);
+          sending.push(this.#broadcast(ready).catch((error: unknown) => error));
+        }
       }
+    } finally {
+      await Promise.all(sending);
     }
+    const failure = (await Promise.all(sending)).find((error) => error !== undefined);
+    if (failure !== undefined) throw failure;
   }
 
   /**
@@ -182,9 +191,9 @@ export class BatchSubmitter {
 
   /** Hands a batch's transaction to the chain, where that is due. */
   async #broadcast(batch: SignedBatch): Promise<void> {
-    const { transactionHash } = batch;
+    const { transactionHash, rawTransaction } = batch;
     if (!this.#desk.isDue(transactionHash)) return;
-    if (await this.#desk.offer(await this.#desk.rawOf(transactionHash))) {
+    if (await this.#desk.offer(rawTransaction ?? (await this.#desk.rawOf(transactionHash)))) {
       await this.#apply(batch, { kind: 'broadcast', transactionHash });
     }
   }

@@ -79,6 +79,40 @@ export function createSettlementService(
   options: SettlementOptions,
   needs: SettlementNeeds,
 ): SettlementService {
+  const { instructions, affirmations, retries, reconciliation, holdings, queue, worker } = assemble(
+    options,
+    needs,
+  );
+  return {
+    ...createSettlementReader(needs.db),
+    instruct: (tx, trades) => instructions.instruct(tx, trades),
+    withdraw: (tx, trade, reason) => instructions.withdraw(tx, trade, reason),
+    closeGroup: async (orderId) => {
+      await instructions.closeGroup(orderId);
+      worker.wake();
+    },
+    onMessage: (tx, from, body) => affirmations.onMessage(tx, from, body),
+    operatorQueue: (first) => queue.read(first),
+    retryByOperator: async (batchId) => {
+      const outcome = await retries.byOperator(batchId);
+      worker.wake();
+      return outcome;
+    },
+    capTable: (token, query) => holdings.capTable(token, query),
+    reconcile: () => reconciliation.run(),
+    reconciliation: () => reconciliation.report(),
+    readiness: () => worker.readiness(),
+    start: (signal) => {
+      worker.start(signal);
+      if (options.indexTokens !== false) holdings.start(signal);
+    },
+    stop: async () => {
+      await Promise.all([worker.stop(), holdings.stop()]);
+    },
+  };
+}
+
+function assemble(options: SettlementOptions, needs: SettlementNeeds) {
   const { db, nowMs } = needs;
   const metrics = createSettlementMetrics(needs.metrics);
   const records = createBatchRecords({ metrics, nowMs }, options);
@@ -130,31 +164,5 @@ export function createSettlementService(
     { logger: needs.logger, metrics },
   );
 
-  return {
-    ...createSettlementReader(db),
-    instruct: (tx, trades) => instructions.instruct(tx, trades),
-    withdraw: (tx, trade, reason) => instructions.withdraw(tx, trade, reason),
-    closeGroup: async (orderId) => {
-      await instructions.closeGroup(orderId);
-      worker.wake();
-    },
-    onMessage: (tx, from, body) => affirmations.onMessage(tx, from, body),
-    operatorQueue: (first) => queue.read(first),
-    retryByOperator: async (batchId) => {
-      const outcome = await retries.byOperator(batchId);
-      worker.wake();
-      return outcome;
-    },
-    capTable: (token, query) => holdings.capTable(token, query),
-    reconcile: () => reconciliation.run(),
-    reconciliation: () => reconciliation.report(),
-    readiness: () => worker.readiness(),
-    start: (signal) => {
-      worker.start(signal);
-      if (options.indexTokens !== false) holdings.start(signal);
-    },
-    stop: async () => {
-      await Promise.all([worker.stop(), holdings.stop()]);
-    },
-  };
+  return { instructions, affirmations, retries, reconciliation, holdings, queue, worker };
 }

@@ -20,7 +20,12 @@ import {
 } from './signed-transactions.ts';
 
 /** A batch whose transaction is signed and kept. */
-export type SignedBatch = BatchHead & { readonly transactionHash: Hex; readonly nonce: number };
+export type SignedBatch = BatchHead & {
+  readonly transactionHash: Hex;
+  readonly nonce: number;
+  /** Where it is at hand; it is long. */
+  readonly rawTransaction?: Hex;
+};
 
 /** A transaction that is in no block is offered again after this long. */
 export const rebroadcastMs = 2_000;

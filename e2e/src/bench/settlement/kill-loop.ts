@@ -1,24 +1,16 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '@stoa/adapters/seeded-random';
-import {
-  decodeSettlementLogs,
-  memberRegistryAbi,
-  readDirectory,
-  slugToBytes32,
-} from '@stoa/contracts';
+import { decodeSettlementLogs } from '@stoa/contracts';
 import { createDatabase, startEmbeddedPostgres } from '@stoa/node/embedded-postgres';
-import { type SettlementNode, startSettlementNode } from '@stoa/node/testing/settlement-node';
+import type { SettlementNode } from '@stoa/node/testing/settlement-node';
 import type { Execution } from '@stoa/schema';
-import { type Address, createClient, type Hex, http, parseEther } from 'viem';
-import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
-import { createChainWriter } from '../../chain/chain-writer.ts';
 import { type NetworkFixture, startNetworkFixture } from '../../chain/network-fixture.ts';
-import type { OperatorOptions } from './operator-process.ts';
+import { admitSigner, startNodes, startVenueProcess, tradeAt } from './venue-processes.ts';
 
 /** How many batches, and how often their operator dies. The same seed chooses the same. */
 export interface KillPlan {
@@ -114,9 +106,8 @@ async function startKillWorld(): Promise<KillWorld> {
     alpha: await createDatabase(server.url('postgres'), 'alpha'),
     beta: await createDatabase(server.url('postgres'), 'beta'),
   };
-  const signerKey = generatePrivateKey();
-  await admitSigner(fixture, privateKeyToAccount(signerKey).address);
-  const nodes = await startNodes(fixture, urls);
+  const signerKey = await admitSigner(fixture, 'alpha');
+  const nodes = await startNodes(fixture, urls, 'beta');
   const { network } = fixture;
   const held = await fixture.balance(network.token, network.alice.address);
   const children: ChildProcess[] = [];
@@ -134,7 +125,7 @@ async function startKillWorld(): Promise<KillWorld> {
     },
     trades,
     startOperator: async () => {
-      const child = await startOperator(fixture, urls, signerKey);
+      const child = await startVenueProcess(fixture, 'alpha', { urls, signerKey });
       children.push(child);
       return child;
     },
@@ -171,26 +162,6 @@ async function startKillWorld(): Promise<KillWorld> {
   };
 }
 
-async function startOperator(
-  { rpcUrl, network }: NetworkFixture,
-  urls: { readonly alpha: string; readonly beta: string },
-  signerKey: Hex,
-): Promise<ChildProcess> {
-  const operator: OperatorOptions = {
-    ...{ rpcUrl, databaseUrl: urls.alpha, peerDatabaseUrl: urls.beta, signerKey },
-    ...{ chainId: network.chainId, settlement: network.settlement },
-    ...{ memberRegistry: network.memberRegistry, listingRegistry: network.listingRegistry },
-  };
-  const file = join(import.meta.dirname, 'operator-process.ts');
-  const child = fork(file, [JSON.stringify(operator)], { execArgv: [] });
-  const ended = once(child, 'exit').then(([code, signal]) => {
-    throw new Error(`the operator ended with ${signal ?? code} before it was ready`);
-  });
-  ended.catch(() => undefined);
-  await Promise.race([once(child, 'message'), ended]);
-  return child;
-}
-
 /** What became of every leg, by the chain's own events and balances, and by both stores. */
 async function audit(
   fixture: NetworkFixture,
@@ -214,45 +185,5 @@ async function audit(
     unreconciled:
       legs.filter(({ state }) => state !== 'settled').length + 2 * trades.length - legs.length,
     strayUnits: (received - shares * BigInt(trades.length)).toString(),
-  };
-}
-
-/** The operator's process signs with a key of its own: the fixture's accounts do not give theirs away. */
-async function admitSigner({ client, network }: NetworkFixture, signer: Address): Promise<void> {
-  const writer = createChainWriter(client, privateKeyToAccount(network.admin.privateKey));
-  const args = [slugToBytes32('alpha'), signer, 0n, 0n];
-  const registry = { to: network.memberRegistry, abi: memberRegistryAbi };
-  await writer.write({ ...registry, functionName: 'setSigner', args });
-  await client.setBalance({ address: signer, value: parseEther('1000') });
-}
-
-/** Beta as it runs, and alpha's store with nobody who works on it: that is the operator's. */
-async function startNodes(fixture: NetworkFixture, urls: { alpha: string; beta: string }) {
-  const { network } = fixture;
-  const read = await readDirectory(fixture.client, network);
-  const directory = {
-    blockNumber: read.blockNumber,
-    members: new Map(read.members.map((member) => [member.id, member])),
-    instruments: new Map(read.instruments.map((instrument) => [instrument.id, instrument])),
-    listings: read.listings,
-  };
-  const start = (venue: 'alpha' | 'beta', idle: boolean): Promise<SettlementNode> =>
-    startSettlementNode({
-      ...{ venue, idle, databaseUrl: urls[venue], chainId: network.chainId },
-      ...{ settlement: network.settlement, finality: 1, pollIntervalMs: 50, indexTokens: false },
-      client: createClient({ transport: http(fixture.rpcUrl, { retryCount: 0 }) }),
-      signer: fixture.signers[venue] as NonNullable<(typeof fixture.signers)[string]>,
-      directory: { current: () => directory, onChange: () => () => undefined },
-    });
-  return { alpha: await start('alpha', true), beta: await start('beta', false) };
-}
-
-function tradeAt({ network }: NetworkFixture, tradeNumber: number): Execution {
-  return {
-    ...{ venue: 'beta', executionId: `beta-${tradeNumber}`, tradeNumber, homeVenue: 'alpha' },
-    ...{ instrument: network.instrument, price: 5_853_300, quantity: 25 },
-    buyer: network.alice.address,
-    seller: network.flowWallets['beta']?.address ?? '0x',
-    executedAtMs: Date.now(),
   };
 }

@@ -1,7 +1,22 @@
+import type { ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Execution } from '@stoa/schema';
-import { SettlementWorld } from '../../settlement/settlement-world.ts';
+import { createDatabase, startEmbeddedPostgres } from '@stoa/node/embedded-postgres';
+import type { SettlementNode } from '@stoa/node/testing/settlement-node';
+import { type NetworkFixture, startNetworkFixture } from '../../chain/network-fixture.ts';
 import { rounded, spread } from '../statistics.ts';
+import {
+  admitSigner,
+  type BenchVenue,
+  startNodes,
+  startVenueProcess,
+  tradeAt,
+} from './venue-processes.ts';
+
+const legsPerOrder = 50;
+const withinMs = 600_000;
 
 /** Legs that settle per second, end to end. */
 export interface LegsFigures {
@@ -14,55 +29,85 @@ export interface LegsFigures {
   readonly legsPerBatch: number;
 }
 
-const legsPerOrder = 50;
-const withinMs = 600_000;
-
 /**
  * From executions that are on record to settlements that are final and recorded: instructions signed
- * by both venues, batches signed, kept and sent one behind the other, events taken in. Fails where a
- * leg does not settle.
+ * by both venues, each in a process of its own, batches signed, kept and sent one behind the other,
+ * events taken in. Fails where a leg does not settle.
  */
 export async function measureLegsPerSecond(
   orders: number,
   rounds: number,
   say: (text: string) => void,
 ): Promise<LegsFigures> {
-  const world = await SettlementWorld.start({ pollIntervalMs: 5, indexTokens: false });
-  try {
-    const speeds: number[] = [];
-    // One more, which is not counted: code and caches are cold in it.
-    for (let round = 0; round <= rounds; round += 1) {
-      const speed = await measureRound(world, round === 0 ? Math.ceil(orders / 4) : orders);
-      say(`settlement: round ${round}, ${rounded(speed)} legs a second`);
-      if (round > 0) speeds.push(speed);
-    }
-    const legs = orders * legsPerOrder;
-    return { legsPerSecond: spread(speeds), legs, legsPerBatch: legsPerOrder };
-  } finally {
-    await world.stop();
+  await using world = await startSpeedWorld();
+  const speeds: number[] = [];
+  // One more, which is not counted: code and caches are cold in it.
+  for (let round = 0; round <= rounds; round += 1) {
+    const speed = await measureRound(world, round === 0 ? Math.ceil(orders / 4) : orders);
+    say(`settlement: round ${round}, ${rounded(speed)} legs a second`);
+    if (round > 0) speeds.push(speed);
   }
+  const legs = orders * legsPerOrder;
+  return { legsPerSecond: spread(speeds), legs, legsPerBatch: legsPerOrder };
 }
 
-async function measureRound(world: SettlementWorld, orders: number): Promise<number> {
+interface SpeedWorld extends AsyncDisposable {
+  readonly fixture: NetworkFixture;
+  readonly nodes: Readonly<Record<BenchVenue, SettlementNode>>;
+  /** Trades and orders so far. */
+  trades: number;
+  orders: number;
+}
+
+async function startSpeedWorld(): Promise<SpeedWorld> {
+  const folder = await mkdtemp(join(tmpdir(), 'stoa-legs-'));
+  const fixture = await startNetworkFixture();
+  const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
+  const urls = {
+    alpha: await createDatabase(server.url('postgres'), 'alpha'),
+    beta: await createDatabase(server.url('postgres'), 'beta'),
+  };
+  const signerKey = await admitSigner(fixture, 'beta');
+  const nodes = await startNodes(fixture, urls, 'alpha');
+  const child: ChildProcess = await startVenueProcess(fixture, 'beta', { urls, signerKey });
+  return {
+    ...{ fixture, nodes, trades: 0, orders: 0 },
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL');
+      await Promise.all([nodes.alpha.stop(), nodes.beta.stop()]);
+      await Promise.all([fixture.stop(), server.stop()]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function measureRound(world: SpeedWorld, orders: number): Promise<number> {
+  const { fixture } = world;
   const { alpha, beta } = world.nodes;
   const ids: string[] = [];
   for (let order = 0; order < orders; order += 1) {
-    const trades: Execution[] = [];
-    for (let leg = 0; leg < legsPerOrder; leg += 1) trades.push(world.nextTrade('beta'));
+    const first = world.trades + 1;
+    world.trades += legsPerOrder;
+    world.orders += 1;
+    const trades = Array.from({ length: legsPerOrder }, (_, at) => tradeAt(fixture, first + at));
     await beta.recordTrades(trades);
-    ids.push(await world.order(trades));
+    ids.push(`alpha-${world.orders}`);
+    await alpha.instruct(`alpha-${world.orders}`, trades);
   }
   const begun = performance.now();
-  await Promise.all(ids.map((id) => alpha.service.closeGroup(id)));
-  const settledBefore = performance.now() + withinMs;
+  const composed = Promise.all(ids.map((id) => alpha.service.closeGroup(id)));
   for (;;) {
-    const states = await alpha.states();
-    if (states['failed'] !== undefined) throw new Error('a batch failed');
-    const open =
-      (states['instructed'] ?? 0) + (states['affirmed'] ?? 0) + (states['submitted'] ?? 0);
-    if (open === 0) break;
-    if (performance.now() > settledBefore) throw new Error(`${open} batches did not settle`);
-    await sleep(10);
+    for (const { id, body } of await beta.outbox()) {
+      await alpha.receive('beta', body);
+      await beta.forget(id);
+    }
+    const { failed, settled = 0 } = await alpha.states();
+    if (failed !== undefined) throw new Error('a batch failed');
+    if (settled === world.orders) break;
+    const ms = performance.now() - begun;
+    if (ms > withinMs) throw new Error(`${world.orders - settled} batches did not settle`);
+    await sleep(5);
   }
+  await composed;
   return (orders * legsPerOrder) / ((performance.now() - begun) / 1_000);
 }

@@ -4,11 +4,12 @@ import { startSettlementNode } from '@stoa/node/testing/settlement-node';
 import { type Address, createClient, type Hex, http } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 
-/** What the operator that is to be killed is started with, as JSON in its first argument. */
+/** What a venue's settlement in a process of its own is started with, as JSON in its first argument. */
 export interface OperatorOptions {
+  readonly venue: 'alpha' | 'beta';
   readonly rpcUrl: string;
   readonly databaseUrl: string;
-  /** The executing venue's store, whose outbox this process takes its messages from. */
+  /** The other venue's store, whose outbox this process takes its messages from. */
   readonly peerDatabaseUrl: string;
   readonly chainId: number;
   readonly settlement: Address;
@@ -35,12 +36,13 @@ const shared = {
 } as const;
 const node = await startSettlementNode({
   ...shared,
-  venue: 'alpha',
+  venue: options.venue,
   databaseUrl: options.databaseUrl,
 });
+const other = options.venue === 'alpha' ? 'beta' : 'alpha';
 const peer = await startSettlementNode({
   ...shared,
-  ...{ venue: 'beta', databaseUrl: options.peerDatabaseUrl, idle: true },
+  ...{ venue: other, databaseUrl: options.peerDatabaseUrl, idle: true },
 });
 
 process.on('disconnect', () => process.exit(0));
@@ -49,7 +51,7 @@ process.send?.('ready');
 for (;;) {
   for (const orderId of await node.uncomposed()) await node.service.closeGroup(orderId);
   for (const { id, body } of await peer.outbox()) {
-    await node.receive('beta', body);
+    await node.receive(other, body);
     await peer.forget(id);
   }
   await sleep(10);

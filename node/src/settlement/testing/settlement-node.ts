@@ -63,6 +63,8 @@ export interface SettlementNode {
   states(): Promise<Partial<Record<SettlementState, number>>>;
   /** Every signed version of every transaction. */
   transactions(): Promise<(typeof settlementTransactions.$inferSelect)[]>;
+  /** Changes what the store says, behind the service's back. */
+  tamper(statement: string): Promise<void>;
   /** Leaves everything as it stands. */
   stop(): Promise<void>;
 }
@@ -170,6 +172,9 @@ export async function startSettlementNode(options: SettlementNodeOptions): Promi
         .from(settlementTransactions)
         .orderBy(asc(settlementTransactions.nonce), asc(settlementTransactions.version)),
     legs: () => db.select().from(settlementLegs).orderBy(asc(settlementLegs.tradeNumber)),
+    tamper: async (statement) => {
+      await store.sql.unsafe(statement);
+    },
     stop: async () => {
       await service.stop();
       await store.close();

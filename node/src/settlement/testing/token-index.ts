@@ -3,6 +3,7 @@ import type { Address, Client } from 'viem';
 import { openDatabase } from '../../store/database.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { type CapTable, type CapTableQuery, readCapTable } from '../cap-table.ts';
+import { refreshHolderFacts } from '../holder-facts.ts';
 import { TokenIndexer } from '../token-indexer.ts';
 import type { IndexedToken } from '../transfer-logs.ts';
 
@@ -10,6 +11,8 @@ import type { IndexedToken } from '../transfer-logs.ts';
 export interface TokenIndex {
   /** Takes in all there is; how often the chain turned out to be another. */
   advance(): Promise<number>;
+  /** Reads what the token's registry says of all holders. */
+  refreshHolders(): Promise<void>;
   /** @throws Error where the query is refused */
   capTable(query?: Partial<Pick<CapTableQuery, 'atBlock' | 'first' | 'after'>>): Promise<CapTable>;
   stop(): Promise<void>;
@@ -23,7 +26,8 @@ export async function openTokenIndex(options: {
   readonly maxRangeBlocks?: bigint;
 }): Promise<TokenIndex> {
   const { client, token, maxRangeBlocks } = options;
-  const { db, close } = await openDatabase(options.databaseUrl);
+  const store = await openDatabase(options.databaseUrl);
+  const { db } = store;
   const address = token.token.toLowerCase() as Address;
   const directory = {
     current: () => ({ instruments: new Map([['', token]]) }),
@@ -43,12 +47,15 @@ export async function openTokenIndex(options: {
       while (await indexer.advance());
       return reorganizations;
     },
+    refreshHolders: async () => {
+      while (await refreshHolderFacts(token, { db, client, nowMs: Date.now() }));
+    },
     capTable: async (query = {}) => {
       const indexedTo = (await indexer.position(address)) ?? 0n;
       const table = await readCapTable(db, { first: 100, ...query, token: address, indexedTo });
       if ('refused' in table) throw new Error(table.message);
       return table;
     },
-    stop: close,
+    stop: () => store.close(),
   };
 }
