@@ -1,4 +1,10 @@
-import type { Frame, Head, MemberId, VenueId } from '@stoa/schema';
+import {
+  type Frame,
+  type Head,
+  MAX_ANSWER_FRAMES,
+  type MemberId,
+  type VenueId,
+} from '@stoa/schema';
 import { FeedPosition, type PastPosition, type SequenceRange } from './feed-position.ts';
 import type { LoggedFrame } from './frame-log.ts';
 import type { Arrival } from './judge.ts';
@@ -6,10 +12,6 @@ import { quoteStateOf } from './liveness.ts';
 import type { QuoteState, VenueFeed } from './market-view.ts';
 import type { Miss } from './recovery.ts';
 
-/** So many frames before the first one heard are asked for, in one answer: they hold the latest trades. */
-const HISTORY_FRAMES = 512;
-/** So many frames at a time are asked for of the epoch before: as many as one answer holds. */
-const PAST_FRAMES = 512;
 /** How long a venue's own head may be ahead of us before its quotes count as degraded. */
 const HEAD_PATIENCE_MS = 250;
 
@@ -116,8 +118,8 @@ export class FeedTable {
     let lost: SequenceRange | undefined;
     if (feed.position && !isNewEpoch) lost = feed.position.take(frame.sequence);
     else {
-      // What was pulled was asked for with its history.
-      const history = arrival === 'pulled' ? 0 : HISTORY_FRAMES;
+      // What was pulled was asked for with its history; else one answer's worth holds the latest trades.
+      const history = arrival === 'pulled' ? 0 : MAX_ANSWER_FRAMES;
       feed.past ??= feed.position;
       feed.position = new FeedPosition(frame.epoch, frame.sequence, history);
       if (feed.past?.epoch === frame.epoch) {
@@ -163,7 +165,7 @@ export class FeedTable {
     if (announced && isAhead(announced, position)) {
       const { epoch, sequence: to } = announced;
       const isKnownEpoch = position?.epoch === epoch;
-      const from = isKnownEpoch ? position.highest + 1 : Math.max(1, to - HISTORY_FRAMES + 1);
+      const from = isKnownEpoch ? position.highest + 1 : Math.max(1, to - MAX_ANSWER_FRAMES + 1);
       return { kind: 'announced', venue, epoch, from, to };
     }
     const history = position?.history();
@@ -171,7 +173,7 @@ export class FeedTable {
     if (feed.past && position) {
       const { isFollowing: following } = feed;
       const from = following ? 1 : feed.past.floor + 1;
-      const to = from + PAST_FRAMES - 1;
+      const to = from + MAX_ANSWER_FRAMES - 1;
       return { kind: 'past', venue, epoch: feed.past.epoch, from, to, following };
     }
     return undefined;

@@ -3,6 +3,7 @@ import {
   decodeSigned,
   type FramesRequest,
   isRefusal,
+  MAX_ANSWER_FRAMES,
   MAX_FRAME_BYTES,
 } from '@stoa/schema';
 import type { Logger } from '../telemetry/logger.ts';
@@ -11,9 +12,6 @@ import type { FrameLog } from './frame-log.ts';
 import { type JudgementRecord, MAX_PROOFS } from './judgement-record.ts';
 import type { MarketState } from './market-state.ts';
 import { dayStartOf } from './trade-statistics.ts';
-
-/** More than one answer on /stoa/frames/1 can hold is not read for it. */
-const MAX_READ_FRAMES = 512;
 
 /** SignedFrames of a range in order of sequence: from memory, and what is older from the archive. */
 export async function* framesOf(
@@ -27,10 +25,10 @@ export async function* framesOf(
   const lowest = log.lowest(request.venue, request.epoch) ?? Number.POSITIVE_INFINITY;
   if (archive && request.from < lowest) {
     const to = Math.min(request.to, lowest - 1);
-    const older = await archive.range({ ...request, to }, MAX_READ_FRAMES);
+    const older = await archive.range({ ...request, to }, MAX_ANSWER_FRAMES);
     yield* older;
     // After a full answer there may be more in the archive: memory's frames would leave a hole.
-    if (older.length === MAX_READ_FRAMES) return;
+    if (older.length === MAX_ANSWER_FRAMES) return;
   }
   yield* log.range(request);
 }

@@ -3,6 +3,7 @@ import {
   encodeFramesRequest,
   type FramesRequest,
   isRefusal,
+  MAX_ANSWER_FRAMES,
   MAX_FRAME_BYTES,
   type MemberId,
 } from '@stoa/schema';
@@ -12,8 +13,6 @@ import type { ConnectedPeer, Host } from './host.ts';
 
 /** Request and answer: the frames of one venue and epoch that were missed. */
 const FRAMES_PROTOCOL = '/stoa/frames/1';
-/** At most this many frames stand in one answer; who wants more asks again. */
-const MAX_ANSWER_FRAMES = 512;
 /** At most this many bytes of frames stand in one answer. */
 const MAX_ANSWER_BYTES = 1_048_576;
 const MAX_REQUEST_BYTES = 256;

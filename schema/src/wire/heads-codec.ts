@@ -10,6 +10,9 @@ export const MAX_HEADS = 256;
 /** A heads message is at most this long. */
 export const MAX_HEADS_BYTES = 32_768;
 
+/** At most this many frames stand in one answer on `/stoa/frames/1`; who wants more asks again. */
+export const MAX_ANSWER_FRAMES = 512;
+
 /** Which frames of one venue and epoch are asked for on `/stoa/frames/1`; both ends inclusive. */
 export interface FramesRequest {
   readonly venue: string;
