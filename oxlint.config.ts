@@ -85,6 +85,7 @@ const packageBans = (Object.keys(mayImport) as (keyof typeof mayImport)[]).map((
 const roomBans = rooms.map((room, index) => {
   const above = [
     ...rooms.slice(0, index).map((upper) => `${upper}/`),
+    'parts/',
     '(main|config|node|observer|market-api)\\.ts$',
   ];
   return bans(`**/node/src/${room}/**`, 'node', {

@@ -1,0 +1,36 @@
+import packageJson from '../../package.json' with { type: 'json' };
+import { createApiServer } from '../api/api-server.ts';
+import type { HttpServer } from '../api/http-server.ts';
+import type { FrameArchive } from '../market/frame-archive.ts';
+import type { Base } from './base.ts';
+import type { Chain } from './chain.ts';
+import type { NetworkPart } from './network.ts';
+import type { Trading } from './trading.ts';
+
+export function serveApi(
+  base: Base,
+  { directory }: Chain,
+  { observer, framesPublished, archive }: NetworkPart & { readonly archive: FrameArchive },
+  { orders, settlement, preTrade, reading }: Trading,
+): Promise<HttpServer> {
+  const { config, logger, metrics, startedAtMs, nowMs } = base;
+  const tokens = {
+    jwks: config.STOA_JWKS,
+    issuer: config.STOA_TOKEN_ISSUER,
+    audience: config.STOA_TOKEN_AUDIENCE,
+  };
+  const listen = { host: config.STOA_HTTP_HOST, port: config.STOA_HTTP_PORT };
+  const { version } = packageJson;
+  return createApiServer(
+    { venue: config.STOA_VENUE, ...listen, tokens },
+    {
+      ...{ directory, orders, settlements: settlement, market: observer.market, metrics, logger },
+      ...{ archive, preTrade, nowMs, ...reading },
+      node: { version, startedAtMs, framesPublished, peers: () => observer.peers() },
+      readiness: () => {
+        const { ready, reason } = settlement.readiness();
+        return ready ? [] : [`settlement: ${reason ?? 'not ready'}`];
+      },
+    },
+  );
+}

@@ -1,0 +1,35 @@
+import { createPostgresArchive } from '../market/postgres-frame-archive.ts';
+import { type Database, openDatabase } from '../store/database.ts';
+import { startEmbeddedPostgres } from '../store/embedded-postgres.ts';
+import type { Base } from './base.ts';
+
+const HOUR_MS = 3_600_000;
+
+export async function openStore({ config, logger, onStop }: Base): Promise<Database> {
+  let url = config.DATABASE_URL;
+  if (url === undefined) {
+    const server = await startEmbeddedPostgres({
+      dataDir: config.STOA_DATA_DIR ?? '',
+      log: (message, fields) => logger.info(fields, message),
+    });
+    onStop(() => server.stop());
+    url = server.url('postgres');
+  }
+  const database = await openDatabase(url);
+  onStop(() => database.close());
+  return database.db;
+}
+
+/** Frames beyond memory. It ends after the network has, with what that still brought. */
+export function openArchive({ config, logger, metrics, nowMs, onStop }: Base, database: Database) {
+  const archive = createPostgresArchive(
+    {
+      maxAgeMs: config.STOA_FRAME_RETENTION_HOURS * HOUR_MS,
+      maxFrames: config.STOA_FRAME_RETENTION_COUNT,
+    },
+    { database, logger, registry: metrics, now: nowMs },
+  );
+  archive.start();
+  onStop(() => archive.stop());
+  return archive;
+}

@@ -1,0 +1,104 @@
+import { EmbeddedVenue } from '@stoa/adapters';
+import type { ApiServerNeeds } from '../api/api-server.ts';
+import { createPreTradeChecks, type PreTradeChecks } from '../compliance/pre-trade.ts';
+import { crashAt } from '../orders/crash-points.ts';
+import { createOrderBlotter } from '../orders/order-blotter.ts';
+import { createOrderFeed } from '../orders/order-feed.ts';
+import { MemberLimits } from '../orders/order-limits.ts';
+import { createOrderService, type OrderService } from '../orders/order-service.ts';
+import { createOrderSessions } from '../orders/order-session.ts';
+import { createReceiptBlotter } from '../orders/receipt-blotter.ts';
+import { RoutingAgreements } from '../orders/routing-agreements.ts';
+import { ownVenueTerms } from '../orders/venue-terms-book.ts';
+import { VenueTermsExchange } from '../orders/venue-terms-exchange.ts';
+import {
+  createSettlementService,
+  type SettlementService,
+} from '../settlement/settlement-service.ts';
+import type { Database } from '../store/database.ts';
+import type { Base } from './base.ts';
+import type { Chain } from './chain.ts';
+import type { NetworkPart } from './network.ts';
+import { keepReceipts } from './receipts.ts';
+
+const WEI_PER_GWEI = 1_000_000_000n;
+const NO_ACCOUNT = `0x${'00'.repeat(20)}` as const;
+
+export interface Trading {
+  readonly preTrade: PreTradeChecks;
+  readonly adapter: EmbeddedVenue;
+  readonly settlement: SettlementService;
+  readonly orders: OrderService;
+  /** What the API reads of orders. */
+  readonly reading: Pick<ApiServerNeeds, 'blotter' | 'feed' | 'receipts' | 'terms'>;
+}
+
+export async function createTrading(
+  base: Base,
+  parts: {
+    readonly chain: Chain;
+    readonly network: NetworkPart;
+    readonly database: Database;
+  },
+): Promise<Trading> {
+  const { config, logger, metrics, nowMs } = base;
+  const { STOA_VENUE: venue, STOA_NODE_KEY_FILE: nodeKey, STOA_SETTLEMENT: contract } = config;
+  const { database } = parts;
+  const { client, signer, directory, instruments } = parts.chain;
+  const { observer, publisher } = parts.network;
+  const crash = config.STOA_CRASH_AT;
+  const crashPoint = crash === undefined ? undefined : crashAt(crash);
+  const shared = { directory, logger, metrics, nowMs, crashPoint };
+
+  const adapter = new EmbeddedVenue({
+    ...{ venue, instruments, nowMs, calendar: config.STOA_VENUE_TERMS_FILE?.calendar },
+    flowOwner: { member: venue, account: config.STOA_FLOW_ACCOUNT ?? NO_ACCOUNT },
+    onSinkError: (cause) => logger.error({ err: cause }, 'venue events could not be recorded'),
+  });
+  const ownTerms = ownVenueTerms(config.STOA_VENUE_TERMS_FILE, adapter.capabilities);
+  const terms = await VenueTermsExchange.open(venue, ownTerms, { ...shared, database });
+  const sessions = createOrderSessions(
+    { self: venue },
+    { ...shared, database, links: observer.links, nodeKey, terms },
+  );
+  const chainId = await client.getChainId();
+  const settlement = createSettlementService(
+    {
+      ...{ venue, chainId, settlement: contract, finality: config.STOA_FINALITY },
+      maxFeePerGas: BigInt(config.STOA_SETTLEMENT_MAX_FEE_GWEI) * WEI_PER_GWEI,
+      indexFromBlock: BigInt(config.STOA_INDEX_FROM_BLOCK),
+    },
+    {
+      ...shared,
+      ...{ db: database, client, signer },
+      send: (tx, to, body) => sessions.send(tx, to, body),
+    },
+  );
+  const topicNames = config.STOA_CLAIM_TOPICS;
+  const preTrade = createPreTradeChecks({
+    ...{ client, settlement: contract, topicNames, logger, nowMs },
+    lens: config.STOA_PRE_TRADE_LENS,
+  });
+  const reading = {
+    terms,
+    blotter: createOrderBlotter(venue, database),
+    feed: createOrderFeed(database),
+    receipts: createReceiptBlotter(venue, database),
+  };
+  const orders = createOrderService(
+    { venue },
+    {
+      ...shared,
+      ...{ database, adapter, sessions, settlement, market: observer.market, terms },
+      agreements: new RoutingAgreements(config.STOA_ROUTING_AGREEMENTS_FILE),
+      legCost: config.STOA_LEG_COST,
+      limits: new MemberLimits(config.STOA_ORDER_LIMITS_FILE),
+      receipts: keepReceipts(base, { ...parts, chainId, terms }),
+      accounts: config.STOA_ACCOUNTS_FILE,
+      onMarketEvents: (events) => publisher.deliver(events),
+      onCommitted: (members) => reading.feed.committed(members),
+      checkOrder: (order) => preTrade.checkOrder(order),
+    },
+  );
+  return { preTrade, adapter, settlement, orders, reading };
+}
