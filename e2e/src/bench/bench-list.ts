@@ -1,3 +1,4 @@
+import { adaptersBench } from './adapters-bench.ts';
 import type { Bench } from './bench.ts';
 import { engineBench } from './engine-bench.ts';
 import { framesBench } from './frames-bench.ts';
@@ -12,4 +13,5 @@ export const benchList: readonly Bench[] = [
   framesBench,
   ordersBench,
   settlementBench,
+  adaptersBench,
 ];

@@ -1,0 +1,22 @@
+import { measureEnginePart } from './adapters/engine-part.ts';
+import type { Bench, BenchResult } from './bench.ts';
+import { machineFacts } from './machine.ts';
+
+/**
+ * What connects a venue: the embedded engine beside `nodejs-order-book` on the same input, and with
+ * its journal; a million recorded messages through it.
+ */
+export const adaptersBench: Bench = {
+  name: 'adapters',
+  about: 'venue adapters: the embedded engine beside nodejs-order-book, its journal, recorded flow',
+  options: {
+    operations: { about: 'operations of each counted round of the engine', default: 200_000 },
+    rounds: { about: 'counted rounds of each engine', default: 9 },
+    journalled: { about: 'operations through the journal', default: 500_000 },
+    messages: { about: 'recorded messages, about', default: 1_000_000 },
+  },
+  run: async (needs): Promise<BenchResult> => ({
+    ...(await measureEnginePart(needs)),
+    machine: machineFacts(),
+  }),
+};
