@@ -11,7 +11,10 @@ import {
   type TradingPhase,
   type VenueId,
 } from '@stoa/schema';
+import { EventOutbox } from '../event-outbox.ts';
 import type { FlowTarget } from '../flow/flow-replay.ts';
+import { rejectionOf } from '../rejections.ts';
+import { isSameOrder } from '../same-order.ts';
 import type {
   LinkState,
   OpenOrder,
@@ -24,13 +27,11 @@ import type {
   VenueStart,
 } from '../venue-adapter.ts';
 import type { SelfTradeAction } from './engine-types.ts';
-import { EventOutbox } from './event-outbox.ts';
 import { flowParticipant } from './flow-participant.ts';
 import { type BookRecovery, reconcileBooks } from './journal/book-recovery.ts';
 import { OperationJournal } from './journal/operation-journal.ts';
-import { isSameOrder, MemberOrders } from './member-orders.ts';
+import { MemberOrders } from './member-orders.ts';
 import { type RecentTrade, RecentTrades } from './recent-trades.ts';
-import { rejectionOf } from './rejections.ts';
 import { SessionClock } from './session-clock.ts';
 import { DEPTH_LEVELS, VenueBook } from './venue-book.ts';
 

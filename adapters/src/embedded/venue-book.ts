@@ -8,6 +8,7 @@ import {
   type Side,
   type VenueId,
 } from '@stoa/schema';
+import { rejectionOf } from '../rejections.ts';
 import type { VenueEvent, VenueOrder } from '../venue-adapter.ts';
 import {
   isOfFlow,
@@ -29,7 +30,6 @@ import type {
 import { MatchingEngine } from './matching-engine.ts';
 import type { MemberOrder, MemberOrders } from './member-orders.ts';
 import type { RecentTrade, RecentTrades } from './recent-trades.ts';
-import { rejectionOf } from './rejections.ts';
 
 /** What a book shows of its depth. */
 export const DEPTH_LEVELS = 10;

@@ -1,10 +1,16 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import type { VenueEvent, VenueSink } from '../venue-adapter.ts';
+import type { VenueEvent, VenueSink } from './venue-adapter.ts';
 
 /** A delivery ends with the operation that takes it to so many events. */
 const MAX_BATCH = 1_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
+
+/** What one operation of the venue caused, and who wants to know that it is durable. */
+interface Operation {
+  readonly events: readonly VenueEvent[];
+  readonly onDurable: (() => void) | undefined;
+}
 
 export interface EventOutboxNeeds {
   readonly sink: VenueSink;
@@ -26,7 +32,7 @@ export interface EventOutboxNeeds {
  */
 export class EventOutbox {
   readonly #needs: EventOutboxNeeds;
-  readonly #queue: (readonly VenueEvent[])[] = [];
+  readonly #queue: Operation[] = [];
   #pending = 0;
   readonly #waiting = new Set<{ below: number; resolve: () => void }>();
   readonly #ended = new AbortController();
@@ -47,10 +53,13 @@ export class EventOutbox {
     this.pushAll(events);
   }
 
-  /** As {@link push}, of however many events. */
-  pushAll(events: readonly VenueEvent[]): void {
-    if (this.#ended.signal.aborted || events.length === 0) return;
-    this.#queue.push(events);
+  /**
+   * As {@link push}, of however many events. `onDurable` is called when the sink has them and all
+   * before them: then what caused them may be acknowledged to the venue.
+   */
+  pushAll(events: readonly VenueEvent[], onDurable?: () => void): void {
+    if (this.#ended.signal.aborted || (events.length === 0 && onDurable === undefined)) return;
+    this.#queue.push({ events, onDurable });
     this.#pending += events.length;
     this.#wake();
   }
@@ -97,7 +106,7 @@ export class EventOutbox {
       const events: VenueEvent[] = [];
       let operations = 0;
       for (; operations < this.#queue.length && events.length < MAX_BATCH; operations += 1) {
-        for (const event of this.#queue[operations] ?? []) events.push(event);
+        for (const event of this.#queue[operations]?.events ?? []) events.push(event);
       }
       this.#bookChanged = false;
       const books = this.#needs.changedBooks();
@@ -105,8 +114,9 @@ export class EventOutbox {
       if (this.#ended.signal.aborted) break;
       await this.#deliver([...events, ...books]);
       if (this.#ended.signal.aborted) break;
-      this.#queue.splice(0, operations);
+      const told = this.#queue.splice(0, operations);
       this.#pending -= events.length;
+      for (const { onDurable } of told) onDurable?.();
       this.#releaseWaiting();
     }
     this.#delivering = false;

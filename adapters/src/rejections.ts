@@ -1,22 +1,7 @@
 import type { LegRejection } from '@stoa/schema';
-import type { EngineRejectReason } from './engine-types.ts';
-
-type RejectReason =
-  | EngineRejectReason
-  | 'too-late'
-  | 'off-tick'
-  | 'off-lot'
-  | 'unknown-instrument'
-  | 'expired'
-  | 'unknown-trade'
-  | 'trade-undone'
-  | 'joined-trade'
-  | 'correction-up'
-  | 'not-ready'
-  | 'busy';
 
 /** Comments name FIX OrdRejReason(103) or CxlRejReason(102). */
-const REJECTIONS: Readonly<Record<RejectReason, LegRejection>> = {
+const REJECTIONS = {
   // 103=1
   'unknown-instrument': {
     code: 'UNKNOWN_INSTRUMENT',
@@ -77,7 +62,10 @@ const REJECTIONS: Readonly<Record<RejectReason, LegRejection>> = {
   },
   'not-ready': { code: 'VENUE_NOT_READY', message: 'The venue is not ready; send it again later.' },
   busy: { code: 'VENUE_BUSY', message: 'Too much waits to be recorded; send it again later.' },
-};
+} as const satisfies Readonly<Record<string, LegRejection>>;
+
+/** Why an adapter or its venue refuses, in this network's words. */
+export type RejectReason = keyof typeof REJECTIONS;
 
 /** The venue's stable code and sentence for a reason. */
 export function rejectionOf(reason: RejectReason): LegRejection {
