@@ -204,7 +204,7 @@ describe('the gateway', () => {
   it('passes refusals and input errors on as the home node gives them', async () => {
     const token = await issuer.token('broker', 'beta');
     const refused = await ask(gateway.url, PLACE, token, { input: { ...input, quantity: '13' } });
-    expect(refused).toEqual({ data: { placeOrder: { code: 'NO_CLAIM' } } });
+    expect(refused).toEqual({ data: { placeOrder: { code: 'CLAIM_MISSING' } } });
     const wrong = await ask(gateway.url, PLACE, token, { input: { ...input, quantity: 2.5 } });
     expect(wrong.errors?.[0]?.message).toContain('non string value');
     const many = await ask(gateway.url, '{ orders(first: 1000) { edges { cursor } } }', token);

@@ -7,6 +7,8 @@ export interface Refusal<Code extends string = string> {
   readonly code: Code;
   readonly message: string;
   readonly action: string;
+  /** Name of the request's field that is wrong, where it is one. */
+  readonly field?: string;
 }
 
 /** Builds a {@link Refusal}. */

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 export type SdlPart =
   | 'market'
   | 'listings'
+  | 'refusals'
   | 'orders'
   | 'order-entry'
   | 'order-events'
@@ -20,6 +21,7 @@ export type SdlPart =
 export const MARKET_PARTS: readonly SdlPart[] = ['market', 'listings'];
 /** What only a node can serve: its brokers' orders, its settlements, its store, itself. */
 export const NODE_PARTS: readonly SdlPart[] = [
+  'refusals',
   'orders',
   'order-entry',
   'order-events',

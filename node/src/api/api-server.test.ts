@@ -247,15 +247,15 @@ describe('orders over the API', () => {
   it('that cannot be are refused as values', async () => {
     const token = await issuer.token();
     const refusals = [
-      [{ quantity: '13' }, 'NO_CLAIM'],
-      [{ quantity: '1.0001' }, 'TOO_MANY_DECIMALS'],
-      [{ instrument: `eip155:1/erc20:0x${'00'.repeat(20)}` }, 'INSTRUMENT_UNKNOWN'],
+      [{ quantity: '13' }, 'CLAIM_MISSING', 'NotEligible'],
+      [{ quantity: '1.0001' }, 'TOO_MANY_DECIMALS', 'InvalidInput'],
+      [{ instrument: `eip155:1/erc20:0x${'00'.repeat(20)}` }, 'INSTRUMENT_UNKNOWN', 'NotFound'],
     ] as const;
-    for (const [change, code] of refusals) {
+    for (const [change, code, type] of refusals) {
       const answer = await ask(PLACE, token, { input: { ...input, ...change } });
-      expect(answer).toMatchObject({ data: { placeOrder: { __typename: 'Refusal', code } } });
+      expect(answer).toMatchObject({ data: { placeOrder: { __typename: type, code } } });
     }
-    const unknown = 'mutation { cancelOrder(id: "alpha-99") { ... on Refusal { code } } }';
+    const unknown = 'mutation { cancelOrder(id: "alpha-99") { ... on NotFound { code } } }';
     expect((await ask(unknown, token)).data?.cancelOrder).toEqual({ code: 'ORDER_UNKNOWN' });
   });
 

@@ -29,6 +29,7 @@ import { createOrderEventResolvers } from './order-event-resolvers.ts';
 import { createOrderOutput } from './order-output.ts';
 import { createOrderResolvers } from './order-resolvers.ts';
 import { createReceiptResolvers } from './receipt-resolvers.ts';
+import { refusalResolvers } from './refusal-type.ts';
 import { REQUEST_LIMITS, type RequestLimits, requestGuards } from './request-guards.ts';
 import { createRoutePreviewResolvers } from './route-preview-resolvers.ts';
 import { createSettlementOperationResolvers } from './settlement-operation-resolvers.ts';
@@ -95,6 +96,7 @@ export function buildNodeSchema(venue: VenueId, needs: NodeSchemaNeeds) {
     [...MARKET_PARTS, ...NODE_PARTS],
     [
       createMarketResolvers(needs),
+      refusalResolvers,
       createOrderResolvers(ofOrders),
       createOrderEntryResolvers(ofOrders),
       createOrderEventResolvers(ofOrders),

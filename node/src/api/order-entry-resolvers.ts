@@ -19,6 +19,7 @@ import {
   SIDES,
 } from './order-input.ts';
 import { instrumentOf, type OrderOutput } from './order-output.ts';
+import { refusalOr } from './refusal-type.ts';
 
 /** What the part of the API that acts on orders is served from. */
 export interface OrderEntryNeeds {
@@ -52,11 +53,6 @@ export function createOrderEntryResolvers(needs: OrderEntryNeeds) {
     CancelOrderResult: { __resolveType: refusalOr('CancelRequested') },
     CancelAllOrdersResult: { __resolveType: refusalOr('CancelAllRequested') },
   };
-}
-
-/** Tells a refusal from the answer that it stands in for. */
-export function refusalOr(typename: string) {
-  return (result: unknown) => (isRefusal(result) ? 'Refusal' : typename);
 }
 
 function orderMutations(needs: OrderEntryNeeds) {

@@ -101,7 +101,10 @@ describe('the preview of a route', () => {
     const reading = await ask(PREVIEW, { input: terms }, 'orders:read');
     expect(reading.data?.previewRoute).toMatchObject({ __typename: 'RoutePreview' });
     const refused = await ask(PREVIEW, { input: { ...terms, quantity: '13' } });
-    expect(refused.data?.previewRoute).toEqual({ __typename: 'Refusal', code: 'NO_CLAIM' });
+    expect(refused.data?.previewRoute).toEqual({
+      __typename: 'NotEligible',
+      code: 'CLAIM_MISSING',
+    });
     const malformed = await ask(PREVIEW, { input: { ...terms, account: '0x12' } });
     expect(malformed.data?.previewRoute).toMatchObject({ code: 'ACCOUNT_INVALID' });
     const writing = await ask(PREVIEW, { input: terms }, 'orders:write');

@@ -149,7 +149,9 @@ function readAmounts(
     const { priceDecimals, quantityDecimals } = instrument;
     const amount = parseSafeDecimal(text, name === 'limitPrice' ? priceDecimals : quantityDecimals);
     // Several amounts may be given: which of them it is about is part of the sentence.
-    return isRefusal(amount) ? { ...amount, message: `${name}: ${amount.message}` } : amount;
+    return isRefusal(amount)
+      ? { ...amount, message: `${name}: ${amount.message}`, field: name }
+      : amount;
   };
   const quantity = read('quantity') ?? 0;
   if (isRefusal(quantity)) return quantity;

@@ -9,9 +9,9 @@ import type { RoutePreview } from '../orders/route-planner.ts';
 import { type ApiContext, requireCaller } from './api-context.ts';
 import type { ApiOrders } from './api-services.ts';
 import { venueOf } from './market-output.ts';
-import { refusalOr } from './order-entry-resolvers.ts';
 import { type PreviewRouteInput, readPreviewInput } from './order-input.ts';
 import { instrumentOf } from './order-output.ts';
+import { refusalOr } from './refusal-type.ts';
 import { exclusionSentence } from './route-exclusion.ts';
 import { sdlEnum } from './sdl-value.ts';
 

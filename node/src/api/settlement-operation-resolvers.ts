@@ -1,7 +1,7 @@
 import { isRefusal, refuse } from '@stoa/schema';
 import type { QueuedSettlement } from '../settlement/settlement-view.ts';
 import { type ApiContext, requireOperator } from './api-context.ts';
-import { refusalOr } from './order-entry-resolvers.ts';
+import { refusalOr } from './refusal-type.ts';
 import { boundedCount, sdlDateTime, sdlEnum } from './sdl-value.ts';
 import type { SettlementNeeds } from './settlement-resolvers.ts';
 

@@ -44,7 +44,7 @@ export function createSampleOrders(venue: string): SampleOrders {
     async place(caller, request) {
       placeCalls += 1;
       if (request.quantity === 13_000) {
-        return refuse('NO_CLAIM', 'The investor has no valid claim.', 'Renew the claim.');
+        return refuse('CLAIM_MISSING', 'The investor has no valid claim.', 'Renew the claim.');
       }
       const before = own(caller.member).find((one) => one.clientOrderId === request.clientOrderId);
       if (before) return { order: before, existed: true };
@@ -86,7 +86,7 @@ export function createSampleOrders(venue: string): SampleOrders {
     },
     async preview(_caller, { quantity, side }) {
       if (quantity === 13_000) {
-        return refuse('NO_CLAIM', 'The investor has no valid claim.', 'Renew the claim.');
+        return refuse('CLAIM_MISSING', 'The investor has no valid claim.', 'Renew the claim.');
       }
       const common = { limitPrice: 10_010, fee: 25_000n, fixedCost: 10_000n };
       return {
