@@ -28,6 +28,7 @@ const rooms = [
   'cli',
   'api',
   'records',
+  'venue',
   'orders',
   'routing',
   'settlement',

@@ -13,4 +13,10 @@ export {
 } from './flow/flow-replay.ts';
 export type { LobsterMessage, MalformedLine, MalformedReason } from './flow/lobster-message.ts';
 export { type LobsterBatch, type LobsterFile, openLobsterFile } from './flow/lobster-reader.ts';
-export type * from './venue-adapter.ts';
+export * from './venue-adapter.ts';
+export {
+  type ExternalVenueChoice,
+  readVenueAdapterFile,
+  type VenueAdapterChoice,
+} from './venue-adapter-file.ts';
+export type * from './venue-adapter-kind.ts';

@@ -43,17 +43,32 @@ export interface VenueCapabilities {
   /** Absent: no. */
   readonly displayQuantity?: boolean;
   readonly depthLevels: number;
+  /** Whether it can be asked where one order stands. Absent: yes. */
+  readonly statusRequest?: boolean;
+  /**
+   * Whether the venue is a system of its own, which goes on while the node is down: after a restart
+   * every order that had no outcome is in doubt, the immediate ones too. Absent: no.
+   */
+  readonly external?: boolean;
+  /**
+   * Whether a trade between two members' orders is one execution that names both. Where not, each
+   * order has an execution of its own, against a wallet of the venue's. Absent: yes.
+   */
+  readonly joinsTrades?: boolean;
 }
 
-/** Connection of the adapter to its venue. */
-export type LinkState =
-  | 'stopped'
-  | 'connecting'
-  | 'authenticating'
-  | 'recovering'
-  | 'ready'
-  | 'degraded'
-  | 'draining';
+/** States of the connection between an adapter and its venue. */
+export const LINK_STATES = [
+  'stopped',
+  'connecting',
+  'authenticating',
+  'recovering',
+  'ready',
+  'degraded',
+  'draining',
+] as const;
+/** One of {@link LINK_STATES}: requests are taken in `ready` alone. */
+export type LinkState = (typeof LINK_STATES)[number];
 
 /** What is asked of a venue about one order. Idempotent by order id. */
 export type VenueRequest =
@@ -155,7 +170,8 @@ export type VenueMarketEvent =
       readonly state: 'trading' | 'halted';
       readonly reason: string;
     }
-  | { readonly kind: 'link'; readonly state: LinkState };
+  /** `reason` is one sentence for the operator, without secrets. */
+  | { readonly kind: 'link'; readonly state: LinkState; readonly reason?: string };
 
 /** Takes events in; when the promise resolves they are durable and the adapter may acknowledge them. */
 export interface VenueSink {
@@ -191,7 +207,10 @@ export interface VenueAdapter {
   readonly venue: VenueId;
   readonly capabilities: VenueCapabilities;
   readonly link: LinkState;
-  /** Connects, reconciles the open orders and becomes ready. */
+  /**
+   * Connects, reconciles the open orders and becomes ready. A venue that cannot be reached is no
+   * failure: it resolves, and the adapter goes on trying and says so by its link.
+   */
   start(start: VenueStart): Promise<void>;
   submit(request: VenueRequest): Promise<Receipt>;
   /** Asks the venue where every open order stands; answers come as `order-status` events. */

@@ -122,6 +122,47 @@ describe('the environment of a node', () => {
     ]);
   });
 
+  it('reads which venue is behind the node, and names every mistake in it', () => {
+    const write = (json: unknown): string => {
+      const path = join(folder, 'venue.json');
+      writeFileSync(path, JSON.stringify(json));
+      return path;
+    };
+    writeFileSync(join(folder, 'my-venue.ts'), '');
+    const settlement = { clearingAccount: ADDRESS };
+    const external = { kind: 'module', module: 'my-venue.ts', settlement };
+    const asked = (json: unknown, more: Record<string, string> = {}) =>
+      readNodeConfig({ ...env, STOA_VENUE_ADAPTER_FILE: write(json), ...more });
+    const mistakes = (...parts: Parameters<typeof asked>) => {
+      const config = asked(...parts);
+      return 'mistakes' in config ? config.mistakes : [];
+    };
+    expect(asked({ kind: 'embedded' })).toMatchObject({
+      STOA_VENUE_ADAPTER_FILE: { kind: 'embedded' },
+    });
+    expect(asked(external, { STOA_DATA_DIR: folder })).toMatchObject({
+      STOA_VENUE_ADAPTER_FILE: { kind: 'module', create: expect.any(Function) },
+    });
+    // Somewhere its journal must go, and recorded flow needs an engine of the node's own.
+    expect(mistakes(external)).toEqual([expect.stringMatching(/^STOA_DATA_DIR: .*journalFolder/)]);
+    const flow = { STOA_FLOW_FILE: 'flow.csv', STOA_FLOW_ACCOUNT: ADDRESS };
+    expect(mistakes({ ...external, journalFolder: '.' }, flow)).toEqual([
+      expect.stringMatching(/^STOA_FLOW_FILE: .*embedded/),
+    ]);
+    expect(
+      mistakes({ kind: 'module', module: '', settlement: { clearingAccount: '0x1' } }),
+    ).toEqual([
+      expect.stringMatching(/module: .*; settlement\.clearingAccount: must be an address/),
+    ]);
+    expect(mistakes({ ...external, module: 'none.ts' })).toEqual([
+      expect.stringMatching(/none\.ts is not a file/),
+    ]);
+    expect(mistakes({ kind: 'telex' })).toEqual([expect.stringMatching(/kind: /)]);
+    expect(readNodeConfig({ ...env, STOA_VENUE_ADAPTER_FILE: join(folder, 'none') })).toEqual({
+      mistakes: [expect.stringMatching(/^STOA_VENUE_ADAPTER_FILE: .*cannot be read/)],
+    });
+  });
+
   it('asks for a data folder, a flow account and a patient stale interval where they are needed', () => {
     const { DATABASE_URL: _url, ...rest } = env;
     const config = readNodeConfig({

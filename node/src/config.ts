@@ -1,5 +1,10 @@
 import { readFileSync } from 'node:fs';
 import {
+  type ExternalVenueChoice,
+  readVenueAdapterFile,
+  type VenueAdapterChoice,
+} from '@stoa/adapters';
+import {
   isMemberId,
   isRefusal,
   type MemberId,
@@ -94,6 +99,13 @@ const accountsFile = file(
     ),
 );
 
+const venueAdapterFile = z.string().transform((path, context) => {
+  const choice = readVenueAdapterFile(path);
+  if (!isRefusal(choice)) return choice;
+  context.addIssue({ code: 'custom', message: choice.message });
+  return z.NEVER;
+});
+
 const environment = z
   .object({
     STOA_VENUE: z.string().refine(isMemberId, 'must be a member id such as "alpha"'),
@@ -121,6 +133,8 @@ const environment = z
     STOA_TOKEN_ISSUER: z.string().min(1),
     STOA_TOKEN_AUDIENCE: z.string().min(1).default('stoa'),
     STOA_ACCOUNTS_FILE: accountsFile,
+    /** Which venue is behind the node; absent: an engine of its own. */
+    STOA_VENUE_ADAPTER_FILE: venueAdapterFile.optional(),
     STOA_VENUE_TERMS_FILE: jsonFile('the venue terms', parseVenueTerms).optional(),
     STOA_ORDER_LIMITS_FILE: jsonFile('the order limits', parseOrderLimits).optional(),
     STOA_ROUTING_AGREEMENTS_FILE: jsonFile(
@@ -173,10 +187,27 @@ const environment = z
     message: 'is needed with STOA_FLOW_FILE: the wallet whose orders the recorded flow is',
     path: ['STOA_FLOW_ACCOUNT'],
   })
+  .refine((env) => env.STOA_FLOW_FILE === undefined || !isExternal(env.STOA_VENUE_ADAPTER_FILE), {
+    message: 'goes with the embedded venue: recorded flow trades in the node’s own engine',
+    path: ['STOA_FLOW_FILE'],
+  })
+  .refine(
+    ({ STOA_VENUE_ADAPTER_FILE: choice, STOA_DATA_DIR }) =>
+      !isExternal(choice) || (choice.journalFolder ?? STOA_DATA_DIR) !== undefined,
+    {
+      message:
+        'or journalFolder in STOA_VENUE_ADAPTER_FILE is needed: the adapter’s journal goes there',
+      path: ['STOA_DATA_DIR'],
+    },
+  )
   .refine((env) => env.STOA_STALE_AFTER_MS >= 2 * env.STOA_HEARTBEAT_MS, {
     message: 'must be at least twice STOA_HEARTBEAT_MS, or one late heartbeat withdraws a venue',
     path: ['STOA_STALE_AFTER_MS'],
   });
+
+function isExternal(choice: VenueAdapterChoice | undefined): choice is ExternalVenueChoice {
+  return choice !== undefined && 'create' in choice;
+}
 
 /** The configuration of a node, parsed. */
 export type NodeConfig = z.output<typeof environment>;

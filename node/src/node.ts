@@ -15,7 +15,7 @@ import { createMetrics } from './telemetry/metrics.ts';
  * the reverse order, also when a later step fails.
  *
  * @throws CodedError `FLOW_FILE_UNREADABLE`, `NOT_A_VENUE`, `NOT_ITS_SIGNER`, `NO_SETTLEMENT`, `NOTHING_LISTED`, `DATABASE_UNAVAILABLE`,
- * `VENUE_TERMS_BEYOND_VENUE`, `VENUE_TERMS_OLDER`, `VENUE_TERMS_REUSED`,
+ * `VENUE_ADAPTER_INVALID`, `VENUE_TERMS_BEYOND_VENUE`, `VENUE_TERMS_OLDER`, `VENUE_TERMS_REUSED`,
  * and what the parts throw when they cannot start
  */
 export async function startNode(
@@ -65,7 +65,8 @@ async function start(base: Base): Promise<Record<string, unknown>> {
   onStop(() => trading.orders.stop());
   const api = await serveApi(base, chain, { ...network, archive }, trading);
   onStop(() => api.stop());
-  if (flowFile) startFlow(base, flowFile, trading.adapter, chain.instruments);
+  const { embedded } = trading.venue;
+  if (flowFile && embedded) startFlow(base, flowFile, embedded, chain.instruments);
 
   return {
     role: 'node',

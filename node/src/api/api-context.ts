@@ -49,3 +49,10 @@ export function requireOperator(context: ApiContext, venue: VenueId): Caller {
     `This is for the operator of ${venue}, and the token is ${caller.member}'s.`,
   );
 }
+
+/** Whether the caller is the venue's own operator: for fields that are empty for everybody else. */
+export function isOperator({ auth }: ApiContext, venue: VenueId): boolean {
+  if (auth.kind === 'anonymous' || auth.kind === 'refused') return false;
+  const { home, member, scopes } = auth.caller;
+  return home === venue && member === venue && scopes.has('settlement:operate');
+}

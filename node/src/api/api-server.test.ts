@@ -151,11 +151,19 @@ describe("a node's market data", () => {
   });
 
   it("speaks for its own venue's node only", async () => {
-    const answer = await ask('{ venues { id node { framesPublished peers registryBlock } } }');
+    const answer = await ask(`{ venues { id node {
+      framesPublished peers registryBlock venueLink { adapter state since reason }
+    } } }`);
     expect(answer.data?.venues).toEqual([
       {
         id: 'alpha',
-        node: { framesPublished: 2 ** 40, peers: ['beta', 'gamma'], registryBlock: 42 },
+        node: {
+          ...{ framesPublished: 2 ** 40, peers: ['beta', 'gamma'], registryBlock: 42 },
+          venueLink: {
+            ...{ adapter: 'rest', state: 'CONNECTING', since: '2023-11-14T22:13:20.000Z' },
+            reason: null,
+          },
+        },
       },
       { id: 'beta', node: null },
       { id: 'gamma', node: null },

@@ -5,6 +5,7 @@ import type { OrderService } from '../orders/order-service.ts';
 import type { ReceiptBlotter } from '../orders/receipt-blotter.ts';
 import type { SettlementReader } from '../settlement/settlement-reader.ts';
 import type { SettlementService } from '../settlement/settlement-service.ts';
+import type { VenueLink } from '../venue/watched-venue.ts';
 
 /** What the API asks of the order service. */
 export type ApiOrders = Pick<
@@ -42,4 +43,5 @@ export interface ApiNode {
   readonly startedAtMs: number;
   peers(): readonly MemberId[];
   framesPublished(): number;
+  venueLink(): VenueLink;
 }

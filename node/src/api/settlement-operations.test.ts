@@ -50,6 +50,7 @@ const CAP_TABLE = `query ($atBlock: SafeInt) {
 }`;
 const QUEUE = '{ settlementQueue { batchId code reason trades { venueId tradeNumber } } }';
 const DIFFERENCES = '{ settlementReconciliation { cut differences { kind chain database } } }';
+const LINK = '{ venues { id node { venueLink { state reason } } } }';
 const retry = (batchId: string) => `mutation { retrySettlement(batchId: "${batchId}") {
   ... on SettlementRetried { outcome } ... on Refusal { code } } }`;
 
@@ -124,4 +125,16 @@ describe("the operator's part of settlement", () => {
       expect(anonymous.errors?.[0]?.extensions).toMatchObject({ code: 'UNAUTHENTICATED' });
     },
   );
+
+  it('tells the operator why the venue is not connected, and nobody else', async () => {
+    for (const [member, reason] of [
+      ['alpha', 'The venue answers 401.'],
+      ['harbor', null],
+    ] as const) {
+      const { data } = await as(member, 'settlement:operate', LINK);
+      expect(data?.['venues']).toContainEqual({
+        ...{ id: 'alpha', node: { venueLink: { state: 'CONNECTING', reason } } },
+      });
+    }
+  });
 });

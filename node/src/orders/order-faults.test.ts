@@ -320,6 +320,24 @@ describe('after a restart', () => {
     expect(again.restored).toEqual([]);
   });
 
+  it('of a venue outside of the node, an immediate order is in doubt like any other', async () => {
+    await venue.orders.stop();
+    book = new ScriptedVenue('beta', { external: true });
+    await venue.start(book);
+    network.connect('alpha', 'beta');
+    const { id, order } = await inFlight();
+    await book.say({ kind: 'accepted', orderId: order.orderId }, book.trade(order, 1, 30));
+    await venue.orders.stop();
+    const again = new ScriptedVenue('beta', { external: true });
+    await venue.start(again);
+    network.connect('alpha', 'beta');
+    expect(again.restored).toMatchObject([{ order, filled: 30 }]);
+    // What it traded while the node was down still counts.
+    await again.say(again.trade(order, 2, 70), done(order.orderId, 100));
+    await until(async () => (await status(id)) === 'filled');
+    expect(await home.instructions()).toHaveLength(2);
+  });
+
   it('of the venue, what waits in its book is entered again, in order, with what was filled', async () => {
     // This book answers only what the test has it say: its silence is not the subject here.
     home.legDeadlineMs = 60_000;

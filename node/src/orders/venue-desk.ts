@@ -31,7 +31,7 @@ import { VenueTurn } from './venue-turn.ts';
 
 export interface VenueDeskNeeds extends VenueEventNeeds {
   readonly gate: Pick<CounterpartyGate, 'whyNotTaken' | 'whyNotReplaced'>;
-  readonly capabilities: Pick<VenueCapabilities, 'replace'>;
+  readonly capabilities: Pick<VenueCapabilities, 'replace' | 'external'>;
 }
 
 /** A request that a book refused before it reached it. */
@@ -191,15 +191,17 @@ export class VenueDesk {
 
   /**
    * Puts the desk in order after a restart: what the book takes back, in the order of acceptance.
-   * Immediate orders without an outcome have the one that was recorded: whatever else the book did
-   * with them was never made durable, so it did not happen. What was asked of resting orders and not
+   * Immediate orders without an outcome have the one that was recorded: whatever else this node's own
+   * book did with them was never made durable, so it did not happen. A venue of its own went on
+   * meanwhile, so there they are in doubt like all others. What was asked of resting orders and not
    * answered is asked again.
    */
   async recover(tx: Transaction, after: AfterCommit): Promise<OpenOrder[]> {
     const restored: OpenOrder[] = [];
     const turn = this.#turn(tx, after);
     for (const row of await holdOpenVenueOrders(tx)) {
-      if (row.timeInForce === 'ioc' || row.timeInForce === 'fok') {
+      const immediate = row.timeInForce === 'ioc' || row.timeInForce === 'fok';
+      if (immediate && this.#needs.capabilities.external !== true) {
         const state = row.filled === row.quantity ? 'filled' : 'canceled';
         const reason = 'The venue restarted.';
         end(turn, row, { state, filled: row.filled, reason });

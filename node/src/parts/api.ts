@@ -11,7 +11,7 @@ export function serveApi(
   base: Base,
   { directory }: Chain,
   { observer, framesPublished, archive }: NetworkPart & { readonly archive: FrameArchive },
-  { orders, settlement, preTrade, reading }: Trading,
+  { orders, settlement, preTrade, reading, venue: { adapter } }: Trading,
 ): Promise<HttpServer> {
   const { config, logger, metrics, startedAtMs, nowMs } = base;
   const tokens = {
@@ -26,10 +26,15 @@ export function serveApi(
     {
       ...{ directory, orders, settlements: settlement, market: observer.market, metrics, logger },
       ...{ archive, preTrade, nowMs, ...reading },
-      node: { version, startedAtMs, framesPublished, peers: () => observer.peers() },
+      node: {
+        ...{ version, startedAtMs, framesPublished },
+        peers: () => observer.peers(),
+        venueLink: () => adapter.connection(),
+      },
       readiness: () => {
         const { ready, reason } = settlement.readiness();
-        return ready ? [] : [`settlement: ${reason ?? 'not ready'}`];
+        const settling = ready ? [] : [`settlement: ${reason ?? 'not ready'}`];
+        return [...settling, ...adapter.readiness()];
       },
     },
   );

@@ -1,4 +1,3 @@
-import { EmbeddedVenue } from '@stoa/adapters';
 import type { ApiServerNeeds } from '../api/api-server.ts';
 import { createPreTradeChecks, type PreTradeChecks } from '../compliance/pre-trade.ts';
 import { crashAt } from '../orders/crash-points.ts';
@@ -20,13 +19,13 @@ import type { Base } from './base.ts';
 import type { Chain } from './chain.ts';
 import type { NetworkPart } from './network.ts';
 import { keepReceipts } from './receipts.ts';
+import { openVenue, type VenuePart } from './venue.ts';
 
 const WEI_PER_GWEI = 1_000_000_000n;
-const NO_ACCOUNT = `0x${'00'.repeat(20)}` as const;
 
 export interface Trading {
   readonly preTrade: PreTradeChecks;
-  readonly adapter: EmbeddedVenue;
+  readonly venue: VenuePart;
   readonly settlement: SettlementService;
   readonly orders: OrderService;
   /** What the API reads of orders. */
@@ -50,11 +49,8 @@ export async function createTrading(
   const crashPoint = crash === undefined ? undefined : crashAt(crash);
   const shared = { directory, logger, metrics, nowMs, crashPoint };
 
-  const adapter = new EmbeddedVenue({
-    ...{ venue, instruments, nowMs, calendar: config.STOA_VENUE_TERMS_FILE?.calendar },
-    flowOwner: { member: venue, account: config.STOA_FLOW_ACCOUNT ?? NO_ACCOUNT },
-    onSinkError: (cause) => logger.error({ err: cause }, 'venue events could not be recorded'),
-  });
+  const venuePart = await openVenue(base, instruments);
+  const { adapter } = venuePart;
   const ownTerms = ownVenueTerms(config.STOA_VENUE_TERMS_FILE, adapter.capabilities);
   const terms = await VenueTermsExchange.open(venue, ownTerms, { ...shared, database });
   const sessions = createOrderSessions(
@@ -100,5 +96,5 @@ export async function createTrading(
       checkOrder: (order) => preTrade.checkOrder(order),
     },
   );
-  return { preTrade, adapter, settlement, orders, reading };
+  return { preTrade, venue: venuePart, settlement, orders, reading };
 }

@@ -70,6 +70,10 @@ export const sampleNode: ApiNode = {
   startedAtMs: 1_700_000_000_000,
   peers: () => ['gamma', 'beta'],
   framesPublished: () => 2 ** 40,
+  venueLink: () => ({
+    ...{ adapter: 'rest', state: 'connecting', sinceMs: 1_700_000_000_000 },
+    reason: 'The venue answers 401.',
+  }),
 };
 
 /** Accounts of ones may do anything, all others may not buy. */

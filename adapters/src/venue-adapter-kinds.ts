@@ -1,0 +1,4 @@
+import type { VenueAdapterKind } from './venue-adapter-kind.ts';
+
+/** The adapters that come with this project, by the name that the venue adapter file gives them. */
+export const VENUE_ADAPTER_KINDS: Readonly<Record<string, VenueAdapterKind>> = {};

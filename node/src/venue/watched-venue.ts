@@ -1,0 +1,153 @@
+import {
+  LINK_STATES,
+  type LinkState,
+  type Receipt,
+  type VenueAdapter,
+  type VenueCapabilities,
+  type VenueEvent,
+  type VenueRequest,
+  type VenueStart,
+} from '@stoa/adapters';
+import type { VenueId } from '@stoa/schema';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Logger } from '../telemetry/logger.ts';
+
+/** How the venue behind this node is connected, for its operator. */
+export interface VenueLink {
+  /** Kind of the adapter, as the venue adapter file has it. */
+  readonly adapter: string;
+  readonly state: LinkState;
+  readonly sinceMs: number;
+  /** What the adapter said of it last, where it said something. */
+  readonly reason: string | undefined;
+}
+
+export interface WatchedVenueNeeds {
+  readonly metrics: Registry;
+  readonly logger: Logger;
+  readonly nowMs: () => number;
+}
+
+const MAX_REASON_CHARACTERS = 512;
+
+/**
+ * The venue's adapter, watched on its way: what its link does, what it is asked and how that ends is
+ * counted, logged and shown. It changes nothing of what passes.
+ */
+export class WatchedVenue implements VenueAdapter {
+  readonly venue: VenueId;
+  readonly capabilities: VenueCapabilities;
+  readonly #adapter: VenueAdapter;
+  readonly #kind: string;
+  readonly #needs: WatchedVenueNeeds;
+  readonly #requests: Counter<'kind' | 'outcome'>;
+  readonly #refusals: Counter<'kind' | 'code'>;
+  #told: Omit<VenueLink, 'adapter'>;
+
+  constructor(kind: string, adapter: VenueAdapter, needs: WatchedVenueNeeds) {
+    this.#kind = kind;
+    this.#adapter = adapter;
+    this.#needs = needs;
+    this.venue = adapter.venue;
+    this.capabilities = adapter.capabilities;
+    this.#told = { state: adapter.link, sinceMs: needs.nowMs(), reason: undefined };
+    const registers = [needs.metrics];
+    this.#requests = new Counter({
+      name: 'stoa_venue_requests_total',
+      help: 'What the venue was asked, by how that ended: taken, refused before the wire, or not known.',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    });
+    this.#refusals = new Counter({
+      name: 'stoa_venue_refusals_total',
+      help: 'What the venue or its adapter refused, by its code.',
+      labelNames: ['kind', 'code'],
+      registers,
+    });
+    new Gauge({
+      name: 'stoa_venue_link_state',
+      help: 'The state that the connection to the venue is in is 1, the others are 0.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const state of LINK_STATES) this.set({ state }, state === adapter.link ? 1 : 0);
+      },
+    });
+  }
+
+  get link(): LinkState {
+    return this.#adapter.link;
+  }
+
+  /** The connection as it is now. */
+  connection(): VenueLink {
+    const { state, sinceMs, reason } = this.#told;
+    const now = this.#adapter.link;
+    // What the adapter says comes when it is delivered; what it is, it is now.
+    return now === state
+      ? { adapter: this.#kind, state, sinceMs, reason }
+      : { adapter: this.#kind, state: now, sinceMs: this.#needs.nowMs(), reason: undefined };
+  }
+
+  /** One sentence while the venue takes no orders; none while it does. */
+  readiness(): readonly string[] {
+    const { state, reason } = this.connection();
+    if (state === 'ready') return [];
+    return [`venue: ${state}${reason === undefined ? '' : `: ${reason}`}`];
+  }
+
+  async start(start: VenueStart): Promise<void> {
+    const { sink } = start;
+    await this.#adapter.start({
+      ...start,
+      sink: {
+        deliver: async (events) => {
+          for (const event of events) this.#see(event);
+          await sink.deliver(events);
+        },
+      },
+    });
+  }
+
+  async submit(request: VenueRequest): Promise<Receipt> {
+    const { kind } = request;
+    const receipt = await this.#adapter.submit(request);
+    this.#requests.inc({ kind, outcome: receipt.outcome });
+    if (receipt.outcome === 'refused') this.#refusals.inc({ kind, code: receipt.rejection.code });
+    return receipt;
+  }
+
+  reconcile(): Promise<void> {
+    return this.#adapter.reconcile();
+  }
+
+  stop(): Promise<void> {
+    return this.#adapter.stop();
+  }
+
+  #see(event: VenueEvent): void {
+    switch (event.kind) {
+      case 'link':
+        return this.#linked(event.state, event.reason?.slice(0, MAX_REASON_CHARACTERS));
+      case 'rejected':
+        this.#refusals.inc({ kind: 'new', code: event.rejection.code });
+        return;
+      case 'cancel-rejected':
+        this.#refusals.inc({ kind: 'cancel', code: event.rejection.code });
+        return;
+      case 'replace-rejected':
+        this.#refusals.inc({ kind: 'replace', code: event.rejection.code });
+        return;
+      default:
+    }
+  }
+
+  #linked(state: LinkState, reason: string | undefined): void {
+    const { logger, nowMs } = this.#needs;
+    if (state === this.#told.state && reason === this.#told.reason) return;
+    const sinceMs = state === this.#told.state ? this.#told.sinceMs : nowMs();
+    this.#told = { state, sinceMs, reason };
+    const level = state === 'degraded' || state === 'connecting' ? 'warn' : 'info';
+    logger[level]({ adapter: this.#kind, state, reason }, 'venue link');
+  }
+}
