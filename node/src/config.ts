@@ -129,6 +129,7 @@ const environment = z
     STOA_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
     DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
     STOA_DATA_DIR: z.string().optional(),
+    STOA_VENUE_JOURNAL_DIR: z.string().optional(),
     STOA_JWKS: z.string().min(1),
     STOA_TOKEN_ISSUER: z.string().min(1),
     STOA_TOKEN_AUDIENCE: z.string().min(1).default('stoa'),

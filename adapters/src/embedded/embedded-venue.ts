@@ -65,7 +65,7 @@ export interface EmbeddedVenueOptions {
     | { readonly within: 'account' | 'member'; readonly action: SelfTradeAction }
     | 'allowed';
   /** Keeps the books in this folder, so that they survive a crash with their queues. */
-  readonly journal?: VenueJournalOptions;
+  readonly journal?: VenueJournalOptions | undefined;
 }
 
 export interface VenueJournalOptions {
@@ -214,6 +214,11 @@ export class EmbeddedVenue implements VenueAdapter {
    */
   resume(instrument: InstrumentId, reason: string): void {
     this.#book(instrument).resume('venue', reason, this.#isOpen());
+  }
+
+  /** SHA-256 of each instrument's book: equal for equal orders in equal priority. */
+  digests(): Record<InstrumentId, string> {
+    return Object.fromEntries([...this.#books].map(([id, { engine }]) => [id, engine.digest()]));
   }
 
   /** The operator takes a member's order out of the book, unasked. */
@@ -371,8 +376,9 @@ export class EmbeddedVenue implements VenueAdapter {
     const { journal, found } = await OperationJournal.open(options.folder, engines, options);
     this.#journal = journal;
     for (const book of this.#books.values()) book.forgetSaid();
+    const digests = this.digests();
     const differences = reconcileBooks(this.#books, openOrders, options.keepFlow ?? false);
-    options.onRecovered?.({ ...found, differences });
+    options.onRecovered?.({ ...found, differences, digests });
   }
 
   #newBook(instrument: Instrument): VenueBook {

@@ -71,6 +71,7 @@ export async function startVenueNode(
       STOA_FINALITY: '1',
       STOA_HTTP_PORT: String(identity.httpPort),
       DATABASE_URL: setup.databaseUrl,
+      STOA_VENUE_JOURNAL_DIR: setup.folder.file(`${venue}.journal`),
       STOA_ACCOUNTS_FILE: setup.accountsFile,
       STOA_CLAIM_TOPICS: Object.entries(setup.chain.topicNames)
         .map(([topic, name]) => `${topic}=${name}`)

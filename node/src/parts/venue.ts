@@ -4,6 +4,7 @@ import { EmbeddedVenue, type VenueAdapter, type VenueAdapterChoice } from '@stoa
 import type { Instrument } from '@stoa/schema';
 import { WatchedVenue } from '../venue/watched-venue.ts';
 import type { Base } from './base.ts';
+import { venueJournal } from './venue-journal.ts';
 
 const NO_ACCOUNT = `0x${'00'.repeat(20)}` as const;
 
@@ -33,16 +34,18 @@ export async function openVenue(
 }
 
 async function makeAdapter(
-  { config, logger, nowMs }: Base,
+  base: Base,
   choice: VenueAdapterChoice,
   instruments: readonly Instrument[],
 ): Promise<VenueAdapter> {
+  const { config, logger, nowMs } = base;
   const { STOA_VENUE: venue } = config;
   if (!('create' in choice)) {
     return new EmbeddedVenue({
       ...{ venue, instruments, nowMs, calendar: config.STOA_VENUE_TERMS_FILE?.calendar },
       flowOwner: { member: venue, account: config.STOA_FLOW_ACCOUNT ?? NO_ACCOUNT },
       onSinkError: (cause) => logger.error({ err: cause }, 'venue events could not be recorded'),
+      journal: venueJournal(base),
     });
   }
   const folder = choice.journalFolder ?? join(config.STOA_DATA_DIR ?? '', 'venue-adapter');

@@ -17,6 +17,8 @@ export interface RecoveryDifference {
 /** What a start found in its journal. */
 export interface BookRecovery extends JournalFound {
   readonly differences: readonly RecoveryDifference[];
+  /** SHA-256 of each book as it was brought back, and before it was made to agree. */
+  readonly digests: Readonly<Record<InstrumentId, string>>;
 }
 
 /**
