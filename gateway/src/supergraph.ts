@@ -32,10 +32,19 @@ export type SubgraphName = keyof typeof SUBGRAPHS;
 export function composeSupergraph(
   subgraphs: Readonly<Record<string, readonly SdlPart[]>> = SUBGRAPHS,
 ): string {
+  return compose(subgraphs).supergraphSdl;
+}
+
+/** The API as clients see it: without what federation alone needs. */
+export function composePublicSdl(): string {
+  return compose(SUBGRAPHS).publicSdl;
+}
+
+function compose(subgraphs: Readonly<Record<string, readonly SdlPart[]>>) {
   const composed = composeServices(
     Object.entries(subgraphs).map(([name, parts]) => ({ name, typeDefs: subgraphTypeDefs(parts) })),
   );
-  if (composed.supergraphSdl !== undefined) return composed.supergraphSdl;
+  if (composed.supergraphSdl !== undefined) return composed;
   const errors = composed.errors.map(({ message }) => message);
   throw new CodedError('SUPERGRAPH_INVALID', `The supergraph does not compose: ${errors[0]}`, {
     data: { errors },

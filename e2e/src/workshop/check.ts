@@ -9,6 +9,7 @@ The gate: every change passes it before it is kept. It runs, at the root of the 
   lint     oxlint with types: floating promises, import cycles, direction of imports, sizes
   format   biome: layout of the code and order of the imports (npm run format mends both)
   unused   knip: unused files, exports and dependencies, and undeclared ones
+  api      the API against its published SDL: no breaking change that is not declared (npm run api)
   canary   oxlint over the faults seeded in e2e/canary: fails unless each is found
 
   --json   one JSON object on standard output: {ok, ms, steps: [{name, ok, ms, output}]}
@@ -19,6 +20,8 @@ Exit code 0 if every step passed, 1 if one failed, 2 for a wrong argument.
 
 /** A step that takes longer than this on two cores hangs. */
 const stepTimeoutMs = 180_000;
+
+const apiProgram = 'e2e/src/workshop/api.ts';
 
 interface Step {
   readonly name: string;
@@ -50,6 +53,7 @@ const lanes: readonly (readonly Step[])[] = [
         ),
     },
     { name: 'format', run: () => runCommand('biome', ['check', '.'], stepTimeoutMs) },
+    { name: 'api', run: () => runCommand('node', [apiProgram, '--check'], stepTimeoutMs) },
     { name: 'canary', run: () => runCanary(stepTimeoutMs) },
   ],
 ];

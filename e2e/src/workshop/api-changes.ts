@@ -1,0 +1,106 @@
+import {
+  buildSchema,
+  findBreakingChanges,
+  findDangerousChanges,
+  type GraphQLArgument,
+  type GraphQLSchema,
+  isEnumType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+} from 'graphql';
+
+/** A breaking change that is made on purpose, as `schema/api-changes.json` lists them. */
+export interface DeclaredChange {
+  /** In the words of the check. */
+  readonly change: string;
+  readonly why: string;
+}
+
+/** What has become of the API since it was published. */
+export interface ApiChanges {
+  /** Breaks clients, and nobody said that it should. */
+  readonly undeclared: readonly string[];
+  /** Breaks clients, as declared, or as a deprecation announced that is over. */
+  readonly declared: readonly string[];
+  /** Breaks no operation, and may surprise a client: a new enum value, a new member of a union. */
+  readonly surprising: readonly string[];
+  /** Deprecated without the date that the policy asks for. */
+  readonly undated: readonly string[];
+}
+
+/** The policy of docs/api.md: a reason says until when what it stands at is kept. */
+const KEPT_UNTIL = /\bKept until (\d{4}-\d\d-\d\d)\b/;
+
+/**
+ * Compares the API with its published SDL.
+ *
+ * @param today `YYYY-MM-DD`, UTC
+ */
+export function compareApi(
+  publishedSdl: string,
+  currentSdl: string,
+  declared: readonly DeclaredChange[],
+  today: string,
+): ApiChanges {
+  const published = buildSchema(publishedSdl);
+  const current = buildSchema(currentSdl);
+  const allowed = new Set(declared.map(({ change }) => change));
+  for (const { removal, reason } of deprecationsOf(published)) {
+    const until = KEPT_UNTIL.exec(reason)?.[1];
+    if (until !== undefined && until < today) allowed.add(removal);
+  }
+  const breaking = findBreakingChanges(published, current).map(({ description }) => description);
+  return {
+    undeclared: breaking.filter((change) => !allowed.has(change)),
+    declared: breaking.filter((change) => allowed.has(change)),
+    surprising: findDangerousChanges(published, current).map(({ description }) => description),
+    undated: deprecationsOf(current).flatMap(({ place, reason }) =>
+      KEPT_UNTIL.test(reason) ? [] : [place],
+    ),
+  };
+}
+
+interface Deprecation {
+  readonly place: string;
+  /** What graphql says of its removal. */
+  readonly removal: string;
+  readonly reason: string;
+}
+
+/** Everything in a schema that is deprecated. */
+function deprecationsOf(schema: GraphQLSchema): Deprecation[] {
+  return Object.values(schema.getTypeMap()).flatMap((type) => {
+    if (type.name.startsWith('__')) return [];
+    if (isEnumType(type)) {
+      return type
+        .getValues()
+        .flatMap((value) =>
+          noted(
+            `${type.name}.${value.name}`,
+            value,
+            `${value.name} was removed from enum type ${type.name}.`,
+          ),
+        );
+    }
+    if (!isObjectType(type) && !isInterfaceType(type) && !isInputObjectType(type)) return [];
+    return Object.values(type.getFields()).flatMap((field) => {
+      const place = `${type.name}.${field.name}`;
+      const args: readonly GraphQLArgument[] = 'args' in field ? field.args : [];
+      return [
+        ...noted(place, field, `${place} was removed.`),
+        ...args.flatMap((arg) =>
+          noted(`${place}(${arg.name})`, arg, `${place} arg ${arg.name} was removed.`),
+        ),
+      ];
+    });
+  });
+}
+
+function noted(
+  place: string,
+  { deprecationReason }: { readonly deprecationReason?: string | null | undefined },
+  removal: string,
+): Deprecation[] {
+  return deprecationReason == null ? [] : [{ place, removal, reason: deprecationReason }];
+}

@@ -1,0 +1,69 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { publicSdl } from '@stoa/gateway/public-sdl';
+import { compareApi, type DeclaredChange } from './api-changes.ts';
+
+const help = `npm run api [-- --check]
+
+Publishes the API: writes its SDL, as clients see it, to schema/api.graphql. What was published is kept:
+a change that breaks clients is refused, unless schema/api-changes.json declares it.
+
+  --check   writes nothing; the gate runs it so
+  --help    this text
+
+Exit code 0 if all is well, 1 for a change that breaks clients and is not declared, 2 for a wrong argument.
+`;
+
+const published = resolve(import.meta.dirname, '../../../schema/api.graphql');
+const declarations = resolve(import.meta.dirname, '../../../schema/api-changes.json');
+
+function readDeclared(): DeclaredChange[] {
+  return JSON.parse(readFileSync(declarations, 'utf8')) as DeclaredChange[];
+}
+
+function list(title: string, lines: readonly string[]): void {
+  if (lines.length === 0) return;
+  process.stdout.write(`${title}\n${lines.map((line) => `  ${line}\n`).join('')}`);
+}
+
+const howToDeclare = `
+Clients that use what is gone would fail. Rather keep it, marked
+  @deprecated(reason: "Use … instead. Kept until YYYY-MM-DD.")
+for at least half a year; once that day is over it may go without more ado. Where it has to break now, add
+to schema/api-changes.json, with the sentence as it stands above,
+  { "change": "…", "why": "…" }
+and a line to CHANGELOG.md. docs/api.md has the whole policy.
+`;
+
+function main(): number {
+  const { values } = parseArgs({
+    options: { check: { type: 'boolean', default: false }, help: { type: 'boolean' } },
+  });
+  if (values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const current = publicSdl();
+  const before = readFileSync(published, 'utf8');
+  const today = new Date().toISOString().slice(0, 10);
+  const changes = compareApi(before, current, readDeclared(), today);
+  list('breaks clients, and is not declared:', changes.undeclared);
+  list('deprecated without "Kept until YYYY-MM-DD.":', changes.undated);
+  if (changes.undeclared.length > 0) process.stdout.write(howToDeclare);
+  if (changes.undeclared.length > 0 || changes.undated.length > 0) return 1;
+  list('breaks clients, as declared:', changes.declared);
+  list('may surprise clients:', changes.surprising);
+  if (values.check) return 0;
+  writeFileSync(published, current);
+  process.stdout.write(before === current ? 'nothing to publish\n' : 'published: commit it\n');
+  return 0;
+}
+
+try {
+  process.exitCode = main();
+} catch (error) {
+  if (!(error instanceof TypeError) || !('code' in error)) throw error;
+  process.stderr.write(`${error.message}\n\n${help}`);
+  process.exitCode = 2;
+}
