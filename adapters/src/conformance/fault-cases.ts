@@ -12,7 +12,24 @@ export const faultCases: readonly KitCase[] = [
       await drive.fillBeforeAccept();
       await bench.adapter.submit({ kind: 'new', order: bench.order('a', 'buy', 1, 100) });
       expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
-      expect(bench.executions()).toHaveLength(1);
+      await bench.expectTrades([['a', 'maker', 1, 100]]);
+    },
+  },
+  {
+    about: 'says each code of rejection of the venue in the network’s own words',
+    covers: [16],
+    drivers: ['rejections', 'rejectNextWith'],
+    run: async (bench, drive) => {
+      await bench.start();
+      for (const [index, [theirs, ours]] of Object.entries(drive.rejections()).entries()) {
+        await drive.rejectNextWith(theirs);
+        expect([theirs, await bench.refusedWith(`no-${index}`, 'buy', 1, 100)]).toEqual([
+          theirs,
+          ours,
+        ]);
+      }
+      await bench.enter('a', 'buy', 1, 100);
+      expect(bench.sink.about('a')).toMatchObject([{ kind: 'accepted' }]);
     },
   },
   {
@@ -40,7 +57,7 @@ export const faultCases: readonly KitCase[] = [
       await expect.poll(() => bench.adapter.link, { timeout: 5_000 }).toBe('ready');
       await bench.enter('hit', 'sell', 1, 100);
       expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
-      expect(bench.executions()).toHaveLength(1);
+      await bench.expectTrades([['a', 'hit', 1, 100]]);
     },
   },
   {
@@ -83,7 +100,7 @@ export const faultCases: readonly KitCase[] = [
       await expect.poll(() => bench.adapter.link, { timeout: 5_000 }).toBe('ready');
       await bench.enter('hit', 'sell', 1, 100);
       expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
-      expect(bench.executions()).toHaveLength(1);
+      await bench.expectTrades([['a', 'hit', 1, 100]]);
     },
   },
   {
@@ -102,6 +119,31 @@ export const faultCases: readonly KitCase[] = [
       await bench.send('cancel', 'hit');
       const { lotSize } = bench.venue.instrument;
       expect(await bench.sink.done('hit')).toMatchObject({ filled: lotSize });
+      await bench.expectTrades([['a', 'hit', 1, 100]]);
+    },
+  },
+  {
+    about: 'finds out what became of orders whose answers were broken, and sends none twice',
+    covers: [34, 40],
+    drivers: ['brokenAnswers', 'breakNextAnswer'],
+    run: async (bench, drive) => {
+      await bench.start();
+      const ways = drive.brokenAnswers();
+      for (const [index, how] of ways.entries()) {
+        await drive.breakNextAnswer(how);
+        const order = bench.order(`a-${index}`, 'buy', 1, 100);
+        const { outcome } = await bench.adapter.submit({ kind: 'new', order });
+        if (outcome === 'outcome-unknown') await bench.adapter.reconcile();
+        else expect([how, outcome]).toEqual([how, 'taken']);
+        await bench.sink.told(order.orderId, 'accepted');
+        await expect.poll(() => bench.adapter.link, { timeout: 5_000 }).toBe('ready');
+      }
+      // Whatever was sent twice would take more of it.
+      await bench.enter('hit', 'sell', ways.length + 1, 100);
+      await bench.expectTrades(ways.map((_, index) => [`a-${index}`, 'hit', 1, 100]));
+      await bench.send('cancel', 'hit');
+      const { lotSize } = bench.venue.instrument;
+      expect(await bench.sink.done('hit')).toMatchObject({ filled: ways.length * lotSize });
     },
   },
   {

@@ -1,3 +1,4 @@
+import type { TimeInForce } from '@stoa/schema';
 import type { VenueCapabilities } from '../venue-adapter.ts';
 import type { VenueBench, VenueDriver } from './venue-bench.ts';
 
@@ -8,6 +9,8 @@ export interface KitCase {
   readonly covers: readonly number[];
   /** What the adapter must be able to, or else the case is skipped and said to be. */
   readonly capability?: keyof VenueCapabilities;
+  /** How long orders must be able to live, or else likewise. */
+  readonly timesInForce?: readonly TimeInForce[];
   /** What the venue must be driven to, or else likewise. */
   readonly drivers?: readonly (keyof VenueDriver)[];
   readonly run: (bench: VenueBench, drive: Required<VenueDriver>) => Promise<void>;

@@ -40,7 +40,7 @@ export const tradeChangeCases: readonly KitCase[] = [
       await bench.sink.until((event) => event.kind === 'busted', 'the trade busted');
       await bench.send('status', 'a');
       expect(await bench.sink.told('a', 'order-status')).toMatchObject({ filled: 0 });
-      await bench.enter('probe', 'sell', 1, 100, { timeInForce: 'ioc' });
+      await bench.enterImmediate('probe', 'sell', 1, 100);
       expect(await bench.sink.done('probe')).toMatchObject({ state: 'canceled', filled: 0 });
     },
   },
@@ -56,11 +56,16 @@ export const tradeChangeCases: readonly KitCase[] = [
       const executionId = await onlyExecution(bench);
       const to = { price: 99 * tickSize, quantity: lotSize };
       await drive.correct(executionId, to);
-      await bench.sink.until((event) => event.kind === 'corrected', 'the trade corrected');
-      expect(bench.sink.of('corrected')[0]?.execution).toMatchObject({
-        ...to,
-        executionId,
-        tradeNumber: 1,
+      const corrected = await bench.sink.until(
+        (event) => event.kind === 'corrected' && event.execution.executionId === executionId,
+        'the trade corrected',
+      );
+      expect(corrected).toMatchObject({
+        execution: {
+          ...to,
+          executionId,
+          tradeNumber: 1,
+        },
       });
       await bench.send('status', 'a');
       expect(await bench.sink.told('a', 'order-status')).toMatchObject({ filled: lotSize });
