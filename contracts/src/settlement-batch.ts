@@ -4,10 +4,10 @@ import {
   concatHex,
   encodeFunctionData,
   type Hex,
-  hashStruct,
   keccak256,
   type LocalAccount,
   recoverTypedDataAddress,
+  stringToHex,
 } from 'viem';
 import { settlementAbi } from './generated/settlement.ts';
 import { slugToBytes32 } from './member-slug.ts';
@@ -59,21 +59,6 @@ export interface VenueSignature {
   readonly signature: Hex;
 }
 
-const legTypes = {
-  Leg: [
-    { name: 'executingVenue', type: 'bytes32' },
-    { name: 'homeVenue', type: 'bytes32' },
-    { name: 'tradeNumber', type: 'uint64' },
-    { name: 'token', type: 'address' },
-    { name: 'cashToken', type: 'address' },
-    { name: 'seller', type: 'address' },
-    { name: 'buyer', type: 'address' },
-    { name: 'quantity', type: 'uint256' },
-    { name: 'amount', type: 'uint256' },
-    { name: 'deadline', type: 'uint64' },
-  ],
-} as const;
-
 const venueBatchFields = [
   { name: 'batchId', type: 'bytes32' },
   { name: 'venue', type: 'bytes32' },
@@ -103,9 +88,35 @@ export function encodedLeg(leg: SettlementLeg) {
   };
 }
 
-/** EIP-712 `hashStruct` of a leg. */
+/** EIP-712 type of {@link SettlementLeg}, members in order. */
+const legType =
+  'Leg(bytes32 executingVenue,bytes32 homeVenue,uint64 tradeNumber,address token,address cashToken,' +
+  'address seller,address buyer,uint256 quantity,uint256 amount,uint64 deadline)';
+const legTypeHash = keccak256(stringToHex(legType));
+const knownHashes = new WeakMap<SettlementLeg, Hex>();
+
+/**
+ * EIP-712 `hashStruct` of a leg. All its members are single words, so that it is one hash over their
+ * row; a batch's legs are hashed for each signature and once more for the grouping, so that a leg
+ * remembers its own.
+ */
 export function legHash(leg: SettlementLeg): Hex {
-  return hashStruct({ data: encodedLeg(leg), primaryType: 'Leg', types: legTypes });
+  const known = knownHashes.get(leg);
+  if (known !== undefined) return known;
+  const words = [
+    ...[legTypeHash, slugToBytes32(leg.executingVenue), slugToBytes32(leg.homeVenue)],
+    ...[leg.tradeNumber, leg.token, leg.cashToken, leg.seller, leg.buyer],
+    ...[leg.quantity, leg.amount, leg.deadline],
+  ];
+  const hash = keccak256(Buffer.from(words.map(wordOf).join(''), 'hex'));
+  knownHashes.set(leg, hash);
+  return hash;
+}
+
+/** A value as the 64 digits of its word. */
+function wordOf(value: Hex | bigint | number): string {
+  const digits = typeof value === 'string' ? value.slice(2) : value.toString(16);
+  return digits.padStart(64, '0');
 }
 
 /** Legs of a batch that name the venue, as executing or home venue: all that it has to see. */

@@ -18,6 +18,8 @@ export interface AnvilOptions {
   readonly folder: string;
   /** 0, the default, lets the operating system choose. */
   readonly port?: number;
+  /** Whether the state is kept in the folder; default true. It costs the more, the longer the chain. */
+  readonly keepState?: boolean;
   readonly startTimeoutMs?: number;
   /** Called when the process ends without {@link Anvil.stop}. */
   readonly onExit?: (code: number | null, signal: NodeJS.Signals | null) => void;
@@ -42,7 +44,9 @@ export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
     [
       ...['--host', '127.0.0.1', '--port', String(options.port ?? 0)],
       ...['--chain-id', String(localChainId)],
-      ...['--state', join(options.folder, 'anvil-state.json'), '--state-interval', '1'],
+      ...(options.keepState === false
+        ? []
+        : ['--state', join(options.folder, 'anvil-state.json'), '--state-interval', '1']),
     ],
     // A process group of its own: Ctrl-C in the terminal reaches the parent, which ends the chain
     // after the nodes that still write to it.

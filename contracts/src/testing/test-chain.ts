@@ -55,7 +55,7 @@ export interface SentCall {
 
 export async function startTestChain(): Promise<TestChain> {
   const folder = await mkdtemp(join(tmpdir(), 'stoa-chain-'));
-  const anvil = await startAnvil({ folder });
+  const anvil = await startAnvil({ folder, keepState: false });
   const client = connect(anvil.rpcUrl);
   return {
     anvil,

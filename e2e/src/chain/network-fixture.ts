@@ -49,7 +49,7 @@ export interface NetworkFixture {
 
 export async function startNetworkFixture(): Promise<NetworkFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'stoa-network-'));
-  const anvil = await startAnvil({ folder });
+  const anvil = await startAnvil({ folder, keepState: false });
   const signers = Object.fromEntries(
     venues.map((venue) => [venue, privateKeyToAccount(generatePrivateKey())]),
   );

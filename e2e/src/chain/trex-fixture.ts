@@ -88,7 +88,7 @@ export interface Investor {
 
 export async function startTrexFixture(): Promise<TrexFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'stoa-trex-'));
-  const anvil = await startAnvil({ folder });
+  const anvil = await startAnvil({ folder, keepState: false });
   const client = connectLocalChain(anvil.rpcUrl);
   const admin = privateKeyToAccount(generatePrivateKey());
   await client.setBalance({ address: admin.address, value: parseEther('10000') });

@@ -216,6 +216,13 @@ export class BatchSubmitter {
   ): Promise<void> {
     // Not in the chain yet, so that there is no receipt to ask for.
     if (round.usedCount <= batch.nonce) return this.#push(batch, versions, round);
+    if ((await round.usedCountAt(finalNumber)) <= batch.nonce) {
+      // Mined, as of all that is known, and not final: the follower judges it by its events then.
+      const { transactionHash } = batch;
+      if (batch.state === 'affirmed') await this.#apply(batch, { kind: 'broadcast', transactionHash });
+      return;
+    }
+    // Final, and the follower took in every event until there: it did not settle by them.
     if (this.#isMined(batch.transactionHash)) return;
     // Newest first; any version may be the one that was mined.
     const hashes = new Set([

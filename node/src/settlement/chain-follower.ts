@@ -3,12 +3,12 @@ import {
   type FailedGroup,
   type SettledLeg,
   type SettlementLogs,
-  settlementAbi,
+  settlementTopics,
 } from '@stoa/contracts';
 import { CodedError } from '@stoa/schema';
 import { and, eq, inArray, lt, ne, sql } from 'drizzle-orm';
-import { getAbiItem, type Hex } from 'viem';
-import { getBlock, getLogs } from 'viem/actions';
+import { formatLog, type Hex, numberToHex, type RpcLog } from 'viem';
+import { getBlock } from 'viem/actions';
 import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
@@ -29,9 +29,12 @@ import { rollBackSettlement } from './settlement-rollback.ts';
 /** Wider ranges are refused by many nodes. */
 const maxRangeBlocks = 2_000n;
 
-const legSettled = getAbiItem({ abi: settlementAbi, name: 'LegSettled' });
-const legReversed = getAbiItem({ abi: settlementAbi, name: 'LegReversed' });
-const groupFailed = getAbiItem({ abi: settlementAbi, name: 'GroupFailed' });
+
+type RawLogs = {
+  readonly Method: 'eth_getLogs';
+  readonly Parameters: readonly object[];
+  readonly ReturnType: readonly RpcLog[];
+};
 
 /** What following the chain is given. */
 export type FollowerNeeds = Pick<SettlementNeeds, 'db' | 'client' | 'logger'> & {
@@ -107,15 +110,10 @@ export class ChainFollower {
       const toBlock = from + maxRangeBlocks < final.number ? from + maxRangeBlocks : final.number;
       const [end, logs] = await Promise.all([
         toBlock === final.number ? final : getBlock(this.#needs.client, { blockNumber: toBlock }),
-        getLogs(this.#needs.client, {
-          address: this.#options.settlement,
-          events: [legSettled, legReversed, groupFailed],
-          fromBlock: from + 1n,
-          toBlock,
-        }),
+        this.#logs(from + 1n, toBlock),
       ]);
       await this.#needs.db.transaction(async (tx) => {
-        await this.#record(tx, decodeSettlementLogs(logs, this.#options.settlement));
+        await this.#record(tx, logs);
         await this.#position.advance(tx, end);
       });
       from = toBlock;
@@ -123,6 +121,26 @@ export class ChainFollower {
     await this.#expire(Number(final.timestamp));
     this.#final = final;
     return final.number;
+  }
+
+  /** Asked for by topic and decoded once: viem's `getLogs` decodes what it is given events for. */
+  async #logs(fromBlock: bigint, toBlock: bigint): Promise<SettlementLogs> {
+    const { settlement } = this.#options;
+    const found = await this.#needs.client.request<RawLogs>({
+      method: 'eth_getLogs',
+      params: [
+        {
+          address: settlement,
+          topics: [Object.values(settlementTopics)],
+          fromBlock: numberToHex(fromBlock),
+          toBlock: numberToHex(toBlock),
+        },
+      ],
+    });
+    return decodeSettlementLogs(
+      found.map((log) => formatLog(log)),
+      settlement,
+    );
   }
 
   async #record(tx: Transaction, logs: SettlementLogs): Promise<void> {

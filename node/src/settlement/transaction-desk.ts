@@ -37,6 +37,8 @@ const defaultMaxFeePerGas = 500_000_000_000n;
 export interface Round {
   /** Transactions of the signer that are in the chain. */
   readonly usedCount: number;
+  /** The same as of a block; asked for once a round. */
+  readonly usedCountAt: (blockNumber: bigint) => Promise<number>;
   readonly fees: () => Promise<Fees>;
   readonly takeNonce: () => Promise<number>;
 }
@@ -74,9 +76,16 @@ export class TransactionDesk {
     const { address } = signer;
     let fees: Promise<Fees> | undefined;
     let nonce: number | undefined;
+    let usedAt: { readonly blockNumber: bigint; readonly count: Promise<number> } | undefined;
     const usedCount = await getTransactionCount(client, { address, blockTag: 'latest' });
     return {
       usedCount,
+      usedCountAt: (blockNumber) => {
+        if (usedAt?.blockNumber !== blockNumber) {
+          usedAt = { blockNumber, count: getTransactionCount(client, { address, blockNumber }) };
+        }
+        return usedAt.count;
+      },
       fees: () => {
         fees ??= currentFees(client, this.#feeCap);
         return fees;

@@ -57,7 +57,7 @@ const cashPerWallet = 10n ** 18n;
 
 export async function startGasWorld(options: GasWorldOptions): Promise<GasWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'stoa-gas-'));
-  const anvil = await startAnvil({ folder });
+  const anvil = await startAnvil({ folder, keepState: false });
   const stop = async () => {
     await anvil.stop();
     await rm(folder, { recursive: true, force: true });
