@@ -10,14 +10,12 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 afterEach(() => world.mend());
 
-it('settles an order over two executing venues in one transaction, within two seconds', async () => {
+it('settles an order over two executing venues in one transaction', async () => {
   const before = await world.balances();
   const trades = [await world.trade('beta'), await world.trade('gamma')];
   const orderId = await world.order(trades);
-  const startedAtMs = performance.now();
   await world.nodes.alpha.service.closeGroup(orderId);
   await world.untilState(orderId, 'settled');
-  expect(performance.now() - startedAtMs).toBeLessThan(2_000);
 
   expect(await world.moved(before)).toEqual([
     2n * shares,

@@ -5,7 +5,7 @@ import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import { courseAfter } from './failure-policy.ts';
 import type { SettlementMetrics } from './settlement-metrics.ts';
-import { type BatchEvent, type BatchStatus, batchAfter } from './settlement-state.ts';
+import { type BatchEvent, type BatchStatus, batchAfter, isOpen } from './settlement-state.ts';
 
 export type BatchRow = typeof settlementBatches.$inferSelect;
 /** A batch without its legs and its transaction, which are long and which its state does not need. */
@@ -42,11 +42,13 @@ export function createBatchRecords(
         ...(event.kind === 'retried' && noTransaction(batch)),
       };
       await tx.update(settlementBatches).set(kept).where(eq(settlementBatches.id, batchId));
-      // Its legs settle one by one, as the chain names them, and are reversed one by one.
-      if (after.state !== 'settled' && after.state !== 'reversed') {
+      // Its legs settle and are reversed one by one, as the chain names them; between instruction and
+      // that they stand where their batch stands.
+      const isReopened = before.state === 'failed' && isOpen(after.state);
+      if (after.state === 'failed' || isReopened) {
         await tx
           .update(settlementLegs)
-          .set(columns)
+          .set({ ...columns, state: isReopened ? 'instructed' : 'failed' })
           .where(
             and(
               eq(settlementLegs.batchId, batchId),

@@ -7,6 +7,7 @@ import { orders } from '../store/tables/orders.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import type { BatchRow, LegRow } from './batch-records.ts';
+import { isOpen } from './settlement-state.ts';
 import type { QueuedSettlement, SettlementLegView, SettlementView } from './settlement-view.ts';
 
 /** Settlements as those see them whose trades they are: of a batch, their own legs only. */
@@ -131,7 +132,7 @@ function viewOf(
     blockNumber: source.blockNumber ?? undefined,
     reason: reasonFor(group.orderId, source, batch),
     code: source.code ?? undefined,
-    legs: group.legs.map(legView).toSorted(byTrade),
+    legs: group.legs.map((leg) => legView(leg, batch)).toSorted(byTrade),
   };
 }
 
@@ -159,7 +160,9 @@ function byTrade(a: SettlementLegView, b: SettlementLegView): number {
   return a.tradeNumber - b.tradeNumber;
 }
 
-function legView(leg: LegRow): SettlementLegView {
+/** On its way a trade stands where its batch stands. */
+function legView(leg: LegRow, batch: BatchRow | undefined): SettlementLegView {
+  const isOnItsWay = leg.state === 'instructed' && batch !== undefined && isOpen(batch.state);
   return {
     venue: leg.executingVenue,
     executionId: leg.executionId,
@@ -169,6 +172,6 @@ function legView(leg: LegRow): SettlementLegView {
     buyer: leg.buyer,
     quantity: leg.tokenQuantity,
     amount: leg.cashAmount,
-    state: leg.state,
+    state: isOnItsWay ? batch.state : leg.state,
   };
 }

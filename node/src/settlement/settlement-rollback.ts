@@ -20,7 +20,7 @@ export async function rollBackSettlement(
   await takeBackReversals(tx, after, records);
   await tx
     .update(settlementLegs)
-    .set({ state: 'affirmed', code: null, reason: null, transactionHash: null, blockNumber: null })
+    .set({ state: 'instructed', code: null, reason: null, transactionHash: null, blockNumber: null })
     .where(
       and(
         gt(settlementLegs.blockNumber, after),

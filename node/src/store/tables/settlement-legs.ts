@@ -27,6 +27,7 @@ export const settlementLegs = pgTable(
     orderId: text('order_id'),
     legId: text('leg_id'),
     batchId: text('batch_id').$type<`0x${string}`>(),
+    /** `instructed` until it settles or fails: what it is meanwhile, its batch is. */
     state: text()
       .$type<'instructed' | 'affirmed' | 'submitted' | 'settled' | 'failed' | 'reversed'>()
       .notNull(),
