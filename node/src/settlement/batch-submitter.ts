@@ -219,7 +219,8 @@ export class BatchSubmitter {
     if ((await round.usedCountAt(finalNumber)) <= batch.nonce) {
       // Mined, as of all that is known, and not final: the follower judges it by its events then.
       const { transactionHash } = batch;
-      if (batch.state === 'affirmed') await this.#apply(batch, { kind: 'broadcast', transactionHash });
+      if (batch.state === 'affirmed')
+        await this.#apply(batch, { kind: 'broadcast', transactionHash });
       return;
     }
     // Final, and the follower took in every event until there: it did not settle by them.

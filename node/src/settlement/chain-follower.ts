@@ -29,7 +29,6 @@ import { rollBackSettlement } from './settlement-rollback.ts';
 /** Wider ranges are refused by many nodes. */
 const maxRangeBlocks = 2_000n;
 
-
 type RawLogs = {
   readonly Method: 'eth_getLogs';
   readonly Parameters: readonly object[];

@@ -20,7 +20,13 @@ export async function rollBackSettlement(
   await takeBackReversals(tx, after, records);
   await tx
     .update(settlementLegs)
-    .set({ state: 'instructed', code: null, reason: null, transactionHash: null, blockNumber: null })
+    .set({
+      state: 'instructed',
+      code: null,
+      reason: null,
+      transactionHash: null,
+      blockNumber: null,
+    })
     .where(
       and(
         gt(settlementLegs.blockNumber, after),
