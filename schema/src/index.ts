@@ -3,6 +3,7 @@ export * from './directory.ts';
 export * from './identifiers.ts';
 export * from './ids.ts';
 export * from './instrument.ts';
+export * from './instrument-identifiers.ts';
 export * from './market.ts';
 export * from './member.ts';
 export * from './money.ts';

@@ -57,4 +57,13 @@ describe('the comparison of the API with what was published', () => {
       'CROSS was added to enum type Side.',
     ]);
   });
+
+  it('names whatever is not described', () => {
+    const sdl = `"One." enum E { "Two." A B }
+      "Three." type T { "Four." a("Five." b: Int, c: Int): E d: Int }
+      input I { e: Int } type Query { "Six." t(i: I): T }`;
+    expect(compareApi(sdl, sdl, [], today).undescribed).toEqual([
+      ...['E.B', 'T.a(c)', 'T.d', 'I', 'I.e', 'Query.t(i)'],
+    ]);
+  });
 });

@@ -8,6 +8,7 @@ import {
   isInputObjectType,
   isInterfaceType,
   isObjectType,
+  isSpecifiedScalarType,
 } from 'graphql';
 
 /** A breaking change that is made on purpose, as `schema/api-changes.json` lists them. */
@@ -27,6 +28,8 @@ export interface ApiChanges {
   readonly surprising: readonly string[];
   /** Deprecated without the date that the policy asks for. */
   readonly undated: readonly string[];
+  /** Types, fields, arguments and values that nobody has described. */
+  readonly undescribed: readonly string[];
 }
 
 /** The policy of docs/api.md: a reason says until when what it stands at is kept. */
@@ -58,6 +61,7 @@ export function compareApi(
     undated: deprecationsOf(current).flatMap(({ place, reason }) =>
       KEPT_UNTIL.test(reason) ? [] : [place],
     ),
+    undescribed: undescribedIn(current),
   };
 }
 
@@ -103,4 +107,26 @@ function noted(
   removal: string,
 ): Deprecation[] {
   return deprecationReason == null ? [] : [{ place, removal, reason: deprecationReason }];
+}
+
+/** What has no description; roots are explained by their fields. */
+function undescribedIn(schema: GraphQLSchema): string[] {
+  const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
+  const silent = (place: string, { description }: { description?: string | null | undefined }) =>
+    description ? [] : [place];
+  return Object.values(schema.getTypeMap()).flatMap((type) => {
+    if (type.name.startsWith('__') || isSpecifiedScalarType(type)) return [];
+    const own = roots.some((root) => root === type) ? [] : silent(type.name, type);
+    if (isEnumType(type)) {
+      const values = type.getValues().flatMap((one) => silent(`${type.name}.${one.name}`, one));
+      return [...own, ...values];
+    }
+    if (!isObjectType(type) && !isInterfaceType(type) && !isInputObjectType(type)) return own;
+    return Object.values(type.getFields()).reduce<string[]>((places, field) => {
+      const place = `${type.name}.${field.name}`;
+      const args: readonly GraphQLArgument[] = 'args' in field ? field.args : [];
+      const ofArgs = args.flatMap((arg) => silent(`${place}(${arg.name})`, arg));
+      return [...places, ...silent(place, field), ...ofArgs];
+    }, own);
+  });
 }

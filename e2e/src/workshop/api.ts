@@ -7,12 +7,13 @@ import { compareApi, type DeclaredChange } from './api-changes.ts';
 const help = `npm run api [-- --check]
 
 Publishes the API: writes its SDL, as clients see it, to schema/api.graphql. What was published is kept:
-a change that breaks clients is refused, unless schema/api-changes.json declares it.
+a change that breaks clients is refused, unless schema/api-changes.json declares it. So is what nobody has
+described.
 
   --check   writes nothing; the gate runs it so
   --help    this text
 
-Exit code 0 if all is well, 1 for a change that breaks clients and is not declared, 2 for a wrong argument.
+Exit code 0 if all is well, 1 for what is refused, 2 for a wrong argument.
 `;
 
 const published = resolve(import.meta.dirname, '../../../schema/api.graphql');
@@ -50,8 +51,10 @@ function main(): number {
   const changes = compareApi(before, current, readDeclared(), today);
   list('breaks clients, and is not declared:', changes.undeclared);
   list('deprecated without "Kept until YYYY-MM-DD.":', changes.undated);
+  list('has no description:', changes.undescribed);
   if (changes.undeclared.length > 0) process.stdout.write(howToDeclare);
-  if (changes.undeclared.length > 0 || changes.undated.length > 0) return 1;
+  const { undeclared, undated, undescribed } = changes;
+  if (undeclared.length + undated.length + undescribed.length > 0) return 1;
   list('breaks clients, as declared:', changes.declared);
   list('may surprise clients:', changes.surprising);
   if (values.check) return 0;

@@ -3,6 +3,7 @@ import {
   formatDecimal,
   type Instrument,
   type InstrumentId,
+  identifiersOf,
   type Listing,
   MAX_LEVELS,
   type VenueId,
@@ -10,6 +11,13 @@ import {
 import { MAX_PROOFS } from '../market/judgement-record.ts';
 import type { ConsolidatedBook, MarketView } from '../market/market-view.ts';
 import { apiError } from './api-error.ts';
+import { dataQualityOf } from './data-quality.ts';
+import {
+  type InstrumentFilterInput,
+  instrumentKey,
+  searchInstruments,
+} from './instrument-search.ts';
+import { listPage } from './list-page.ts';
 import {
   bookOutput,
   equivocationOutput,
@@ -18,6 +26,7 @@ import {
   venueOf,
 } from './market-output.ts';
 import { statisticsOutput } from './market-statistics-output.ts';
+import { connectionOf, type PageArguments, readPageArguments } from './page-arguments.ts';
 import { boundedCount, sdlDateTime, sdlEnum } from './sdl-value.ts';
 import type { SubscriptionStreams } from './subscription-streams.ts';
 
@@ -69,6 +78,17 @@ function sortedListings(listings: readonly Listing[]): Listing[] {
 function marketQueries({ market, directory }: MarketNeeds) {
   return {
     instruments: () => sortedById(directory.current().instruments.values()),
+    async searchInstruments(
+      _root: unknown,
+      { filter, ...args }: PageArguments & { readonly filter?: InstrumentFilterInput | null },
+    ) {
+      const found = searchInstruments(directory.current(), filter);
+      const page = listPage(found, instrumentKey, readPageArguments(args));
+      return {
+        ...(await connectionOf(page, (instrument) => instrument)),
+        totalCount: found.length,
+      };
+    },
     instrument(_root: unknown, by: { readonly id?: InstrumentId; readonly symbol?: string }) {
       const { instruments } = directory.current();
       if ((by.id == null) === (by.symbol == null)) {
@@ -142,7 +162,9 @@ function instrumentResolvers({ market, directory }: MarketNeeds) {
       const instrument = directory.current().instruments.get(id);
       return instrument ? { ...instrument } : null;
     },
-    isin: (instrument: Instrument) => (instrument.isin === '' ? null : instrument.isin),
+    isin: (instrument: Instrument) => identifiersOf(instrument).isin ?? null,
+    cusip: (instrument: Instrument) => identifiersOf(instrument).cusip ?? null,
+    dataQuality: (instrument: Instrument) => dataQualityOf(directory.current(), instrument),
     tokenStandard: (instrument: Instrument) => instrument.standard,
     currency: (instrument: Instrument) => instrument.cashSymbol,
     tickSize: (instrument: Instrument) =>

@@ -1,5 +1,6 @@
-import { isInstrumentId } from '@stoa/schema';
+import { isInstrumentId, isIsin } from '@stoa/schema';
 import { GraphQLScalarType, Kind, type ValueNode } from 'graphql';
+import { isAddress } from 'viem';
 import { apiError } from './api-error.ts';
 import { readMoment } from './sdl-value.ts';
 
@@ -23,6 +24,14 @@ function stringScalar(name: string, expects: string, read: (text: string) => str
   });
 }
 
+/** An address whose letters are of one case, or of two with the checksum of EIP-55. */
+function isChecked(text: string): boolean {
+  if (!/^0x[0-9a-fA-F]{40}$/.test(text)) return false;
+  const digits = text.slice('0x'.length);
+  const isOneCase = digits === digits.toLowerCase() || digits === digits.toUpperCase();
+  return isOneCase || isAddress(text, { strict: true });
+}
+
 function safeInteger(value: unknown): number {
   const number = typeof value === 'bigint' ? Number(value) : value;
   if (typeof number === 'number' && Number.isSafeInteger(number)) return number;
@@ -39,14 +48,22 @@ export const scalarResolvers = {
     'a moment in UTC, such as "2026-01-31T14:30:00.000Z"',
     (text) => (readMoment(text) === undefined ? undefined : text),
   ),
-  Address: stringScalar('Address', '0x and 40 hexadecimal digits', (text) =>
-    /^0x[0-9a-fA-F]{40}$/.test(text) ? text : undefined,
+  Address: stringScalar(
+    'Address',
+    '0x and 40 hexadecimal digits, in one case or with a right checksum',
+    (text) => (isChecked(text) ? text : undefined),
   ),
   InstrumentId: stringScalar(
     'InstrumentId',
     'a CAIP-19 asset id such as "eip155:1/erc20:0x…" with 40 hexadecimal digits',
     // Wallets show addresses in mixed case; the id is the same in any.
-    (text) => (isInstrumentId(text.toLowerCase()) ? text.toLowerCase() : undefined),
+    (text) =>
+      isInstrumentId(text.toLowerCase()) && isChecked(`0x${text.slice(-40)}`)
+        ? text.toLowerCase()
+        : undefined,
+  ),
+  ISIN: stringScalar('ISIN', 'an ISIN with a right check digit, such as "US0378331005"', (text) =>
+    isIsin(text) ? text : undefined,
   ),
   SafeInt: new GraphQLScalarType({
     name: 'SafeInt',

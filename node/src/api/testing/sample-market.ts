@@ -22,14 +22,14 @@ export const ACME: Instrument = {
   lotSize: 500,
 };
 
-/** Without an ISIN. */
+/** Without an ISIN: the one that is registered has a wrong check digit. */
 export const BOND: Instrument = {
   ...ACME,
   id: `eip155:31337/erc20:0x${'b2'.repeat(20)}`,
   token: `0x${'b2'.repeat(20)}`,
   symbol: 'BOND',
   name: 'Bond 2030',
-  isin: '',
+  isin: 'US0378331006',
 };
 
 function member(id: MemberId, kind: Member['kind'], status: Member['status'] = 'active'): Member {
