@@ -117,7 +117,7 @@ describe('an instrument whose entry in the registry is wrong', () => {
     const { data, errors } = await graphql({ schema, source });
     expect(errors).toBeUndefined();
     const told = new Map(
-      (data?.['instruments'] as { symbol: string }[]).map((one) => [one.symbol, one]),
+      ((data?.['instruments'] ?? []) as { symbol: string }[]).map((one) => [one.symbol, one]),
     );
     expect(told.get('BAY')).toMatchObject({ isin: 'DE000BAY0017', cusip: null, dataQuality: [] });
     expect(told.get('ACME')).toMatchObject({
