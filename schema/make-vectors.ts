@@ -58,6 +58,10 @@ const frames: Record<string, Frame> = {
         ...{ price: 0, quantity: 0, executedAtMs: epoch + 800 },
       },
       {
+        ...{ kind: 'trade', action: 'print', instrument: firstToken, executionId: 'alpha-8' },
+        ...{ price: 10_040, quantity: 5_000, executedAtMs: epoch + 950, negotiated: true },
+      },
+      {
         ...{ kind: 'status', instrument: secondToken, state: 'halted', authority: 'regulator' },
         reason: 'Nachricht läuft',
       },

@@ -1,8 +1,8 @@
-export {
-  EmbeddedVenue,
-  type EmbeddedVenueOptions,
-  type VenueJournalOptions,
-} from './embedded/embedded-venue.ts';
+export { EmbeddedVenue } from './embedded/embedded-venue.ts';
+export type {
+  EmbeddedVenueOptions,
+  VenueJournalOptions,
+} from './embedded/embedded-venue-options.ts';
 export type { BookRecovery, RecoveryDifference } from './embedded/journal/book-recovery.ts';
 export {
   type FlowClock,

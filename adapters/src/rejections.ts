@@ -60,6 +60,33 @@ const REJECTIONS = {
     code: 'CORRECTION_UP',
     message: 'A correction lowers the quantity of a trade; more of it is another trade.',
   },
+  // Quotes: FIX QuoteRejectReason(300), in words.
+  'quote-request-unknown': {
+    code: 'QUOTE_REQUEST_UNKNOWN',
+    message: 'There is no such request for quote, or it has ended.',
+  },
+  'quote-unknown': { code: 'QUOTE_UNKNOWN', message: 'There is no such quote, or it has ended.' },
+  'quote-expired': {
+    code: 'QUOTE_EXPIRED',
+    message: 'The time until which it was good has passed.',
+  },
+  'quote-terms': {
+    code: 'QUOTE_TERMS_DIFFER',
+    message: 'A quote is taken at its own price and for its whole size.',
+  },
+  'self-trade': {
+    code: 'SELF_TRADE',
+    message: 'Both sides are of one owner, and would trade with themselves.',
+  },
+  'quote-withdrawn': { code: 'QUOTE_WITHDRAWN', message: 'The quote was taken back.' },
+  'quote-not-chosen': {
+    code: 'QUOTE_NOT_CHOSEN',
+    message: 'The requester wants no quotes any more.',
+  },
+  'rfq-not-offered': {
+    code: 'RFQ_NOT_OFFERED',
+    message: 'The venue takes no requests for quote.',
+  },
   'not-ready': { code: 'VENUE_NOT_READY', message: 'The venue is not ready; send it again later.' },
   busy: { code: 'VENUE_BUSY', message: 'Too much waits to be recorded; send it again later.' },
 } as const satisfies Readonly<Record<string, LegRejection>>;

@@ -3,6 +3,7 @@ import type {
   InstrumentId,
   LegRejection,
   Level,
+  MemberId,
   OrderOwner,
   OrderStatus,
   Price,
@@ -55,6 +56,58 @@ export interface VenueCapabilities {
    * order has an execution of its own, against a wallet of the venue's. Absent: yes.
    */
   readonly joinsTrades?: boolean;
+  /** What it can of requests for quote. Absent: nothing. */
+  readonly rfq?: RfqCapability;
+}
+
+/** How a venue takes part in negotiation. */
+export interface RfqCapability {
+  /** It is handed `quote-request` and answers with quotes of its own. */
+  readonly venueQuotes: boolean;
+  /** It executes what two members agreed on: a `quote-accept` that brings the maker's order too. */
+  readonly memberQuotes: boolean;
+}
+
+/** FIX QuoteRequest(R): what a venue is asked to quote. Says nothing of the investor. */
+export interface VenueQuoteRequest {
+  readonly requestId: string;
+  readonly instrument: InstrumentId;
+  /** What the requester would do; undefined: not told, both sides are to be quoted. */
+  readonly side: Side | undefined;
+  readonly quantity: Quantity;
+  /** Unix time, milliseconds, inclusive: nothing is wanted after it. FIX ExpireTime(126). */
+  readonly expireAtMs: number;
+  readonly member: MemberId;
+}
+
+/** One side of a firm quote. */
+export interface QuoteSide {
+  readonly price: Price;
+  readonly quantity: Quantity;
+}
+
+/** FIX Quote(S): firm for its sizes until its validity ends, by the venue's clock. */
+export interface VenueQuote {
+  readonly quoteId: string;
+  readonly requestId: string;
+  /** At which it buys: a requester sells to it. */
+  readonly bid?: QuoteSide;
+  /** At which it sells: a requester buys from it. */
+  readonly offer?: QuoteSide;
+  /** Unix time, milliseconds, inclusive. FIX ValidUntilTime(62). */
+  readonly validUntilMs: number;
+}
+
+/**
+ * FIX QuoteResponse(AJ), QuoteRespType(694) 1: takes a quote whole. `order` says at which terms; what
+ * comes of it is told as of any other order, by its id, and so is asked for. Idempotent by that id.
+ */
+export interface QuoteAcceptance {
+  /** Of the venue's own quote: its id. Of a member's: the node's, which the venue does not know. */
+  readonly quoteId: string;
+  readonly order: VenueOrder;
+  /** The other side, where a member gave the quote. Undefined: the venue did. */
+  readonly maker?: VenueOrder;
 }
 
 /** States of the connection between an adapter and its venue. */
@@ -83,7 +136,12 @@ export type VenueRequest =
     }
   | { readonly kind: 'status'; readonly orderId: string; readonly instrument: InstrumentId }
   /** Every open order of this instrument, or of all; each answers as a cancel of its own would. */
-  | { readonly kind: 'mass-cancel'; readonly instrument?: InstrumentId };
+  | { readonly kind: 'mass-cancel'; readonly instrument?: InstrumentId }
+  /** Idempotent by request id. Answers come as `quote` and `quote-ended`. */
+  | { readonly kind: 'quote-request'; readonly request: VenueQuoteRequest }
+  /** The requester wants no quotes any more: those given end. FIX QuoteResponse(AJ), QuoteRespType(694) 6. */
+  | { readonly kind: 'quote-cancel'; readonly requestId: string }
+  | ({ readonly kind: 'quote-accept' } & QuoteAcceptance);
 
 /**
  * "The request was taken", which is not acceptance: acceptance, fills and rejections come as events.
@@ -145,7 +203,19 @@ export type VenueEvent =
       readonly status: OrderStatus | 'unknown-order';
       readonly filled: Quantity;
     }
+  | VenueQuoteEvent
   | VenueMarketEvent;
+
+/** What a venue says of its own quotes. */
+export type VenueQuoteEvent =
+  | { readonly kind: 'quote'; readonly quote: VenueQuote }
+  /** It can be taken no more; or, without an id, none of the request's will be given. FIX QuoteStatusReport(AI). */
+  | {
+      readonly kind: 'quote-ended';
+      readonly requestId: string;
+      readonly quoteId?: string;
+      readonly rejection: LegRejection;
+    };
 
 /** Market data of a venue: carries no order, no member, no wallet. */
 export type VenueMarketEvent =
@@ -163,6 +233,8 @@ export type VenueMarketEvent =
       readonly price: Price;
       readonly quantity: Quantity;
       readonly executedAtMs: number;
+      /** Agreed between two parties and not met in the book. */
+      readonly negotiated?: true;
     }
   | {
       readonly kind: 'trading-status';

@@ -35,6 +35,8 @@ export interface TradeEntry {
   readonly quantity: Quantity;
   /** Unix time, milliseconds. */
   readonly executedAtMs: number;
+  /** Agreed between two parties, as by a quote, and not met in the book. Absent: no. FIX TrdType(828) 22. */
+  readonly negotiated?: true;
 }
 
 /** Trading state of one instrument at one venue. */

@@ -45,4 +45,7 @@ export const CONFORMANCE_LIST: Readonly<Record<number, string>> = {
   40: 'a time-out after the venue took the order',
   41: 'a snapshot after the connection came back',
   42: 'a credential that runs out',
+  43: 'a trade that two members agreed on',
+  44: 'a request for quote, a firm quote and its acceptance',
+  45: 'a quote that is taken too late',
 };

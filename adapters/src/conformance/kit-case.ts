@@ -1,5 +1,5 @@
 import type { TimeInForce } from '@stoa/schema';
-import type { VenueCapabilities } from '../venue-adapter.ts';
+import type { RfqCapability, VenueCapabilities } from '../venue-adapter.ts';
 import type { VenueBench, VenueDriver } from './venue-bench.ts';
 
 /** One thing that an adapter must do. */
@@ -11,6 +11,8 @@ export interface KitCase {
   readonly capability?: keyof VenueCapabilities;
   /** How long orders must be able to live, or else likewise. */
   readonly timesInForce?: readonly TimeInForce[];
+  /** What it must be able to negotiate, likewise. */
+  readonly rfq?: keyof RfqCapability;
   /** What the venue must be driven to, or else likewise. */
   readonly drivers?: readonly (keyof VenueDriver)[];
   readonly run: (bench: VenueBench, drive: Required<VenueDriver>) => Promise<void>;

@@ -7,6 +7,7 @@ import type { KitCase } from './kit-case.ts';
 import { linkCases } from './link-cases.ts';
 import { marketCases } from './market-cases.ts';
 import { orderCases } from './order-cases.ts';
+import { quoteCases } from './quote-cases.ts';
 import { recoveryCases } from './recovery-cases.ts';
 import { sequenceCases } from './sequence-cases.ts';
 import { sessionCases } from './session-cases.ts';
@@ -22,6 +23,7 @@ const SUBJECTS: Readonly<Record<string, readonly KitCase[]>> = {
   market: marketCases,
   session: sessionCases,
   'trades undone and corrected': tradeChangeCases,
+  'requests for quote': quoteCases,
   'restart and reconciliation': recoveryCases,
   'faults of the venue': faultCases,
   'numbered messages': sequenceCases,
@@ -68,12 +70,15 @@ export function venueAdapterSuite(name: string, setup: () => Promise<VenueUnderT
 }
 
 function whyNot(
-  { capability, drivers = [], timesInForce = [] }: KitCase,
+  { capability, rfq, drivers = [], timesInForce = [] }: KitCase,
   bench: VenueBench,
 ): string | undefined {
   const { timesInForce: able } = bench.adapter.capabilities;
   const unable = timesInForce.filter((one) => !able.includes(one));
   if (unable.length > 0) return `the adapter does not take ${unable.join(', ')} orders`;
+  if (rfq !== undefined && bench.adapter.capabilities.rfq?.[rfq] !== true) {
+    return `the adapter does not negotiate with ${rfq}`;
+  }
   if (capability !== undefined && !bench.adapter.capabilities[capability]) {
     return `the adapter does not have ${capability}`;
   }

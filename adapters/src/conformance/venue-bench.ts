@@ -1,6 +1,7 @@
 import type { Instrument, InstrumentId, OrderOwner } from '@stoa/schema';
 import { expect } from 'vitest';
 import type {
+  QuoteSide,
   VenueAdapter,
   VenueEvent,
   VenueOrder,
@@ -35,6 +36,8 @@ export interface VenueDriver {
   /** The venue's clock, Unix milliseconds, and a wait until it shows this or later. */
   readonly nowMs?: () => number;
   readonly passUntil?: Drive<[atMs: number]>;
+  /** The venue answers a request for quote: it sells so, until then. */
+  readonly quote?: Drive<[requestId: string, offer: QuoteSide, validUntilMs: number]>;
   /** The venue cancels an order by itself. */
   readonly cancelUnasked?: Drive<[orderId: string]>;
   readonly bust?: Drive<[executionId: string]>;

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RecordingSink } from '../conformance/recording-sink.ts';
 import { venueAdapterSuite } from '../conformance/venue-adapter-suite.ts';
 import type { OpenOrder, VenueOrder } from '../venue-adapter.ts';
-import { EmbeddedVenue, type VenueJournalOptions } from './embedded-venue.ts';
+import { EmbeddedVenue } from './embedded-venue.ts';
+import type { VenueJournalOptions } from './embedded-venue-options.ts';
 import type { BookRecovery } from './journal/book-recovery.ts';
 import { TestClock } from './testing/test-clock.ts';
 

@@ -3,7 +3,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { RecordingSink } from '../conformance/recording-sink.ts';
 import { venueAdapterSuite } from '../conformance/venue-adapter-suite.ts';
 import type { OpenOrder, Receipt, VenueEvent, VenueOrder } from '../venue-adapter.ts';
-import { EmbeddedVenue, type EmbeddedVenueOptions } from './embedded-venue.ts';
+import { EmbeddedVenue } from './embedded-venue.ts';
+import type { EmbeddedVenueOptions } from './embedded-venue-options.ts';
 import { TestClock } from './testing/test-clock.ts';
 
 const INSTRUMENT: Instrument = {
@@ -71,6 +72,9 @@ venueAdapterSuite('the embedded venue', async () => {
       openSession: () => clock.passTo(NOON + 21 * HOUR_MS),
       nowMs: clock.nowMs,
       passUntil: (atMs) => clock.passTo(atMs),
+      quote: (requestId, offer, validUntilMs) => {
+        expect(typeof venue.quote(requestId, { offer, validUntilMs })).toBe('string');
+      },
       cancelUnasked: async (orderId) => {
         expect(await venue.cancel(orderId, 'surveillance')).toEqual({ outcome: 'taken' });
       },

@@ -3,11 +3,10 @@ import {
   closeOfDayMs,
   type Instrument,
   type InstrumentId,
-  type OrderOwner,
+  type LegRejection,
   type Price,
   type Quantity,
   TIMES_IN_FORCE,
-  type TradingCalendar,
   type TradingPhase,
   type VenueId,
 } from '@stoa/schema';
@@ -26,14 +25,15 @@ import type {
   VenueRequest,
   VenueStart,
 } from '../venue-adapter.ts';
-import type { SelfTradeAction } from './engine-types.ts';
+import type { EmbeddedVenueOptions, VenueJournalOptions } from './embedded-venue-options.ts';
 import { flowParticipant } from './flow-participant.ts';
-import { type BookRecovery, reconcileBooks } from './journal/book-recovery.ts';
+import { reconcileBooks } from './journal/book-recovery.ts';
 import { OperationJournal } from './journal/operation-journal.ts';
 import { MemberOrders } from './member-orders.ts';
 import { type RecentTrade, RecentTrades } from './recent-trades.ts';
 import { SessionClock } from './session-clock.ts';
 import { DEPTH_LEVELS, VenueBook } from './venue-book.ts';
+import { type HouseQuote, isQuoteRequest, VenueNegotiation } from './venue-negotiation.ts';
 
 /** Recorded flow waits while this many events are not yet durable. */
 const FLOW_PENDING_EVENTS = 2_000;
@@ -43,40 +43,6 @@ const MAX_DONE_ORDERS = 100_000;
 const MAX_KEPT_TRADES = 100_000;
 /** A sink that no longer answers must not keep the process. */
 const STOP_WITHIN_MS = 1_000;
-
-export interface EmbeddedVenueOptions {
-  readonly venue: VenueId;
-  readonly instruments: readonly Instrument[];
-  /** Whose the recorded flow's orders are. Its wallet settles what members trade with the flow. */
-  readonly flowOwner: OrderOwner;
-  /** Unix time, milliseconds: the time of executions. Each start must find it later than the last. */
-  readonly nowMs: () => number;
-  /** Told when the sink fails; the delivery is repeated. */
-  readonly onSinkError?: (cause: unknown) => void;
-  /** When orders are taken and trade; undefined: at all times. */
-  readonly calendar?: TradingCalendar | undefined;
-  /** Calls back once after so many milliseconds; the answer cancels it. Default: the process's timers. */
-  readonly timer?: (delayMs: number, call: () => void) => () => void;
-  /**
-   * Which orders never trade with each other, and what becomes of them. Default: those of one wallet,
-   * of which the newer is canceled; two investors of one broker may meet.
-   */
-  readonly selfTrade?:
-    | { readonly within: 'account' | 'member'; readonly action: SelfTradeAction }
-    | 'allowed';
-  /** Keeps the books in this folder, so that they survive a crash with their queues. */
-  readonly journal?: VenueJournalOptions | undefined;
-}
-
-export interface VenueJournalOptions {
-  readonly folder: string;
-  /** Whether orders of the recorded flow are kept over a restart. Default: not. */
-  readonly keepFlow?: boolean;
-  /** A snapshot of the books is taken after so many operations. Default: a million. */
-  readonly operationsASegment?: number;
-  /** Told at each start what was found, and where it differed from the members' open orders. */
-  readonly onRecovered?: (recovery: BookRecovery) => void;
-}
 
 /**
  * A venue inside its node: one matching engine an instrument, price then time, behind the same port
@@ -97,12 +63,14 @@ export class EmbeddedVenue implements VenueAdapter {
     minQuantity: true,
     displayQuantity: true,
     depthLevels: DEPTH_LEVELS,
+    rfq: { venueQuotes: true, memberQuotes: true },
   };
   readonly #options: EmbeddedVenueOptions;
   readonly #members = new MemberOrders(MAX_DONE_ORDERS);
   readonly #trades = new RecentTrades(MAX_KEPT_TRADES);
   readonly #books = new Map<InstrumentId, VenueBook>();
   readonly #changedBooks = new Set<VenueBook>();
+  readonly #negotiation: VenueNegotiation;
   #outbox: EventOutbox | undefined;
   #journal: OperationJournal | undefined;
   #clock: SessionClock | undefined;
@@ -114,6 +82,11 @@ export class EmbeddedVenue implements VenueAdapter {
   constructor(options: EmbeddedVenueOptions) {
     this.venue = options.venue;
     this.#options = options;
+    this.#negotiation = new VenueNegotiation({
+      ...{ nowMs: options.nowMs, members: this.#members, books: this.#books },
+      nextQuoteId: () => `${this.#session}-q${(this.#executions += 1)}`,
+      emit: (event) => this.#outbox?.push(event),
+    });
   }
 
   get link(): LinkState {
@@ -133,6 +106,7 @@ export class EmbeddedVenue implements VenueAdapter {
     this.#members.clear();
     this.#trades.clear();
     this.#changedBooks.clear();
+    this.#negotiation.clear();
     // Execution ids must not repeat after a restart, and say nothing of who traded.
     this.#session = this.#options.nowMs().toString(36);
     this.#executions = 0;
@@ -231,6 +205,19 @@ export class EmbeddedVenue implements VenueAdapter {
     return this.#durable({ outcome: 'taken' }, outbox);
   }
 
+  /**
+   * The house answers a request for quote: the quote's id, or why it cannot be given. Its wallet is the
+   * recorded flow's; what comes of it is told as of any other trade with the flow.
+   */
+  quote(requestId: string, house: HouseQuote): string | LegRejection {
+    return this.#negotiation.quote(requestId, house);
+  }
+
+  /** The house takes a quote back. */
+  withdrawQuote(quoteId: string): void {
+    this.#negotiation.withdraw(quoteId);
+  }
+
   /** The operator undoes a trade of this run. Open orders have its quantity again. */
   async bust(executionId: string, reason: string): Promise<Receipt> {
     return this.#change(executionId, (book, trade) => {
@@ -255,6 +242,7 @@ export class EmbeddedVenue implements VenueAdapter {
   #do(request: VenueRequest, outbox: EventOutbox): Receipt {
     if (request.kind === 'new') return this.#enter(request.order, outbox);
     if (request.kind === 'mass-cancel') return this.#cancelAll(request.instrument);
+    if (isQuoteRequest(request)) return this.#negotiation.do(request);
     const { orderId } = request;
     const instrument = this.#members.get(orderId)?.request.instrument ?? request.instrument;
     const book = this.#books.get(instrument);
@@ -368,7 +356,7 @@ export class EmbeddedVenue implements VenueAdapter {
       if (clock.phase === 'open' && book.phase !== 'continuous') book.open(REASONS.open);
       else book.tellStatus(REASONS[clock.phase]);
     }
-    if (clock.phase === 'closed') this.#doneForDay();
+    if (clock.phase === 'closed') this.#outbox?.pushAll(this.#members.pause());
   }
 
   async #recover(options: VenueJournalOptions, openOrders: readonly OpenOrder[]): Promise<void> {
@@ -412,23 +400,8 @@ export class EmbeddedVenue implements VenueAdapter {
       } else if (phase === 'entry') book.startAuction(REASONS.entry);
       else book.open(REASONS.open);
     }
-    if (phase === 'closed') this.#doneForDay();
-    else if (before === 'closed') this.#standAgain();
-  }
-
-  #doneForDay(): void {
-    for (const order of this.#members.open()) {
-      const { orderId } = order.request;
-      order.status = 'done-for-day';
-      this.#outbox?.push({ kind: 'done-for-day', orderId, filled: order.filled });
-    }
-  }
-
-  #standAgain(): void {
-    for (const order of this.#members.open()) {
-      order.status = order.filled > 0 ? 'partially-filled' : 'new';
-      this.#outbox?.push(this.#members.statusOf(order.request.orderId));
-    }
+    if (phase === 'closed') this.#outbox?.pushAll(this.#members.pause());
+    else if (before === 'closed') this.#outbox?.pushAll(this.#members.standAgain());
   }
 
   #expire(atMs: number): void {

@@ -48,6 +48,22 @@ export class MemberOrders {
     return this.#open.values();
   }
 
+  /** The day is over: what is said of those that stay open. */
+  pause(): VenueEvent[] {
+    return [...this.#open.values()].map((order) => {
+      order.status = 'done-for-day';
+      return { kind: 'done-for-day', orderId: order.request.orderId, filled: order.filled };
+    });
+  }
+
+  /** Orders are taken again: what is said of those that stayed open. */
+  standAgain(): VenueEvent[] {
+    return [...this.#open.values()].map((order) => {
+      order.status = order.filled > 0 ? 'partially-filled' : 'new';
+      return this.statusOf(order.request.orderId);
+    });
+  }
+
   statusOf(orderId: string): VenueEvent {
     const order = this.get(orderId);
     return order === undefined

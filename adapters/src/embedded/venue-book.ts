@@ -29,8 +29,11 @@ import type {
 } from './engine-types.ts';
 import { MatchingEngine } from './matching-engine.ts';
 import type { MemberOrder, MemberOrders } from './member-orders.ts';
+import { agreementRejection, offGrid, orderRejection } from './order-grid.ts';
 import type { RecentTrade, RecentTrades } from './recent-trades.ts';
 
+/** The name of the other side where it is the venue's own: one of the flow's, which no order has. */
+const HOUSE = 0;
 /** What a book shows of its depth. */
 export const DEPTH_LEVELS = 10;
 
@@ -104,7 +107,7 @@ export class VenueBook {
 
   /** Enters a member's new order. */
   enter(order: MemberOrder): void {
-    const rejection = this.#refusalOf(order.request);
+    const rejection = orderRejection(this.instrument, order.request, this.#needs.nowMs());
     if (rejection !== undefined) return this.#reject(order, rejection);
     const events = this.#do({ kind: 'submit', order: this.#engineOrder(order.request) });
     const [first] = events;
@@ -141,14 +144,42 @@ export class VenueBook {
   }
 
   replace(orderId: string, by: { readonly price: Price; readonly quantity: Quantity }): void {
-    const offGrid = this.#offGrid(by.price, by.quantity);
-    if (offGrid !== undefined) return this.#rejectChange('replace-rejected', orderId, offGrid);
+    const wrong = offGrid(this.instrument, by.price, by.quantity);
+    if (wrong !== undefined) return this.#rejectChange('replace-rejected', orderId, wrong);
     const events = this.#do({ kind: 'replace', ref: orderId, by: { ref: orderId, ...by } });
     const [first] = events;
     if (first?.kind !== 'rejected') return this.#tell(events);
     const unknown = first.reason === 'unknown-order';
     const rejection = unknown ? this.#notOpen(orderId) : rejectionOf(first.reason);
     this.#rejectChange('replace-rejected', orderId, rejection);
+  }
+
+  /**
+   * Executes what two parties agreed on, whole and beside the book; without a maker the house is the
+   * other side. `refused` where it is known not to be good.
+   */
+  agree(
+    taker: MemberOrder,
+    maker: MemberOrder | undefined,
+    refused: LegRejection | undefined,
+  ): void {
+    const rejection = refused ?? this.#whyNotAgreed(taker.request, maker?.request);
+    const sides = maker ? [taker, maker] : [taker];
+    if (rejection !== undefined) return sides.forEach((one) => this.#reject(one, rejection));
+    for (const { request } of sides) {
+      this.#telling.push({ kind: 'accepted', orderId: request.orderId });
+    }
+    const { orderId, side, limitPrice: price, quantity } = taker.request;
+    const trade = { kind: 'trade', taker: orderId, takerSide: side, price, quantity } as const;
+    const ofMaker = { maker: maker?.request.orderId ?? HOUSE, makerLeaves: 0, takerLeaves: 0 };
+    this.#trade({ kind: 'trades', trades: [{ ...trade, ...ofMaker }] }, { negotiated: true });
+    this.#flush();
+  }
+
+  #whyNotAgreed(taker: VenueOrder, maker: VenueOrder | undefined): LegRejection | undefined {
+    if (this.phase !== 'continuous') return rejectionOf('closed');
+    if (this.#halts.size > 0) return rejectionOf('halted');
+    return agreementRejection(this.instrument, taker, maker, this.#options.ownerOf);
   }
 
   halt(by: HaltedBy, reason: string): void {
@@ -225,12 +256,13 @@ export class VenueBook {
     if (!(to.price > 0)) return rejectionOf('invalid-price');
     if (!(to.quantity > 0)) return rejectionOf('invalid-quantity');
     if (to.quantity > execution.quantity) return rejectionOf('correction-up');
-    return this.#offGrid(to.price, to.quantity);
+    return offGrid(this.instrument, to.price, to.quantity);
   }
 
   /** An order of the recorded flow, in the engine's terms. False: refused. */
   enterFlow(order: EngineOrder): boolean {
-    if (order.price !== undefined && this.#offGrid(order.price, order.quantity)) return false;
+    if (order.price !== undefined && offGrid(this.instrument, order.price, order.quantity))
+      return false;
     return this.#flow({ kind: 'submit', order });
   }
 
@@ -243,7 +275,7 @@ export class VenueBook {
   /** A trade that the flow tells of and the book had no part in. */
   print(price: Price, quantity: Quantity): void {
     const executionId = this.#needs.nextExecutionId();
-    this.#print(executionId, price, quantity, this.#needs.nowMs());
+    this.#print({ executionId, price, quantity, executedAtMs: this.#needs.nowMs() });
     this.#flush();
   }
 
@@ -323,7 +355,7 @@ export class VenueBook {
   }
 
   /** One trade, or several with the recorded flow: one execution, and a print for each of them. */
-  #trade({ trades }: JoinedTrades): void {
+  #trade({ trades }: JoinedTrades, how: { readonly negotiated?: true } = {}): void {
     const executedAtMs = this.#needs.nowMs();
     const prints = trades.map((one) => ({ ...one, executionId: this.#needs.nextExecutionId() }));
     const [trade] = trades;
@@ -349,7 +381,15 @@ export class VenueBook {
             homeVenue: taker?.request.homeVenue ?? venue,
           };
     if (execution) this.#telling.push({ kind: 'executed', execution, parties });
-    for (const print of prints) this.#print(print.executionId, price, print.quantity, executedAtMs);
+    for (const print of prints) {
+      this.#print({
+        executionId: print.executionId,
+        price,
+        quantity: print.quantity,
+        executedAtMs,
+        ...how,
+      });
+    }
     this.#needs.trades.add({
       ...{ instrument: this.instrument.id, execution, parties },
       printIds,
@@ -408,21 +448,6 @@ export class VenueBook {
     return rejectionOf(known ? 'too-late' : 'unknown-order');
   }
 
-  #refusalOf(order: VenueOrder): LegRejection | undefined {
-    const { limitPrice, quantity, minQuantity = 0, displayQuantity = 0, expireAtMs } = order;
-    const { lotSize } = this.instrument;
-    if (minQuantity % lotSize !== 0 || displayQuantity % lotSize !== 0) {
-      return rejectionOf('off-lot');
-    }
-    if (expireAtMs !== undefined && expireAtMs < this.#needs.nowMs()) return rejectionOf('expired');
-    return this.#offGrid(limitPrice, quantity);
-  }
-
-  #offGrid(price: Price, quantity: Quantity): LegRejection | undefined {
-    if (price % this.instrument.tickSize !== 0) return rejectionOf('off-tick');
-    return quantity % this.instrument.lotSize === 0 ? undefined : rejectionOf('off-lot');
-  }
-
   #engineOrder(order: VenueOrder): EngineOrder {
     const {
       orderId,
@@ -451,9 +476,8 @@ export class VenueBook {
     this.#needs.bookChanged(this);
   }
 
-  #print(executionId: string, price: Price, quantity: Quantity, executedAtMs: number): void {
-    const instrument = this.instrument.id;
-    this.#telling.push({ kind: 'print', instrument, executionId, price, quantity, executedAtMs });
+  #print(print: Omit<Extract<VenueEvent, { kind: 'print' }>, 'kind' | 'instrument'>): void {
+    this.#telling.push({ kind: 'print', instrument: this.instrument.id, ...print });
   }
 
   #flush(): void {

@@ -70,6 +70,7 @@ export function tradeOutput(instrument: Instrument, trade: LastTrade) {
     price: formatDecimal(trade.price, instrument.priceDecimals),
     quantity: formatDecimal(trade.quantity, instrument.quantityDecimals),
     executedAt: sdlDateTime(trade.executedAtMs),
+    negotiated: trade.negotiated,
   };
 }
 

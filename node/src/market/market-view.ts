@@ -74,6 +74,8 @@ export interface LastTrade {
   readonly price: Price;
   readonly quantity: Quantity;
   readonly executedAtMs: number;
+  /** Agreed between two parties and not met in the book. */
+  readonly negotiated: boolean;
 }
 
 /** The verified market, read-only: what the API, the router and the gateway see. */

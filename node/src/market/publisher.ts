@@ -194,8 +194,7 @@ class VenueState {
         return;
       }
       case 'print': {
-        const { instrument, executionId, price, quantity, executedAtMs } = event;
-        const print = { instrument, executionId, price, quantity, executedAtMs };
+        const { kind: _print, ...print } = event;
         this.#lasting.push({ kind: 'trade', action: 'print', ...print });
         return;
       }

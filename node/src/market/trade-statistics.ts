@@ -8,6 +8,8 @@ export interface StandingTrade {
   readonly quantity: Quantity;
   /** Unix milliseconds. */
   readonly executedAtMs: number;
+  /** Agreed between two parties and not met in the book. */
+  readonly negotiated: boolean;
   /** Where it was first spoken of: epoch, sequence, and place within the frame. */
   readonly place: readonly [epoch: number, sequence: number, entry: number];
 }

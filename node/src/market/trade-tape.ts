@@ -94,7 +94,8 @@ export class TradeTape {
     }
     const isBusted = entry.action === 'bust';
     const place = known?.trade.place ?? saidAt;
-    const terms = { price, quantity, executedAtMs };
+    const negotiated = entry.negotiated ?? known?.trade.negotiated ?? false;
+    const terms = { price, quantity, executedAtMs, negotiated };
     // A bust only names the trade: what it was, and when, is what was known of it.
     const trade = { venue, executionId, place, ...(isBusted && known ? known.trade : terms) };
     this.#changed();
@@ -120,8 +121,8 @@ export class TradeTape {
     }
     const last = this.#last;
     if (!last) return undefined;
-    const { venue, executionId, price, quantity, executedAtMs } = last;
-    return { venue, executionId, price, quantity, executedAtMs };
+    const { venue, executionId, price, quantity, executedAtMs, negotiated } = last;
+    return { venue, executionId, price, quantity, executedAtMs, negotiated };
   }
 
   /** The running day's figures. */

@@ -255,21 +255,25 @@ export class OrderWork {
     if (receipt.outcome === 'taken') return;
     const { kind } = request;
     if (receipt.outcome === 'outcome-unknown') {
-      this.#needs.logger.warn({ kind, ...refusedOf(request) }, 'the venue may or may not have it');
+      const legIds = refusedOf(request).map(({ legId }) => legId);
+      this.#needs.logger.warn({ kind, legIds }, 'the venue may or may not have it');
       return this.#needs.adapter.reconcile();
     }
     const refused = refusedOf(request);
-    if (!refused) {
+    if (refused.length === 0) {
       this.#needs.logger.warn({ kind, ...receipt.rejection }, 'the venue refused a request');
       return;
     }
-    await this.commit((tx, after) => this.#desk.refused(tx, refused, receipt.rejection, after));
+    const { rejection } = receipt;
+    await this.commit(async (tx, after) => {
+      for (const one of refused) await this.#desk.refused(tx, one, rejection, after);
+    });
   }
 
   /** One delivery at a time, in order; resolves when it is durable. */
   #deliver(events: readonly VenueEvent[]): Promise<void> {
     const delivery = this.#deliveries.then(async () => {
-      const ofOrders = events.filter((event): event is VenueOrderEvent => !isMarketEvent(event));
+      const ofOrders = events.filter(isOrderEvent);
       if (ofOrders.length > 0) {
         const { run } = await this.#transaction((tx, after) =>
           this.#desk.events(tx, ofOrders, after),
@@ -413,18 +417,28 @@ async function within(work: Promise<void>, ms: number): Promise<void> {
   }
 }
 
-/** The order that a request is about, where its refusal is to be told of it. */
-function refusedOf(request: VenueRequest): RefusedRequest | undefined {
+/** The orders that a request is about, where its refusal is to be told of them. */
+function refusedOf(request: VenueRequest): readonly RefusedRequest[] {
   switch (request.kind) {
     case 'new':
-      return { kind: 'new', legId: request.order.orderId };
+      return [{ kind: 'new', legId: request.order.orderId }];
+    case 'quote-accept':
+      return [request.order, ...(request.maker ? [request.maker] : [])].map(({ orderId }) => {
+        return { kind: 'new', legId: orderId };
+      });
     case 'cancel':
     case 'replace':
-      return { kind: request.kind, legId: request.orderId };
+      return [{ kind: request.kind, legId: request.orderId }];
     case 'status':
     case 'mass-cancel':
-      return undefined;
+    case 'quote-request':
+    case 'quote-cancel':
+      return [];
   }
+}
+
+function isOrderEvent(event: VenueEvent): event is VenueOrderEvent {
+  return !isMarketEvent(event) && event.kind !== 'quote' && event.kind !== 'quote-ended';
 }
 
 function isMarketEvent(event: VenueEvent): event is VenueMarketEvent {

@@ -1,4 +1,4 @@
-import type { TradeParties, VenueEvent, VenueMarketEvent } from '@stoa/adapters';
+import type { TradeParties, VenueEvent, VenueMarketEvent, VenueQuoteEvent } from '@stoa/adapters';
 import { type Execution, type LegRejection, TERMINAL_STATUSES, type VenueId } from '@stoa/schema';
 import type { Transaction } from '../store/database.ts';
 import { together } from '../store/together.ts';
@@ -12,7 +12,7 @@ import { holdVenueOrders, type VenueOrderRow } from './venue-order-store.ts';
 import { VenueTurn, type VenueTurnNeeds } from './venue-turn.ts';
 
 /** Events of the venue that are about orders. */
-export type VenueOrderEvent = Exclude<VenueEvent, VenueMarketEvent>;
+export type VenueOrderEvent = Exclude<VenueEvent, VenueMarketEvent | VenueQuoteEvent>;
 /** A trade that is undone, or is another than was said. */
 export type TradeChangeEvent = Extract<VenueOrderEvent, { kind: 'busted' | 'corrected' }>;
 /** Events about one order. */

@@ -78,7 +78,8 @@ function encodeEntry(writer: ProtoWriter, entry: Entry, place: number): void {
           .string(3, entry.executionId)
           .uint(4, entry.price)
           .uint(5, entry.quantity)
-          .uint(6, entry.executedAtMs),
+          .uint(6, entry.executedAtMs)
+          .uint(7, entry.negotiated ? 1 : 0),
       );
       return;
     case 'status':
@@ -189,6 +190,7 @@ function levels(prices: readonly number[], quantities: readonly number[]): Level
 
 function readTrade(reader: ProtoReader, instruments: readonly string[]): TradeEntry {
   const raw = { place: 0, action: 0, executionId: '', price: 0, quantity: 0, executedAtMs: 0 };
+  let negotiated = 0;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === 1) raw.place = reader.uint();
     else if (field === 2) raw.action = reader.uint();
@@ -196,6 +198,7 @@ function readTrade(reader: ProtoReader, instruments: readonly string[]): TradeEn
     else if (field === 4) raw.price = reader.uint();
     else if (field === 5) raw.quantity = reader.uint();
     else if (field === 6) raw.executedAtMs = reader.uint();
+    else if (field === 7) negotiated = reader.uint();
     else reader.skip();
   }
   const { place, action, ...rest } = raw;
@@ -204,6 +207,7 @@ function readTrade(reader: ProtoReader, instruments: readonly string[]): TradeEn
     instrument: named(instruments, place),
     action: choice(TRADE_ACTIONS, action, 'trade action'),
     ...rest,
+    ...(negotiated === 0 ? {} : { negotiated: true }),
   };
 }
 

@@ -190,6 +190,7 @@ export function createSampleMarket(): SampleMarket {
         ? {
             venue: 'beta',
             executionId: 'beta-9',
+            negotiated: false,
             price: 10_010,
             quantity: 500,
             executedAtMs: 1_700_000_000_123,
