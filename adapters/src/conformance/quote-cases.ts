@@ -51,7 +51,7 @@ export const quoteCases: readonly KitCase[] = [
         ...{ state: 'filled', filled: 5 * lotSize },
       });
       expect(await bench.sink.done('maker')).toMatchObject({ state: 'filled' });
-      expect(bench.executions()).toEqual([[7, 'taker', 'maker', 5, 100]]);
+      await bench.expectTrades([['taker', 'maker', 5, 100]], 7);
       expect(bench.sink.of('executed')[0]?.execution.homeVenue).toBe('other');
       expect(bench.sink.of('print')).toMatchObject([{ negotiated: true, quantity: 5 * lotSize }]);
       await bench.send('status', 'taker');
@@ -77,7 +77,7 @@ export const quoteCases: readonly KitCase[] = [
         expect(await bench.sink.told(id, 'rejected')).toBeDefined();
         expect(await bench.sink.told(maker.orderId, 'rejected')).toBeDefined();
       }
-      expect(bench.executions()).toEqual([]);
+      await bench.expectTrades([]);
     },
   },
   {
@@ -92,7 +92,7 @@ export const quoteCases: readonly KitCase[] = [
       const maker = bench.order('maker', 'sell', 5, 100, { timeInForce: 'fok' });
       await bench.adapter.submit({ kind: 'quote-accept', quoteId: 'q1', order, maker });
       expect(await bench.sink.told('taker', 'rejected')).toBeDefined();
-      expect(bench.executions()).toEqual([]);
+      await bench.expectTrades([]);
     },
   },
   {
@@ -120,7 +120,7 @@ export const quoteCases: readonly KitCase[] = [
       const second = taking(bench, 'second', 5, 100);
       await bench.adapter.submit({ kind: 'quote-accept', quoteId, order: second });
       expect(await bench.sink.told('second', 'rejected')).toBeDefined();
-      expect(bench.executions()).toEqual([[1, 'first', undefined, 5, 100]]);
+      await bench.expectTrades([['first', '', 5, 100]]);
     },
   },
   {
@@ -151,7 +151,7 @@ export const quoteCases: readonly KitCase[] = [
       const late = await quoted('r3', soon);
       await drive.passUntil(soon + 1);
       await take(late, taking(bench, 'late', 5, 100));
-      expect(bench.executions()).toEqual([]);
+      await bench.expectTrades([]);
     },
   },
   {
