@@ -15,6 +15,8 @@ export interface LegWatch {
 export interface AfterCommit {
   /** For this venue's own book, in this order. */
   readonly requests: VenueRequest[];
+  /** Legs that came to this venue's book before. */
+  readonly repeated: string[];
   /** Orders whose executions may settle as a group now. */
   readonly groups: Set<string>;
   /** Legs by id: watched from now on, or (undefined) no more. */
@@ -25,5 +27,5 @@ export interface AfterCommit {
 
 /** Nothing to do yet. */
 export function afterCommit(): AfterCommit {
-  return { requests: [], groups: new Set(), watches: new Map(), changed: new Map() };
+  return { requests: [], repeated: [], groups: new Set(), watches: new Map(), changed: new Map() };
 }

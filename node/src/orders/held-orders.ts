@@ -1,7 +1,7 @@
 import type { MemberId } from '@stoa/schema';
 import { sql } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
-import { together } from '../store/together.ts';
+import { issue } from '../store/transactions.ts';
 import { legChange, legRow, orderChange, orderRow, type StoredOrder } from './order-rows.ts';
 import type { OrderState } from './order-state.ts';
 import { holdOrders, orderIdsOf } from './order-store.ts';
@@ -18,8 +18,6 @@ interface Held {
   stored: StoredOrder;
   /** The store does not have it yet. */
   isNew: boolean;
-  /** As {@link HeldOrders.add} recorded it. */
-  added: StoredOrder | undefined;
   /** As it will be written. */
   now: StoredOrder;
   journal: RecordedEvent[];
@@ -40,7 +38,6 @@ export class HeldOrders {
       this.#orders.set(stored.state.id, {
         stored,
         isNew,
-        added: undefined,
         now: stored,
         journal: [],
       });
@@ -86,55 +83,35 @@ export class HeldOrders {
     held.now = { ...held.now, ...to, lastEvent: held.now.lastEvent + events.length };
   }
 
-  /**
-   * Records the new orders, as they stand now; {@link write} records the rest of them. Those whose
-   * client order id their member has used are left out, and held no more.
-   *
-   * @returns the orders that were recorded
-   */
-  async add(): Promise<StoredOrder[]> {
-    const wanted = [...this.#orders.values()].filter(({ isNew }) => isNew);
-    const added = await this.#addOrders(wanted);
-    for (const held of wanted) {
-      const { id } = held.stored.state;
-      if (added.has(id)) held.added = held.now;
-      else this.#orders.delete(id);
-    }
-    return wanted.flatMap(({ added: order }) => order ?? []);
-  }
-
-  /** Writes all that changed, but for new orders that were not added. */
-  async write(nowMs: number): Promise<void> {
-    const changed = [...this.#orders.values()].filter(
-      ({ stored, now, isNew, added }) => stored !== now && (!isNew || added),
-    );
+  /** Writes all that changed, within this transaction: nobody waits for it but the commit. */
+  write(nowMs: number): void {
+    const changed = [...this.#orders.values()].filter(({ stored, now }) => stored !== now);
     if (changed.length === 0) return;
-    // Nothing of this depends on the rest of it: one trip to the store for all.
-    await together(
-      this.#changeOrders(changed.filter(({ added, now }) => added !== now)),
-      this.#writeLegs(changed, nowMs),
-      this.#writeJournal(changed, nowMs),
-    );
+    const isNew = Map.groupBy(changed, (held) => held.isNew);
+    this.#addOrders(isNew.get(true) ?? []);
+    this.#changeOrders(isNew.get(false) ?? []);
+    this.#writeLegs(changed, nowMs);
+    this.#writeJournal(changed, nowMs);
     for (const held of changed) {
       held.stored = held.now;
       held.isNew = false;
-      held.added = undefined;
       held.journal = [];
     }
   }
 
-  async #addOrders(added: readonly Held[]): Promise<ReadonlySet<string>> {
-    if (added.length === 0) return new Set();
+  #addOrders(added: readonly Held[]): void {
+    if (added.length === 0) return;
     const values = JSON.stringify(added.map(({ now }) => orderRow(now)));
     // One parameter, however many orders: the statement is the same each time, and quickly read.
-    const rows = await this.#tx.execute<{ id: string }>(sql`
-      insert into orders select * from jsonb_populate_recordset(null::orders, ${values}::jsonb)
-      on conflict (member, client_order_id) do nothing returning id`);
-    return new Set(rows.map(({ id }) => id));
+    issue(
+      this.#tx,
+      sql`insert into orders
+        select * from jsonb_populate_recordset(null::orders, ${values}::jsonb)`,
+    );
   }
 
   /** Members' numbers are raised in one order by everybody, so that no two wait for each other. */
-  async #writeJournal(changed: readonly Held[], nowMs: number): Promise<void> {
+  #writeJournal(changed: readonly Held[], nowMs: number): void {
     const counts = new Map<MemberId, number>();
     const rows = changed.flatMap(({ stored, journal }) =>
       journal.map(({ kind, data, after }, index) => {
@@ -155,7 +132,9 @@ export class HeldOrders {
     );
     if (rows.length === 0) return;
     const raised = [...counts].map(([member, more]) => ({ member, more }));
-    await this.#tx.execute(sql`
+    issue(
+      this.#tx,
+      sql`
       with raised as (
         insert into member_sequences as known (member, last)
         select member, more from jsonb_to_recordset(${JSON.stringify(raised)}::jsonb)
@@ -173,13 +152,16 @@ export class HeldOrders {
         quantity bigint, filled bigint)
       join raised using (member)
       join jsonb_to_recordset(${JSON.stringify(raised)}::jsonb)
-        as counted(member text, more bigint) using (member)`);
+        as counted(member text, more bigint) using (member)`,
+    );
   }
 
-  async #changeOrders(changed: readonly Held[]): Promise<void> {
+  #changeOrders(changed: readonly Held[]): void {
     if (changed.length === 0) return;
     const rows = changed.map(({ now }) => orderChange(now));
-    await this.#tx.execute(sql`
+    issue(
+      this.#tx,
+      sql`
       update orders set quantity = given.quantity, limit_price = given.limit_price,
         status = given.status, filled = given.filled, leaves = given.leaves,
         notional = given.notional, cancel_requested = given.cancel_requested,
@@ -191,10 +173,11 @@ export class HeldOrders {
         limit_price bigint, status text, filled bigint, leaves bigint, notional numeric,
         cancel_requested boolean, reason text, held_until_ms bigint, replacements jsonb,
         revision integer, routed_from integer, group_open boolean, last_event bigint)
-      where orders.id = given.id`);
+      where orders.id = given.id`,
+    );
   }
 
-  async #writeLegs(changed: readonly Held[], nowMs: number): Promise<void> {
+  #writeLegs(changed: readonly Held[], nowMs: number): void {
     const added: object[] = [];
     const rows: object[] = [];
     for (const { stored, now } of changed) {
@@ -205,20 +188,23 @@ export class HeldOrders {
         else if (known !== leg) rows.push(legChange(leg));
       }
     }
-    await together(
-      added.length > 0 ? this.#addLegs(added) : undefined,
-      rows.length > 0 ? this.#changeLegs(rows) : undefined,
+    if (added.length > 0) this.#addLegs(added);
+    if (rows.length > 0) this.#changeLegs(rows);
+  }
+
+  #addLegs(rows: readonly object[]): void {
+    issue(
+      this.#tx,
+      sql`
+      insert into legs
+      select * from jsonb_populate_recordset(null::legs, ${JSON.stringify(rows)}::jsonb)`,
     );
   }
 
-  async #addLegs(rows: readonly object[]): Promise<void> {
-    await this.#tx.execute(sql`
-      insert into legs
-      select * from jsonb_populate_recordset(null::legs, ${JSON.stringify(rows)}::jsonb)`);
-  }
-
-  async #changeLegs(rows: readonly object[]): Promise<void> {
-    await this.#tx.execute(sql`
+  #changeLegs(rows: readonly object[]): void {
+    issue(
+      this.#tx,
+      sql`
       update legs set quantity = given.quantity, limit_price = given.limit_price,
         status = given.status, filled = given.filled, final_filled = given.final_filled,
         reason = given.reason, revision = given.revision,
@@ -227,6 +213,7 @@ export class HeldOrders {
       from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as given(id text, quantity bigint,
         limit_price bigint, status text, filled bigint, final_filled bigint, reason text,
         revision integer, pending_quantity bigint, pending_limit_price bigint)
-      where legs.id = given.id`);
+      where legs.id = given.id`,
+    );
   }
 }

@@ -95,8 +95,8 @@ export class HomeChange {
 
   /** Writes everything. */
   async finish(): Promise<void> {
+    this.orders.write(this.#needs.nowMs());
     await together(
-      this.orders.write(this.#needs.nowMs()),
       this.#out.write(this.tx, this.#needs, this.#after),
       this.#needs.receipts && this.#receipts(this.#needs.receipts),
     );

@@ -68,26 +68,24 @@ export class HomeOrders {
     return this.#planner.preview(order);
   }
 
-  /** Records and routes new orders; those whose client order id was used meanwhile are left out. */
+  /**
+   * Records and routes new orders, as they then stand. The transaction fails where a client order id
+   * was used.
+   */
   async place(
     tx: Transaction,
     added: readonly StoredOrder[],
     after: AfterCommit,
-  ): Promise<ReadonlyMap<string, StoredOrder>> {
+  ): Promise<StoredOrder[]> {
     const change = this.#change(tx, HeldOrders.ofNew(tx, added), after);
-    const placed = added.map((order) => {
+    for (const order of added) {
       const steps = this.#advance(order, this.#decide(order, order.state));
       const journal = [placedEvent(order), ...steps.journal];
       change.orders.change(order.state.id, { state: steps.state, groupOpen: false }, journal);
-      return { order, steps };
-    });
-    const written = await change.orders.add();
-    const kept = new Map(written.map((order) => [order.state.id, order]));
-    for (const { order, steps } of placed) {
-      if (kept.has(order.state.id)) change.carryOut(order, steps, false);
+      change.carryOut(order, steps, false);
     }
     await change.finish();
-    return kept;
+    return added.map((order) => change.orders.order(order.state.id) ?? order);
   }
 
   /** Asks to cancel what is open of orders; as they then stand. */
@@ -213,8 +211,8 @@ export class HomeOrders {
     );
     const change = this.#change(tx, orders, after);
     for (const each of told) await this.#report(change, from, each, trades);
+    if (from !== this.#venue) trades?.write(this.#needs.nowMs());
     await together(
-      from === this.#venue ? undefined : trades?.write(this.#needs.nowMs()),
       change.settling.length > 0 && this.#needs.settlement.instruct(tx, change.settling),
       change.finish(),
     );

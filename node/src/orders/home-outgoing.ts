@@ -1,6 +1,5 @@
 import type { LegOrder, MemberId, OrderMessageBody, VenueId } from '@stoa/schema';
 import type { Transaction } from '../store/database.ts';
-import { together } from '../store/together.ts';
 import type { AfterCommit } from './after-commit.ts';
 import type { LegAsk, OwnLegs } from './leg-reports.ts';
 import type { StoredOrder } from './order-rows.ts';
@@ -49,10 +48,8 @@ export class Outgoing {
 
   async write(tx: Transaction, needs: OutgoingNeeds, after: AfterCommit): Promise<void> {
     const isForHere = this.#added.length > 0 || this.#asked.length > 0;
-    await together(
-      isForHere && needs.ownLegs(tx, { added: this.#added, asked: this.#asked }, after),
-      ...[...this.#messages].map(([to, bodies]) => needs.sessions.send(tx, to, ...bodies)),
-    );
+    for (const [to, bodies] of this.#messages) needs.sessions.send(tx, to, ...bodies);
+    if (isForHere) await needs.ownLegs(tx, { added: this.#added, asked: this.#asked }, after);
   }
 
   #message(to: MemberId, body: OrderMessageBody): void {

@@ -290,7 +290,7 @@ describe('a trade that its venue', () => {
     const { id, leg, execution } = await traded();
     const { orderId: legId } = leg;
     const lie = { ...execution, buyer: FLOW_WALLET } as const;
-    await venue.store.db.transaction((tx) =>
+    await venue.store.db.transaction(async (tx) =>
       venue.sessions.send(
         tx,
         'alpha',

@@ -194,9 +194,11 @@ describe('what a venue says', () => {
     if (trade.kind !== 'executed') throw new Error('not a trade');
     const { execution } = trade;
     const report = { kind: 'leg-executed', legId: order.orderId, execution } as const;
-    await venue.store.db.transaction((tx) => venue.sessions.send(tx, 'alpha', report, report));
+    await venue.store.db.transaction(async (tx) =>
+      venue.sessions.send(tx, 'alpha', report, report),
+    );
     await until(async () => (await home.order(id)).filled > 0);
-    await venue.store.db.transaction((tx) => venue.sessions.send(tx, 'alpha', report));
+    await venue.store.db.transaction(async (tx) => venue.sessions.send(tx, 'alpha', report));
     await book.say(trade, done(order.orderId, 60));
     await until(async () => (await status(id)) === 'canceled');
     expect(await home.order(id)).toMatchObject({ filled: 60 });
@@ -216,7 +218,7 @@ describe('what a venue says', () => {
     const event = book.trade(order, 1, 100);
     if (event.kind !== 'executed') throw new Error('not a trade');
     const execution = { ...event.execution, ...lie };
-    await venue.store.db.transaction((tx) =>
+    await venue.store.db.transaction(async (tx) =>
       venue.sessions.send(tx, 'alpha', {
         kind: 'leg-executed',
         legId: order.orderId,

@@ -6,6 +6,7 @@ import {
   type OrderMessage,
   type OrderMessageBody,
 } from '@stoa/schema';
+import { sql } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type OpenDatabase, openDatabase } from '../store/database.ts';
@@ -14,7 +15,7 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
-import { createOrderSessions, type OrderSessions } from './order-session.ts';
+import { type OrderSessions, openOrderSessions } from './order-session.ts';
 import { LinkNetwork } from './testing/link-network.ts';
 import { directoryOf, keyOf, SILENT, until } from './testing/test-network.ts';
 
@@ -40,11 +41,14 @@ let beta: Node;
 let onTake: (legId: string) => void;
 /** Called after what a session wrote is committed, before it hears so. */
 let onCommitted: () => void;
+/** Called before a session fills numbers that came to nothing. */
+let onFill: (() => Promise<never>) | undefined;
 
 beforeEach(async () => {
   network = new LinkNetwork();
   onTake = () => undefined;
   onCommitted = () => undefined;
+  onFill = undefined;
   alpha = await open('alpha');
   beta = await open('beta');
 });
@@ -58,15 +62,18 @@ afterEach(async () => {
 
 async function open(member: MemberId): Promise<Node> {
   const store = await openDatabase(await databases.empty(member));
-  await store.sql`create table if not exists effects (leg_id text)`;
-  const node = { store, received: [], ...sessionsOf(member, store) };
-  await start(node);
+  await store.sql`create table if not exists effects (leg_id text, at serial)`;
+  const node = { store, received: [], ...(await sessionsOf(member, store)) };
+  start(node);
   return node;
 }
 
-function sessionsOf(member: MemberId, store: OpenDatabase): Pick<Node, 'sessions' | 'metrics'> {
+async function sessionsOf(
+  member: MemberId,
+  store: OpenDatabase,
+): Promise<Pick<Node, 'sessions' | 'metrics'>> {
   const metrics = new Registry();
-  const sessions = createOrderSessions(
+  const sessions = await openOrderSessions(
     { self: member, tickMs: 10, resendAfterMs: 150 },
     {
       database: telling(store),
@@ -90,19 +97,22 @@ function telling({ db }: OpenDatabase): OpenDatabase['db'] {
   told.transaction = async (work) => committed(await db.transaction(work));
   const execute = db.execute.bind(db);
   Object.assign(told, {
-    execute: async (query: Parameters<typeof execute>[0]) => committed(await execute(query)),
+    execute: async (query: Parameters<typeof execute>[0]) => {
+      await onFill?.();
+      return committed(await execute(query));
+    },
   });
   return told;
 }
 
-async function start(node: Node): Promise<void> {
-  await node.sessions.start(async (tx, _from, messages) => {
+function start(node: Node): void {
+  node.sessions.start(async (tx, _from, messages) => {
     const legIds = messages.map(({ body }) => {
       if (body.kind !== 'leg-cancel') throw new Error('not in these tests');
       return body.legId;
     });
     for (const legId of legIds) {
-      await tx.execute(`insert into effects values ('${legId}')`);
+      await tx.execute(`insert into effects (leg_id) values ('${legId}')`);
       onTake(legId);
     }
     return () => node.received.push(...legIds);
@@ -112,19 +122,18 @@ async function start(node: Node): Promise<void> {
 /** As after a crash of the process: nothing but the store is left. */
 async function restart(member: MemberId, node: Node): Promise<void> {
   await node.sessions.stop();
-  Object.assign(node, sessionsOf(member, node.store));
-  await start(node);
+  Object.assign(node, await sessionsOf(member, node.store));
+  start(node);
 }
 
 async function send(node: Node, to: MemberId, legIds: readonly string[]): Promise<void> {
   await node.store.db.transaction(async (tx) => {
-    for (const legId of legIds) await node.sessions.send(tx, to, { kind: 'leg-cancel', legId });
+    for (const legId of legIds) node.sessions.send(tx, to, { kind: 'leg-cancel', legId });
   });
-  await node.sessions.flush(to);
 }
 
 async function effects(node: Node): Promise<string[]> {
-  const rows = await node.store.sql<{ leg_id: string }[]>`select leg_id from effects`;
+  const rows = await node.store.sql<{ leg_id: string }[]>`select leg_id from effects order by at`;
   return rows.map((row) => row.leg_id);
 }
 
@@ -200,27 +209,58 @@ describe('order sessions', () => {
     expect(beta.received).toEqual(['leg-a', 'leg-b']);
   });
 
-  it('send nothing of a transaction that was rolled back, and number without a gap', async () => {
+  it('send nothing of a transaction that was rolled back, and leave no gap behind it', async () => {
     network.connect('alpha', 'beta');
     await alpha.store.db
       .transaction(async (tx) => {
-        await alpha.sessions.send(tx, 'beta', { kind: 'leg-cancel', legId: 'never' });
+        alpha.sessions.send(tx, 'beta', { kind: 'leg-cancel', legId: 'never' });
         throw new Error('rolled back');
       })
       .catch(() => undefined);
     await send(alpha, 'beta', ['leg-a']);
     await until(() => beta.received.length === 1);
     expect(beta.received).toEqual(['leg-a']);
-    const [row] = await alpha.store.db.select().from(sessionOutbox);
-    expect(row?.number).toBe(1);
+    await until(async () => {
+      const rows = await alpha.store.db.select().from(sessionOutbox);
+      return rows.length === 1 && rows[0]?.number === 2;
+    });
   });
 
-  it('find what was committed and never flushed', async () => {
+  it('send what is committed first in the order of its numbers, after what is committed later', async () => {
     network.connect('alpha', 'beta');
-    await alpha.store.db.transaction((tx) =>
-      alpha.sessions.send(tx, 'beta', { kind: 'leg-cancel', legId: 'leg-a' }),
-    );
-    await until(() => beta.received.length === 1);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const slow = alpha.store.db.transaction(async (tx) => {
+      alpha.sessions.send(tx, 'beta', { kind: 'leg-cancel', legId: 'leg-a' });
+      await promise;
+    });
+    await send(alpha, 'beta', ['leg-b']);
+    await new Promise((wait) => setTimeout(wait, 100));
+    expect(beta.received).toEqual([]);
+    resolve();
+    await slow;
+    await until(() => beta.received.length === 2);
+    expect(beta.received).toEqual(['leg-a', 'leg-b']);
+  });
+
+  it('fill a number that a process died over, before and behind what was committed', async () => {
+    const dead = async (legId: string) =>
+      alpha.store.db
+        .transaction(async (tx) => {
+          alpha.sessions.send(tx, 'beta', { kind: 'leg-cancel', legId });
+          await tx.execute(sql`select pg_terminate_backend(pg_backend_pid())`);
+        })
+        .catch(() => undefined);
+    // The process does not live to fill them.
+    onFill = () => Promise.reject(new Error('dead'));
+    await dead('never-1');
+    await send(alpha, 'beta', ['leg-a']);
+    await dead('never-2');
+    await send(alpha, 'beta', ['leg-b']);
+    onFill = undefined;
+    await restart('alpha', alpha);
+    network.connect('alpha', 'beta');
+    await until(() => beta.received.length === 2);
+    expect(beta.received).toEqual(['leg-a', 'leg-b']);
   });
 
   it('deliver once and in order over a link that loses, repeats and reorders', async () => {

@@ -11,23 +11,20 @@ import {
 import type { Registry } from 'prom-client';
 import type { OrderLinks } from '../network/order-links.ts';
 import type { Database, Transaction } from '../store/database.ts';
+import { type TransactionEnd, whenEnded } from '../store/transactions.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { CrashPoint } from './crash-points.ts';
 import { PeerInbox, type SessionHandler } from './peer-inbox.ts';
 import { createMessageCheck, ORDER_MESSAGE_VERSION } from './session-message-check.ts';
 import { createSessionMetrics, type SessionMetrics } from './session-metrics.ts';
-import { newPeer, type SessionPeer } from './session-peer.ts';
+import { newPeer, noteCommitted, type SessionPeer } from './session-peer.ts';
 import {
   addToOutbox,
+  fillOutbox,
   type NumberedMessage,
-  numberOutbox,
-  numberWritten,
   pruneOutbox,
   readOutbox,
-  readSent,
   readSessions,
-  readWaiting,
-  type WrittenMessage,
 } from './session-store.ts';
 import type { VenueTermsExchange } from './venue-terms-exchange.ts';
 
@@ -55,17 +52,17 @@ export interface OrderSessionNeeds {
 
 /** Sessions with all other members' nodes: whatever is sent takes effect there exactly once, in order. */
 export interface OrderSessions {
-  /** Writes messages into the outbox, in the transaction that makes them true. */
-  send(tx: Transaction, to: MemberId, ...bodies: readonly OrderMessageBody[]): Promise<void>;
-  /** After the commit: sends what waits for this member. Without it, the next look does. */
-  flush(to: MemberId): Promise<void>;
-  /** The same for all members that this transaction wrote to. */
-  flushAfter(tx: Transaction): Promise<void>;
+  /**
+   * Writes messages into the outbox, numbered and signed, in the transaction that makes them true;
+   * they leave with its commit. What they are about must be held by it, or be new: so their order is
+   * that in which it came about.
+   */
+  send(tx: Transaction, to: MemberId, ...bodies: readonly OrderMessageBody[]): void;
   /** Whether a link to the member stands. */
   isUp(member: MemberId): boolean;
   /** Told when a link came up or went down, after the session took note. */
   onLink(listener: (member: MemberId, up: boolean) => void): void;
-  start(handler: SessionHandler): Promise<void>;
+  start(handler: SessionHandler): void;
   stop(): Promise<void>;
 }
 
@@ -76,14 +73,18 @@ const BATCH = 64;
 const ACKNOWLEDGE_EVERY = 32;
 const PRUNE_EVERY_MS = 1_000;
 const ASK_AGAIN_EVERY_MS = 200;
-const LOOK_EVERY_MS = 200;
 
-/** Creates the sessions; nothing is sent or taken before `start`. */
-export function createOrderSessions(
+/**
+ * Opens the sessions where they stood: from then on messages can be written, which go out with
+ * `start`. Nothing is taken before it.
+ */
+export async function openOrderSessions(
   options: OrderSessionOptions,
   needs: OrderSessionNeeds,
-): OrderSessions {
-  return new Sessions(options, needs);
+): Promise<OrderSessions> {
+  const sessions = new Sessions(options, needs);
+  await sessions.open();
+  return sessions;
 }
 
 class Sessions implements OrderSessions {
@@ -96,11 +97,9 @@ class Sessions implements OrderSessions {
   readonly #inboxes = new Map<MemberId, PeerInbox>();
   readonly #listeners: ((member: MemberId, up: boolean) => void)[] = [];
   readonly #receiving = new Set<Promise<void>>();
-  readonly #written = new WeakMap<Transaction, Map<MemberId, WrittenMessage[]>>();
   readonly #metrics: SessionMetrics;
   #handler: SessionHandler | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #lookedAtMs = 0;
 
   constructor(options: OrderSessionOptions, needs: OrderSessionNeeds) {
     this.#self = options.self;
@@ -113,32 +112,54 @@ class Sessions implements OrderSessions {
     );
   }
 
-  async send(tx: Transaction, to: MemberId, ...bodies: readonly OrderMessageBody[]): Promise<void> {
-    const messages = await addToOutbox(tx, to, bodies);
-    const written = this.#written.get(tx) ?? new Map<MemberId, WrittenMessage[]>();
-    this.#written.set(tx, written.set(to, [...(written.get(to) ?? []), ...messages]));
-  }
-
-  flush(to: MemberId): Promise<void> {
+  send(tx: Transaction, to: MemberId, ...bodies: readonly OrderMessageBody[]): void {
+    if (bodies.length === 0) return;
     const peer = this.#peer(to);
-    peer.waiting = true;
-    peer.written = undefined;
-    return this.#pump(peer);
+    const messages = bodies.map((body) => {
+      peer.given += 1;
+      const number = peer.given;
+      return { number, body, message: this.#signed(peer, number, body) };
+    });
+    whenEnded(tx, (end) => this.#written(peer, messages, end));
+    addToOutbox(tx, to, messages);
   }
 
-  async flushAfter(tx: Transaction): Promise<void> {
-    const written = [...(this.#written.get(tx) ?? [])];
-    await Promise.all(
-      written.map(([to, messages]) => {
-        const peer = this.#peer(to);
-        const before = peer.waiting ? peer.written : [];
-        // More than goes out at once is read when its turn comes, and does not wait in memory.
-        const fits = before && before.length + messages.length <= BATCH;
-        peer.written = fits ? [...before, ...messages] : undefined;
-        peer.waiting = true;
-        return this.#pump(peer);
-      }),
-    );
+  /** The transaction that wrote messages has ended. */
+  #written(peer: SessionPeer, messages: readonly NumberedMessage[], end: TransactionEnd): void {
+    for (const message of messages) {
+      if (end === 'committed') noteCommitted(peer, message);
+      else peer.gaps.add(message.number);
+    }
+    if (peer.gaps.size > 0) void this.#fill(peer);
+    void this.#pump(peer);
+  }
+
+  /** What was never committed left its numbers unused: the peer would wait for them. */
+  async #fill(peer: SessionPeer): Promise<void> {
+    if (peer.filling) return;
+    peer.filling = true;
+    const { member, gaps } = peer;
+    try {
+      const numbers = [...gaps].slice(0, BATCH);
+      const filled = numbers.map((number) => {
+        const body = { kind: 'acknowledge' } as const;
+        return { number, body, message: this.#signed(peer, number, body) };
+      });
+      await fillOutbox(this.#needs.database, member, filled);
+      for (const number of numbers) {
+        gaps.delete(number);
+        // Where the commit had not been answered, it may be the message itself: the store knows.
+        const bytes = await readOutbox(this.#needs.database, member, {
+          ...{ after: number - 1, last: number, limit: 1 },
+        });
+        for (const message of bytes) noteCommitted(peer, message);
+      }
+    } catch (error) {
+      this.#needs.logger.warn({ err: error, member }, 'order outbox not filled');
+    } finally {
+      peer.filling = false;
+    }
+    void this.#pump(peer);
   }
 
   isUp(member: MemberId): boolean {
@@ -149,13 +170,16 @@ class Sessions implements OrderSessions {
     this.#listeners.push(listener);
   }
 
-  async start(handler: SessionHandler): Promise<void> {
+  async open(): Promise<void> {
     for (const { peer: member, ...numbers } of await readSessions(this.#needs.database)) {
       const { acknowledged } = numbers;
       const { received: taken } = numbers;
-      const own = { taken, cursor: acknowledged, pruned: acknowledged };
+      const own = { taken, given: numbers.sent, cursor: acknowledged, pruned: acknowledged };
       Object.assign(this.#peer(member), numbers, own);
     }
+  }
+
+  start(handler: SessionHandler): void {
     this.#handler = handler;
     const { links } = this.#needs;
     links.onMessage((member, bytes) => this.#arrived(member, bytes));
@@ -264,7 +288,7 @@ class Sessions implements OrderSessions {
       await this.#needs.terms?.take(member, message.body.terms, bytes);
     }
     this.#acknowledgeMany(peer);
-    if (peer.waiting || peer.cursor < peer.sent) void this.#pump(peer);
+    if (peer.cursor < peer.sent) void this.#pump(peer);
   }
 
   #acknowledged(peer: SessionPeer, message: OrderMessage): void {
@@ -305,7 +329,7 @@ class Sessions implements OrderSessions {
   }
 
   #pump(peer: SessionPeer): Promise<void> {
-    // While one pump runs, it sees what is asked of it by `waiting` and the cursor.
+    // While one pump runs, it sees by the numbers what else is to be sent.
     peer.pumping ??= this.#pumpAll(peer);
     return peer.pumping;
   }
@@ -313,81 +337,60 @@ class Sessions implements OrderSessions {
   async #pumpAll(peer: SessionPeer): Promise<void> {
     await Promise.resolve();
     try {
-      while (peer.up) {
-        const fresh = peer.waiting ? await this.#number(peer) : [];
-        if (!peer.heard || !(await this.#sendOn(peer, fresh)) || !peer.waiting) break;
-      }
+      if (peer.up && peer.heard) await this.#sendOn(peer);
     } catch (error) {
-      peer.waiting = true;
-      peer.written = undefined;
       this.#needs.logger.error({ err: error, member: peer.member }, 'order messages not sent');
-      await this.#readBack(peer);
     } finally {
       peer.pumping = undefined;
     }
   }
 
-  /** Numbers that were given although no answer came, as when a connection broke, are not given again. */
-  async #readBack(peer: SessionPeer): Promise<void> {
-    const { database, logger } = this.#needs;
-    try {
-      peer.sent = Math.max(peer.sent, await readSent(database, peer.member));
-    } catch (error) {
-      logger.warn({ err: error, member: peer.member }, 'order outbox not read');
-    }
-  }
-
-  async #number(peer: SessionPeer): Promise<NumberedMessage[]> {
-    const { database } = this.#needs;
-    const { written } = peer;
-    peer.waiting = false;
-    peer.written = undefined;
-    const numbering = {
-      peer: peer.member,
-      sent: peer.sent,
-      signed: (number: number, body: OrderMessageBody) => this.#signed(peer, number, body),
-    };
-    let fresh = written && (await numberWritten(database, numbering, written));
-    if (!fresh) {
-      fresh = await numberOutbox(database, numbering, BATCH);
-      if (fresh.length === BATCH) {
-        peer.waiting = true;
-        peer.written = undefined;
-      }
-    }
-    peer.sent += fresh.length;
-    return fresh;
-  }
-
-  /** Hands on what the window lets through; false when the link takes no more. */
-  async #sendOn(peer: SessionPeer, fresh: readonly NumberedMessage[]): Promise<boolean> {
+  /** Hands on what the window, and the link, let through. */
+  async #sendOn(peer: SessionPeer): Promise<void> {
     if (peer.cursor === peer.acknowledged) peer.progressAtMs = this.#needs.nowMs();
-    while (peer.cursor < peer.sent && peer.cursor - peer.acknowledged < WINDOW) {
+    while (peer.up && peer.cursor < peer.sent && peer.cursor - peer.acknowledged < WINDOW) {
       const from = peer.cursor;
-      const follows = fresh[0]?.number === from + 1;
-      const batch = follows
-        ? fresh
-        : await readOutbox(this.#needs.database, peer.member, from, BATCH);
+      const batch = await this.#next(peer);
       // A hello, or a link that went, moved the cursor while the store was read.
       if (peer.cursor !== from) continue;
-      if (batch.length === 0) return true;
+      if (batch.length === 0) return;
       for (const { number, message } of batch) {
-        if (!peer.up) return false;
+        if (!peer.up) return;
         this.#needs.crashPoint?.('before-send');
-        if (!this.#needs.links.send(peer.member, message)) return false;
+        if (!this.#needs.links.send(peer.member, message)) return;
         this.#needs.crashPoint?.('after-send');
         this.#metrics.messages.inc({ direction: 'sent' });
         peer.cursor = number;
         peer.owed = 0;
       }
     }
-    return true;
+  }
+
+  /** What follows on the cursor, from memory where it is there. */
+  async #next(peer: SessionPeer): Promise<readonly NumberedMessage[]> {
+    const { member, cursor, sent } = peer;
+    const { fresh } = peer;
+    peer.fresh = [];
+    const first = fresh[0]?.number ?? 0;
+    if (first > 0 && first <= cursor + 1 && (fresh.at(-1)?.number ?? 0) > cursor) {
+      return fresh.slice(cursor + 1 - first);
+    }
+    const batch = await readOutbox(this.#needs.database, member, {
+      ...{ after: cursor, last: sent, limit: BATCH },
+    });
+    const missing = batch.findIndex(({ number }, index) => number !== cursor + 1 + index);
+    if (missing < 0) return batch;
+    // Left by a process that died over it: nobody else will commit anything under these numbers.
+    const until = batch[missing]?.number ?? 0;
+    for (let number = cursor + 1 + missing; number < until; number += 1) peer.gaps.add(number);
+    void this.#fill(peer);
+    return batch.slice(0, missing);
   }
 
   #tick(): void {
     const now = this.#needs.nowMs();
-    if (now - this.#lookedAtMs >= LOOK_EVERY_MS) void this.#look(now);
     for (const peer of this.#peers.values()) {
+      if (peer.gaps.size > 0) void this.#fill(peer);
       if (!peer.up) continue;
       const silent = now - peer.progressAtMs >= this.#resendAfterMs;
       if (!peer.heard) {
@@ -397,21 +400,10 @@ class Sessions implements OrderSessions {
         peer.progressAtMs = now;
       }
       if (peer.owed > 0) this.#sendUnstored(peer, { kind: 'acknowledge' });
-      if (peer.waiting || (peer.heard && peer.cursor < peer.sent)) void this.#pump(peer);
+      if (peer.heard && peer.cursor < peer.sent) void this.#pump(peer);
       if (peer.acknowledged > peer.pruned && now - peer.prunedAtMs >= PRUNE_EVERY_MS) {
         void this.#prune(peer, now);
       }
-    }
-  }
-
-  /** Finds what was committed and never flushed: by another room, or just before a crash. */
-  async #look(now: number): Promise<void> {
-    this.#lookedAtMs = now;
-    try {
-      const members = await readWaiting(this.#needs.database);
-      if (this.#handler) await Promise.all(members.map((member) => this.flush(member)));
-    } catch (error) {
-      this.#needs.logger.warn({ err: error }, 'order outbox not read');
     }
   }
 

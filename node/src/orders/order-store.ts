@@ -68,6 +68,22 @@ export async function readOrder(
   return row && storedOrder(row, await legRows(database, [row.id]));
 }
 
+/** Those of these orders whose client order id their member has used. */
+export async function readUsed<Order extends { member: MemberId; clientOrderId: string }>(
+  database: Database,
+  wanted: readonly Order[],
+): Promise<ReadonlySet<Order>> {
+  const keys = wanted.map(({ member, clientOrderId }) => ({ member, clientOrderId }));
+  const rows = await database.execute<{ member: string; clientOrderId: string }>(sql`
+    select member, client_order_id as "clientOrderId" from orders
+    join jsonb_to_recordset(${JSON.stringify(keys)}::jsonb)
+      as given(member text, "clientOrderId" text)
+    using (member) where client_order_id = "clientOrderId"`);
+  // Neither of the two has a blank in it.
+  const used = new Set(rows.map((row) => `${row.member} ${row.clientOrderId}`));
+  return new Set(wanted.filter((one) => used.has(`${one.member} ${one.clientOrderId}`)));
+}
+
 /** Orders that are not finished, with the legs of each. */
 export async function readOpenOrders(database: Database): Promise<StoredOrder[]> {
   const rows = await database

@@ -69,8 +69,6 @@ export interface OrderWorkNeeds
 }
 
 const STOP_WITHIN_MS = 1_500;
-/** So long at most the market waits for the homes of orders to be told first. */
-const PUBLISH_WITHIN_MS = 3;
 /** Orders whose events are read together. */
 const CHECKED_AT_ONCE = 500;
 
@@ -138,7 +136,7 @@ export class OrderWork {
       gate: new CounterpartyGate(venue, { ...needs, terms }),
       tellOwnHome: (tx, told, after) => this.home.reports(tx, venue, told, after),
     });
-    this.#groups = new SettlementGroups(venue, needs);
+    this.#groups = new SettlementGroups(needs);
     this.#waiting = new WaitingOrders({
       ...needs,
       release: (ids) => this.commit((tx, after) => this.home.release(tx, ids, after)),
@@ -149,7 +147,7 @@ export class OrderWork {
   /** Runs a change as one transaction, and then what it makes necessary. */
   async commit<T>(change: (tx: Transaction, after: AfterCommit) => Promise<T>): Promise<T> {
     const { result, run } = await this.#transaction(change);
-    void run();
+    run();
     return result;
   }
 
@@ -167,14 +165,14 @@ export class OrderWork {
       nextTradeNumber: await nextTradeNumber(database, venue),
       signal: this.#ended.signal,
     });
-    void recovered.run();
+    recovered.run();
     sessions.onLink((member, up) => {
       if (!up) this.#silenceAll(this.#watches.takeAt(member), 'The link to the venue went down.');
     });
-    await sessions.start(async (tx, from, messages) => {
+    sessions.start(async (tx, from, messages) => {
       const after = afterCommit();
       await this.#messages(tx, from, messages, after);
-      return () => this.#run(tx, after);
+      return () => this.#run(after);
     });
     await this.#askAboutOpenLegs(open);
     void this.#inBackground(this.#groups.closeAll());
@@ -214,30 +212,32 @@ export class OrderWork {
 
   async #transaction<T>(
     change: (tx: Transaction, after: AfterCommit) => Promise<T>,
-  ): Promise<{ result: T; run: () => Promise<void> }> {
+  ): Promise<{ result: T; run: () => void }> {
     const { crashPoint, database } = this.#needs;
     const after = afterCommit();
-    const { tx, result } = await database.transaction(async (open) => {
-      const value = await change(open, after);
+    const result = await database.transaction(async (tx) => {
+      const value = await change(tx, after);
       crashPoint?.('before-commit');
-      return { tx: open, result: value };
+      return value;
     });
     crashPoint?.('after-commit');
-    return { result, run: () => this.#run(tx, after) };
+    return { result, run: () => this.#run(after) };
   }
 
-  /** Resolves when what there was to tell other nodes was handed on, or cannot be now. */
-  #run(tx: Transaction, after: AfterCommit): Promise<void> {
+  #run(after: AfterCommit): void {
     const dueMs = this.#needs.nowMs() + this.#options.legDeadlineMs;
     for (const [legId, watch] of after.watches) this.#watches.set(legId, watch, dueMs);
     for (const request of after.requests) void this.#inBackground(this.#submit(request));
-    const told = this.#inBackground(this.#needs.sessions.flushAfter(tx));
+    const { repeated } = after;
+    if (repeated.length > 0) {
+      const tell = this.commit((tx, next) => this.#desk.repeated(tx, repeated, next));
+      void this.#inBackground(tell);
+    }
     const changed = [...after.changed.values()];
     this.#waiting.note(changed);
     if (changed.length > 0) this.#onChanged(changed);
     // Last, because nobody waits for it.
     for (const orderId of after.groups) void this.#inBackground(this.#groups.close(orderId));
-    return told;
   }
 
   #inBackground(work: Promise<void>): Promise<void> {
@@ -278,8 +278,8 @@ export class OrderWork {
         const { run } = await this.#transaction((tx, after) =>
           this.#desk.events(tx, ofOrders, after),
         );
-        // Homes wait for what they are told now: signing a frame must not come before it.
-        await within(run(), PUBLISH_WITHIN_MS);
+        // The homes of these orders were told with the commit: they wait, and come before the market.
+        run();
       }
       const published = events.filter(isPublished);
       if (published.length > 0) this.#needs.onMarketEvents(published);
@@ -404,16 +404,6 @@ export class OrderWork {
         await this.commit((tx, after) => this.home.silence(tx, { orderId, legId, reason }, after));
       }
     }
-  }
-}
-
-async function within(work: Promise<void>, ms: number): Promise<void> {
-  const ended = new AbortController();
-  const { signal } = ended;
-  try {
-    await Promise.race([work, sleep(ms, undefined, { signal }).catch(() => undefined)]);
-  } finally {
-    ended.abort();
   }
 }
 

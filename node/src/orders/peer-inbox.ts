@@ -1,6 +1,5 @@
-import { CodedError, type MemberId, type OrderMessage } from '@stoa/schema';
+import type { MemberId, OrderMessage } from '@stoa/schema';
 import type { Database, Transaction } from '../store/database.ts';
-import { together } from '../store/together.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { CrashPoint } from './crash-points.ts';
 import type { SessionPeer } from './session-peer.ts';
@@ -151,19 +150,18 @@ export class PeerInbox {
   ): Promise<(() => void) | undefined> {
     const { member, behindMs = 0 } = this.#peer;
     const { crashPoint } = this.#needs;
-    const ours = messages.map(
-      ({ message: { body, sentAtMs }, signed }): ReceivedMessage => ({
-        ...{ body, sentAtMs: sentAtMs + behindMs, signed },
-      }),
-    );
+    // An acknowledgement with a number says nothing: it stands where nothing was ever committed.
+    const ours = messages
+      .filter(({ message: { body } }) => body.kind !== 'acknowledge')
+      .map(
+        ({ message: { body, sentAtMs }, signed }): ReceivedMessage => ({
+          ...{ body, sentAtMs: sentAtMs + behindMs, signed },
+        }),
+      );
     crashPoint?.('before-record');
     const first = messages[0]?.message.number ?? 0;
-    // The effects are worked out while the number is on its way, and undone where it is not taken.
-    const [isNext, after] = await together(
-      recordReceived(tx, member, first, lastOf(messages)),
-      handler(tx, member, ours),
-    );
-    if (!isNext) throw new CodedError('SESSION_RECORDED_ELSEWHERE', 'Two nodes share a store.');
+    recordReceived(tx, member, first, lastOf(messages));
+    const after = ours.length > 0 ? await handler(tx, member, ours) : undefined;
     crashPoint?.('after-record');
     return after;
   }

@@ -1,16 +1,14 @@
 import type { Database } from '../store/database.ts';
 import type { StoredOrder } from './order-rows.ts';
-import { nextOrderNumbers } from './order-store.ts';
+import { nextOrderNumbers, readUsed } from './order-store.ts';
 
 /** Orders that are recorded in one transaction, at most. */
 const MOST_AT_ONCE = 64;
 /** Numbers taken from the store at once: those that a restart finds unused are never given. */
 const NUMBERS_AT_ONCE = 256;
 
-/** Records orders with their numbers; those whose client order id was used are left out. */
-export type PlaceOrders = (
-  orders: readonly StoredOrder[],
-) => Promise<ReadonlyMap<string, StoredOrder>>;
+/** Records orders with their numbers, as they then stand; none where a client order id was used. */
+export type PlaceOrders = (orders: readonly StoredOrder[]) => Promise<readonly StoredOrder[]>;
 
 interface Waiting {
   readonly draft: StoredOrder;
@@ -55,13 +53,32 @@ export class Placements {
     this.#placing = undefined;
   }
 
-  /** All together; if that fails one by one, so that one that cannot be recorded stops no other. */
+  /**
+   * All together. If that fails, without those whose client order id was used; if that is not it, one
+   * by one, so that one that cannot be recorded stops no other.
+   */
   async #placeNext(waiting: readonly Waiting[]): Promise<void> {
     try {
       await this.#placeTogether(waiting);
     } catch (error) {
-      if (waiting.length === 1) return waiting[0]?.reject(error);
-      for (const one of waiting) await this.#placeNext([one]);
+      const unused = await this.#withoutUsed(waiting);
+      if (unused.length < waiting.length) {
+        if (unused.length > 0) await this.#placeNext(unused);
+      } else if (waiting.length === 1) waiting[0]?.reject(error);
+      else for (const one of waiting) await this.#placeNext([one]);
+    }
+  }
+
+  /** Nobody looks before it is needed: nearly every order is a new one. */
+  async #withoutUsed(waiting: readonly Waiting[]): Promise<readonly Waiting[]> {
+    try {
+      const drafts = waiting.map(({ draft }) => draft);
+      const used = await readUsed(this.#database, drafts);
+      for (const { draft, resolve } of waiting) if (used.has(draft)) resolve(undefined);
+      return waiting.filter(({ draft }) => !used.has(draft));
+    } catch {
+      // What failed before says why.
+      return waiting;
     }
   }
 
@@ -72,9 +89,7 @@ export class Placements {
       return { ...draft, number, state: { ...draft.state, id: `${this.#home}-${number}` } };
     });
     const placed = await this.#place(orders);
-    for (const [index, { resolve }] of waiting.entries()) {
-      resolve(placed.get(orders[index]?.state.id ?? ''));
-    }
+    for (const [index, { resolve }] of waiting.entries()) resolve(placed[index]);
   }
 
   async #take(count: number): Promise<number[]> {

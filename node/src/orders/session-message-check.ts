@@ -29,6 +29,8 @@ export type SessionRefusalCode =
 
 /** What is told anew on every link is not stored, and has no number. */
 const UNNUMBERED: ReadonlySet<string> = new Set(['hello', 'acknowledge', 'venue-terms']);
+/** With a number it stands where a sender committed nothing under that number. */
+const FILLER = 'acknowledge';
 const MAX_CACHED_KEYS = 1_000;
 
 /**
@@ -83,7 +85,8 @@ export function createMessageCheck(
       const said = `The message is from "${message.from}" to "${message.to}".`;
       return refuse('ORDER_MESSAGE_MISADDRESSED', said, 'Send it over its own session.');
     }
-    if (UNNUMBERED.has(message.body.kind) !== (message.number === 0)) {
+    const isFiller = message.body.kind === FILLER && message.number > 0;
+    if (!isFiller && UNNUMBERED.has(message.body.kind) !== (message.number === 0)) {
       const said = `A ${message.body.kind} cannot have number ${message.number}.`;
       return refuse('ORDER_MESSAGE_NUMBER', said, 'Number what is stored, and only that.');
     }

@@ -1,5 +1,5 @@
 import type { MemberId } from '@stoa/schema';
-import type { WrittenMessage } from './session-store.ts';
+import type { NumberedMessage } from './session-store.ts';
 
 /** Where the session with one other member stands, as this process knows it. */
 export interface SessionPeer {
@@ -16,20 +16,43 @@ export interface SessionPeer {
    * unstored messages, which are signed as they leave, seemed to take.
    */
   behindMs: number | undefined;
+  /** Highest number given to a message; its transaction may still run. */
+  given: number;
+  /** Highest number up to which every message is committed: these can be sent. */
   sent: number;
+  /** Committed behind one that is not. */
+  readonly early: Map<number, Uint8Array>;
+  /** Numbers whose transaction came to nothing, as far as is known: they are to be filled. */
+  readonly gaps: Set<number>;
+  filling: boolean;
+  /** What was committed last, as long as it is not much: it need not be read to be sent. */
+  fresh: NumberedMessage[];
   acknowledged: number;
   /** Highest number handed to the link since the last look back. */
   cursor: number;
   pruned: number;
-  /** Committed messages may have no number yet. */
-  waiting: boolean;
-  /** The messages that wait, where this process wrote them; undefined where the store knows better. */
-  written: WrittenMessage[] | undefined;
   owed: number;
   progressAtMs: number;
   helloAtMs: number;
   prunedAtMs: number;
   pumping: Promise<void> | undefined;
+}
+
+/** Messages that are kept to be sent, at most; more are read when their turn comes. */
+const MOST_FRESH = 128;
+
+/** Notes that a message was committed: it, and what waited for it, can be sent. */
+export function noteCommitted(peer: SessionPeer, { number, message }: NumberedMessage): void {
+  if (number <= peer.sent) return;
+  peer.early.set(number, message);
+  for (;;) {
+    const next = peer.early.get(peer.sent + 1);
+    if (next === undefined) return;
+    peer.sent += 1;
+    peer.early.delete(peer.sent);
+    if (peer.fresh.length >= MOST_FRESH) peer.fresh = [];
+    peer.fresh.push({ number: peer.sent, message: next });
+  }
 }
 
 /** A session in which nothing was said yet. */
@@ -41,12 +64,15 @@ export function newPeer(member: MemberId): SessionPeer {
     received: 0,
     taken: 0,
     behindMs: undefined,
+    given: 0,
     sent: 0,
+    early: new Map(),
+    gaps: new Set(),
+    filling: false,
+    fresh: [],
     acknowledged: 0,
     cursor: 0,
     pruned: 0,
-    waiting: false,
-    written: undefined,
     owed: 0,
     progressAtMs: 0,
     helloAtMs: 0,

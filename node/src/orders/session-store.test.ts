@@ -6,13 +6,7 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
-import {
-  addToOutbox,
-  numberOutbox,
-  numberWritten,
-  pruneOutbox,
-  readOutbox,
-} from './session-store.ts';
+import { addToOutbox, fillOutbox, pruneOutbox, readOutbox } from './session-store.ts';
 import { BROKER_WALLET, INSTRUMENT } from './testing/test-network.ts';
 
 let databases: TemporaryDatabases;
@@ -40,38 +34,39 @@ describe('the outbox', () => {
       member: 'broker',
       account: BROKER_WALLET,
     };
+    const bytes = (number: number) => Uint8Array.of(number, 0, 255);
     await db.transaction(async (tx) => {
-      await addToOutbox(tx, 'beta', [{ kind: 'leg-new', leg }]);
-      await addToOutbox(tx, 'beta', [{ kind: 'leg-cancel', legId: leg.legId }]);
+      addToOutbox(tx, 'beta', [
+        { number: 7, body: { kind: 'leg-new', leg }, message: bytes(7) },
+        { number: 8, body: { kind: 'leg-cancel', legId: leg.legId }, message: bytes(8) },
+      ]);
     });
-    const signed = (number: number) => Uint8Array.of(number, 0, 255);
-    const fresh = await numberOutbox(db, { peer: 'beta', sent: 6, signed }, 10);
-    expect(fresh.map(({ number }) => number)).toEqual([7, 8]);
+    const all = { after: 0, last: 8, limit: 10 };
+    const written = await readOutbox(db, 'beta', all);
+    expect(written.map(({ number, message }) => [number, ...message])).toEqual([
+      [7, 7, 0, 255],
+      [8, 8, 0, 255],
+    ]);
     await pruneOutbox(db, 'beta', 8, 8);
-    expect(await readOutbox(db, 'beta', 0, 10)).toHaveLength(1);
+    expect(await readOutbox(db, 'beta', all)).toHaveLength(1);
     const kept = await db.select().from(sentLegs);
     expect(kept.map(({ legId, message }) => [legId, [...message]])).toEqual([
       ['alpha-1.1.1', [7, 0, 255]],
     ]);
   });
 
-  it('numbers what this process wrote unread, but never ahead of what waits before it', async () => {
+  it('fills the numbers that were left, and touches none that was written', async () => {
     const { db } = store;
-    const signed = (number: number) => Uint8Array.of(number);
-    const cancel = (legId: string) => [{ kind: 'leg-cancel', legId } as const];
-    const write = (legId: string) =>
-      db.transaction((tx) => addToOutbox(tx, 'gamma', cancel(legId)));
-    const first = await write('alpha-1.1.1');
-    const second = await write('alpha-2.1.1');
-    const numbering = { peer: 'gamma', sent: 0, signed };
-    expect(await numberWritten(db, numbering, second)).toBeUndefined();
-    expect(await readOutbox(db, 'gamma', 0, 10)).toEqual([]);
-
-    const numbered = await numberWritten(db, numbering, [...second, ...first]);
-    expect(numbered?.map(({ number }) => number)).toEqual([1, 2]);
-    expect(await readOutbox(db, 'gamma', 0, 10)).toHaveLength(2);
-    // A second time they have their numbers.
-    expect(await numberWritten(db, { ...numbering, sent: 2 }, second)).toBeUndefined();
-    expect(await numberOutbox(db, { ...numbering, sent: 2 }, 10)).toEqual([]);
+    const cancel = { kind: 'leg-cancel', legId: 'alpha-1.1.1' } as const;
+    const written = { number: 2, body: cancel, message: Uint8Array.of(2) };
+    await db.transaction(async (tx) => addToOutbox(tx, 'gamma', [written]));
+    const body = { kind: 'acknowledge' } as const;
+    const fillers = [1, 2].map((number) => ({ number, body, message: Uint8Array.of(99) }));
+    await fillOutbox(db, 'gamma', fillers);
+    const all = await readOutbox(db, 'gamma', { after: 0, last: 9, limit: 10 });
+    expect(all.map(({ number, message }) => [number, ...message])).toEqual([
+      [1, 99],
+      [2, 2],
+    ]);
   });
 });

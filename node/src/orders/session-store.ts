@@ -1,14 +1,14 @@
 import {
   CodedError,
-  invariant,
   MAX_ORDER_MESSAGE_BYTES,
   type MemberId,
   type OrderMessageBody,
 } from '@stoa/schema';
-import { and, asc, eq, gt, isNull, lt, lte, max, min, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, lt, lte, max, min, type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../store/database.ts';
 import { sessionInbox } from '../store/tables/session-inbox.ts';
 import { sessionOutbox } from '../store/tables/session-outbox.ts';
+import { issue } from '../store/transactions.ts';
 
 /** A message as it goes out, and goes out again. */
 export interface NumberedMessage {
@@ -16,9 +16,8 @@ export interface NumberedMessage {
   readonly message: Uint8Array;
 }
 
-/** A message in the outbox that was given no number yet, as far as this process knows. */
-export interface WrittenMessage {
-  readonly id: number;
+/** A message with what it says. */
+export interface WrittenMessage extends NumberedMessage {
   readonly body: OrderMessageBody;
 }
 
@@ -76,147 +75,71 @@ export async function readSent(database: Database, peer: MemberId): Promise<numb
   return row?.last ?? 0;
 }
 
-/** Members for whom committed messages have no number yet. */
-export async function readWaiting(database: Database): Promise<MemberId[]> {
-  const rows = await database
-    .selectDistinct({ peer: sessionOutbox.peer })
-    .from(sessionOutbox)
-    .where(isNull(sessionOutbox.number));
-  return rows.map(({ peer }) => peer);
-}
-
 /**
- * Writes messages into the outbox, in order; they are numbered and sent after the commit.
+ * Writes numbered messages into the outbox, in the transaction that makes them true.
  *
  * @throws CodedError `ORDER_MESSAGE_TOO_LARGE`
  */
-export async function addToOutbox(
+export function addToOutbox(
   tx: Transaction,
   peer: MemberId,
-  bodies: readonly OrderMessageBody[],
-): Promise<WrittenMessage[]> {
-  for (const body of bodies) {
-    const bytes = Buffer.byteLength(JSON.stringify(body));
-    if (bytes <= MAX_ORDER_MESSAGE_BYTES - ENVELOPE_BYTES) continue;
-    const data = { peer, kind: body.kind, bytes };
-    throw new CodedError('ORDER_MESSAGE_TOO_LARGE', 'An order message is too large.', { data });
-  }
-  if (bodies.length === 0) return [];
-  const rows = await tx
-    .insert(sessionOutbox)
-    .values(bodies.map((body) => ({ peer, body })))
-    .returning({ id: sessionOutbox.id });
-  const ids = rows.map(({ id }) => id).toSorted((a, b) => a - b);
-  return bodies.flatMap((body, index) => {
-    const id = ids[index];
-    return id === undefined ? [] : [{ id, body }];
-  });
-}
-
-/** Where a session's numbering stands, and how a message is made of a number and a body. */
-export interface Numbering {
-  readonly peer: MemberId;
-  /** The highest number given so far. */
-  readonly sent: number;
-  readonly signed: (number: number, body: OrderMessageBody) => Uint8Array;
+  messages: readonly WrittenMessage[],
+): void {
+  issue(tx, outboxRows(peer, messages, sql``));
 }
 
 /**
- * Gives numbers to committed messages that have none, and stores the bytes that `signed` makes of
- * them. One caller a peer at a time: the numbers have neither gap nor repeat.
+ * Gives numbers whose transaction came to nothing to messages that say nothing, so that what follows
+ * can be sent. A number that was committed after all stays as it is.
  */
-export async function numberOutbox(
+export async function fillOutbox(
   database: Database,
-  numbering: Numbering,
-  limit: number,
-): Promise<NumberedMessage[]> {
-  const { peer } = numbering;
-  const rows = await database
-    .select({ id: sessionOutbox.id, body: sessionOutbox.body })
-    .from(sessionOutbox)
-    .where(and(eq(sessionOutbox.peer, peer), isNull(sessionOutbox.number)))
-    .orderBy(asc(sessionOutbox.id))
-    .limit(limit);
-  if (rows.length === 0) return [];
-  const numbered = await giveNumbers(database, numbering, rows, sql`true`);
-  invariant(numbered.length === rows.length, 'a message in the outbox was numbered twice', {
-    peer,
-  });
-  return numbered;
+  peer: MemberId,
+  messages: readonly WrittenMessage[],
+): Promise<void> {
+  await database.execute(outboxRows(peer, messages, sql`on conflict (peer, number) do nothing`));
 }
 
-/**
- * The same for messages that this process wrote and committed itself, without reading them again.
- *
- * @returns undefined, and nothing is done, unless they are all that waits for the peer up to the last
- * of them: then the store has to be asked what comes before
- */
-export async function numberWritten(
-  database: Database,
-  numbering: Numbering,
-  written: readonly WrittenMessage[],
-): Promise<NumberedMessage[] | undefined> {
-  const ordered = written.toSorted((a, b) => a.id - b.id);
-  const last = ordered.at(-1)?.id ?? 0;
-  const { peer } = numbering;
-  const numbered = await giveNumbers(
-    database,
-    numbering,
-    ordered,
-    sql`(select count(*) from given join session_outbox as waiting using (id)
-        where waiting.number is null) = ${ordered.length}::int
-      and (select count(*) from session_outbox as waiting where waiting.peer = ${peer}
-        and waiting.number is null and waiting.id <= ${last}::bigint) = ${ordered.length}::int`,
-  );
-  return numbered.length === ordered.length ? numbered : undefined;
-}
-
-/** Numbers all of these rows, or none where `only` does not hold. */
-async function giveNumbers(
-  database: Database,
-  { sent, signed }: Numbering,
-  rows: readonly WrittenMessage[],
-  only: SQL,
-): Promise<NumberedMessage[]> {
-  const numbered = rows.map(({ id, body }, index) => {
-    const number = sent + index + 1;
+function outboxRows(peer: MemberId, messages: readonly WrittenMessage[], onConflict: SQL): SQL {
+  const rows = messages.map(({ number, body, message }) => {
+    const bytes = JSON.stringify(body).length;
+    if (bytes > MAX_ORDER_MESSAGE_BYTES - ENVELOPE_BYTES) {
+      const data = { peer, kind: body.kind, bytes };
+      throw new CodedError('ORDER_MESSAGE_TOO_LARGE', 'An order message is too large.', { data });
+    }
     // Acknowledged messages leave the outbox; orders are kept, as what a venue's answer is held against.
     const legId = body.kind === 'leg-new' ? body.leg.legId : undefined;
-    return { id, number, message: signed(number, body), legId };
+    return { number, body, message: Buffer.from(message).toString('base64'), legId };
   });
-  const values = JSON.stringify(
-    numbered.map(({ message, ...row }) => ({
-      ...row,
-      message: Buffer.from(message).toString('base64'),
-    })),
-  );
-  const given = await database.execute(sql`
+  return sql`
     with given as materialized (
-      select id, number, decode(message, 'base64') as message, "legId" as leg_id
-      from jsonb_to_recordset(${values}::jsonb)
-        as given(id bigint, number bigint, message text, "legId" text)),
-    allowed as materialized (select ${only} as all_of_them),
+      select number, body, decode(message, 'base64') as message, "legId" as leg_id
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        as given(number bigint, body jsonb, message text, "legId" text)),
     kept as (
       insert into sent_legs (leg_id, message)
-      select leg_id, message from given, allowed where leg_id is not null and all_of_them
+      select leg_id, message from given where leg_id is not null
       on conflict do nothing)
-    update session_outbox set number = given.number, message = given.message
-    from given, allowed where session_outbox.id = given.id and all_of_them
-    returning session_outbox.id`);
-  return given.length === 0 ? [] : numbered.map(({ number, message }) => ({ number, message }));
+    insert into session_outbox (peer, number, body, message)
+    select ${peer}, number, body, message from given order by number ${onConflict}`;
 }
 
-/** Numbered messages after `after`, in order. */
+/** Messages after `after` and up to `last`, in order. */
 export async function readOutbox(
   database: Database,
   peer: MemberId,
-  after: number,
-  limit: number,
+  { after, last, limit }: { readonly after: number; readonly last: number; readonly limit: number },
 ): Promise<NumberedMessage[]> {
   const rows = await database
     .select({ number: sessionOutbox.number, message: sessionOutbox.message })
     .from(sessionOutbox)
-    .where(and(eq(sessionOutbox.peer, peer), gt(sessionOutbox.number, after)))
+    .where(
+      and(
+        eq(sessionOutbox.peer, peer),
+        gt(sessionOutbox.number, after),
+        lte(sessionOutbox.number, last),
+      ),
+    )
     .orderBy(asc(sessionOutbox.number))
     .limit(limit);
   return rows.flatMap(({ number, message }) =>
@@ -242,28 +165,18 @@ export async function pruneOutbox(
     );
 }
 
-/** Records that messages `first` to `last` of a peer take effect in this transaction; false if some did before. */
-export async function recordReceived(
-  tx: Transaction,
-  peer: MemberId,
-  first: number,
-  last: number,
-): Promise<boolean> {
-  const raised =
-    first === 1
-      ? await tx
-          .insert(sessionInbox)
-          .values({ peer, received: last })
-          .onConflictDoUpdate({
-            target: sessionInbox.peer,
-            set: { received: last },
-            setWhere: eq(sessionInbox.received, 0),
-          })
-          .returning({ peer: sessionInbox.peer })
-      : await tx
-          .update(sessionInbox)
-          .set({ received: last })
-          .where(and(eq(sessionInbox.peer, peer), eq(sessionInbox.received, first - 1)))
-          .returning({ peer: sessionInbox.peer });
-  return raised.length === 1;
+/**
+ * Records that messages `first` to `last` of a peer take effect in this transaction. It fails where
+ * another process has recorded some of them: two nodes share a store.
+ */
+export function recordReceived(tx: Transaction, peer: MemberId, first: number, last: number): void {
+  // Null is not taken, and so nothing that does not follow on what was recorded.
+  issue(
+    tx,
+    sql`insert into session_inbox as known (peer, received)
+      select ${peer}, case when ${first}::bigint - 1 = coalesce(
+        (select received from session_inbox where peer = ${peer}), 0) then ${last}::bigint end
+      on conflict (peer) do update
+      set received = case when known.received = ${first}::bigint - 1 then excluded.received end`,
+  );
 }

@@ -1,6 +1,4 @@
-import type { VenueId } from '@stoa/schema';
 import type { Database } from '../store/database.ts';
-import type { OrderSessions } from './order-session.ts';
 import { isRouting } from './order-state.ts';
 import { markGroupClosed, readOpenGroups, readOrder } from './order-store.ts';
 
@@ -13,7 +11,6 @@ export interface GroupSettlement {
 export interface SettlementGroupNeeds {
   readonly database: Database;
   readonly settlement: GroupSettlement;
-  readonly sessions: Pick<OrderSessions, 'flush'>;
   readonly nowMs: () => number;
 }
 
@@ -21,26 +18,21 @@ const RETRY_MS = 5_000;
 
 /** Has the trades of orders settled together, once nothing of them is in flight. */
 export class SettlementGroups {
-  readonly #venue: VenueId;
   readonly #needs: SettlementGroupNeeds;
   #againAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(venue: VenueId, needs: SettlementGroupNeeds) {
-    this.#venue = venue;
+  constructor(needs: SettlementGroupNeeds) {
     this.#needs = needs;
   }
 
   /** Closes an order's group; what fails is tried again later. */
   async close(orderId: string): Promise<void> {
-    const { database, settlement, sessions } = this.#needs;
+    const { database, settlement } = this.#needs;
     try {
       const order = await readOrder(database, { id: orderId });
       if (!order?.groupOpen || isRouting(order.state)) return;
       await settlement.closeGroup(orderId);
       await markGroupClosed(database, orderId, order.lastEvent);
-      const venues = new Set(order.state.legs.map(({ venue }) => venue));
-      venues.delete(this.#venue);
-      await Promise.all([...venues].map((venue) => sessions.flush(venue)));
     } catch (error) {
       this.#againAtMs = Math.min(this.#againAtMs, this.#needs.nowMs() + RETRY_MS);
       throw error;

@@ -3,7 +3,7 @@ import { and, asc, eq, inArray, max, or } from 'drizzle-orm';
 import type { Database, Transaction } from '../store/database.ts';
 import { executionChanges } from '../store/tables/execution-changes.ts';
 import { executions } from '../store/tables/executions.ts';
-import { together } from '../store/together.ts';
+import { issue } from '../store/transactions.ts';
 
 /** The legs on both sides of a trade, as far as this node knows them. */
 export interface TradeLegs {
@@ -161,14 +161,13 @@ export class TradeBook {
   }
 
   /** Writes the new trades and changes. */
-  async write(recordedAtMs: number): Promise<void> {
+  write(recordedAtMs: number): void {
     const at = <Row>(row: Row) => ({ ...row, recordedAtMs });
     const fresh = this.#fresh.splice(0).map(at);
     const changes = this.#freshChanges.splice(0).map(at);
-    await together(
-      fresh.length > 0 ? this.#tx.insert(executions).values(fresh) : undefined,
-      changes.length > 0 ? this.#tx.insert(executionChanges).values(changes) : undefined,
-    );
+    const tx = this.#tx;
+    if (fresh.length > 0) issue(tx, tx.insert(executions).values(fresh));
+    if (changes.length > 0) issue(tx, tx.insert(executionChanges).values(changes));
   }
 
   #keep(row: TradeRow): void {

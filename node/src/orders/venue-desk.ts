@@ -22,6 +22,8 @@ import {
   holdOpenVenueOrders,
   holdVenueOrders,
   insertVenueOrders,
+  type NewVenueOrder,
+  newVenueOrder,
   openOrderOf,
   readVenueOrder,
   type VenueOrderRow,
@@ -59,9 +61,7 @@ export class VenueDesk {
   async ownLegs(tx: Transaction, { added, asked }: OwnLegs, after: AfterCommit): Promise<void> {
     const homeVenue = this.#venue;
     const opened = added.map((leg) => ({ leg, homeVenue, status: 'pending-new' as const }));
-    for (const row of await insertVenueOrders(tx, opened, this.#needs.nowMs())) {
-      after.requests.push({ kind: 'new', order: venueOrderOf(row) });
-    }
+    this.#open(tx, opened, after);
     if (asked.length === 0) return;
     const rows = await holdVenueOrders(
       tx,
@@ -151,19 +151,32 @@ export class VenueDesk {
       return this.#needs.sessions.send(tx, from, foreign);
     }
     const refused = await this.#needs.gate.whyNotTaken(tx, from, leg, sentAtMs);
-    const status = refused
-      ? ({ status: 'rejected', reason: refused.code } as const)
-      : ({ status: 'pending-new' } as const);
-    const added = [{ leg, homeVenue: from, ...status }];
-    const [row] = await insertVenueOrders(tx, added, this.#needs.nowMs());
-    if (row && !refused) {
-      after.requests.push({ kind: 'new', order: venueOrderOf(row) });
-      return;
-    }
+    const homeVenue = from;
+    if (!refused) return this.#open(tx, [{ leg, homeVenue, status: 'pending-new' }], after);
+    const known = await readVenueOrder(tx, legId);
+    if (known) return this.#needs.sessions.send(tx, from, statusReport(known));
+    const rejected = { leg, homeVenue, status: 'rejected', reason: refused.code } as const;
+    insertVenueOrders(tx, [rejected], this.#needs.nowMs());
+    this.#needs.sessions.send(tx, from, { kind: 'leg-rejected', legId, ...refused });
+  }
+
+  /** The book gets what was recorded, after the commit. What was before is only told of again. */
+  #open(tx: Transaction, opened: readonly NewVenueOrder[], after: AfterCommit): void {
+    insertVenueOrders(tx, opened, this.#needs.nowMs(), (recorded) => {
+      for (const each of opened) {
+        const { legId } = each.leg;
+        if (recorded.has(legId)) after.requests.push({ kind: 'new', order: newVenueOrder(each) });
+        else after.repeated.push(legId);
+      }
+    });
+  }
+
+  /** Tells the homes of legs that came again how they stand. */
+  async repeated(tx: Transaction, legIds: readonly string[], after: AfterCommit): Promise<void> {
+    await holdOwnOrders(tx, this.#venue, legIds);
     const turn = this.#turn(tx, after);
-    const known = row ?? (await readVenueOrder(tx, legId));
-    if (row && refused) turn.tell(row, { kind: 'leg-rejected', legId, ...refused });
-    else if (known) turn.tell(known, statusReport(known));
+    const rows = await holdVenueOrders(tx, legIds);
+    for (const row of rows.values()) turn.tell(row, statusReport(row));
     await turn.finish();
   }
 

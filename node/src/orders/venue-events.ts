@@ -95,7 +95,8 @@ export class VenueEvents {
           this.#needs.logger.error({ event }, 'the book speaks of an order that nobody recorded');
       }
     }
-    await turn.finish(trades.write(this.#needs.nowMs()));
+    trades.write(this.#needs.nowMs());
+    await turn.finish();
   }
 
   #event(turn: VenueTurn, row: VenueOrderRow, event: Exclude<OneOrderEvent, { kind: 'executed' }>) {

@@ -3,6 +3,7 @@ import { type LegOrder, TERMINAL_STATUSES, type VenueId } from '@stoa/schema';
 import { asc, eq, inArray, notInArray, sql } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
 import { venueOrders } from '../store/tables/venue-orders.ts';
+import { issue } from '../store/transactions.ts';
 
 /** An order that this venue's book was asked to take, as it is kept. */
 export type VenueOrderRow = typeof venueOrders.$inferSelect;
@@ -15,19 +16,27 @@ export interface NewVenueOrder {
   readonly reason?: string;
 }
 
-/** Records legs for this venue's book; those whose ids are recorded already are left out. */
-export async function insertVenueOrders(
+/**
+ * Records legs for this venue's book; those whose ids are recorded already are left out.
+ *
+ * @param onRecorded told before the commit of the legs that were recorded, by their ids
+ */
+export function insertVenueOrders(
   tx: Transaction,
   added: readonly NewVenueOrder[],
   nowMs: number,
-): Promise<VenueOrderRow[]> {
-  if (added.length === 0) return [];
+  onRecorded?: (legIds: ReadonlySet<string>) => void,
+): void {
+  if (added.length === 0) return;
   const rows = added.map(({ leg, ...as }) => ({ ...leg, ...as, filled: 0, receivedAtMs: nowMs }));
-  return tx
+  const insert = tx
     .insert(venueOrders)
     .values(rows)
     .onConflictDoNothing({ target: venueOrders.legId })
-    .returning();
+    .returning({ legId: venueOrders.legId });
+  issue<{ leg_id: string }>(tx, insert, (recorded) => {
+    onRecorded?.(new Set(recorded.map((row) => row.leg_id)));
+  });
 }
 
 /** One order of this venue's book. */
@@ -65,10 +74,7 @@ export async function holdOpenVenueOrders(tx: Transaction): Promise<VenueOrderRo
 }
 
 /** Writes what changes about orders. */
-export async function saveVenueOrders(
-  tx: Transaction,
-  rows: readonly VenueOrderRow[],
-): Promise<void> {
+export function saveVenueOrders(tx: Transaction, rows: readonly VenueOrderRow[]): void {
   if (rows.length === 0) return;
   const values = rows.map((row) => ({
     leg_id: row.legId,
@@ -83,7 +89,9 @@ export async function saveVenueOrders(
     filled: row.filled,
     reason: row.reason,
   }));
-  await tx.execute(sql`
+  issue(
+    tx,
+    sql`
     update venue_orders set quantity = given.quantity, limit_price = given.limit_price,
       revision = given.revision, pending_revision = given.pending_revision,
       pending_quantity = given.pending_quantity,
@@ -94,10 +102,25 @@ export async function saveVenueOrders(
       as given(leg_id text, quantity bigint, limit_price bigint, revision integer,
         pending_revision integer, pending_quantity bigint, pending_limit_price bigint,
         cancel_requested boolean, status text, filled bigint, reason text)
-    where venue_orders.leg_id = given.leg_id`);
+    where venue_orders.leg_id = given.leg_id`,
+  );
 }
 
-/** The order as the book takes it. */
+/** A leg as this venue's book takes it. */
+export function newVenueOrder({ leg, homeVenue }: NewVenueOrder): VenueOrder {
+  const { legId: orderId, member, account, instrument, side, timeInForce } = leg;
+  const { quantity, limitPrice, expireAtMs, minQuantity, allOrNone } = leg;
+  return {
+    ...{ orderId, instrument, side, timeInForce, quantity, limitPrice },
+    ...(expireAtMs !== undefined && { expireAtMs }),
+    ...(minQuantity !== undefined && { minQuantity }),
+    ...(allOrNone && { allOrNone }),
+    owner: { member, account },
+    homeVenue,
+  };
+}
+
+/** An order that was recorded, as the book takes it. */
 export function venueOrderOf(row: VenueOrderRow): VenueOrder {
   return {
     orderId: row.legId,

@@ -7,7 +7,7 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
-import { createOrderSessions, type OrderSessions } from './order-session.ts';
+import { type OrderSessions, openOrderSessions } from './order-session.ts';
 import { LinkNetwork } from './testing/link-network.ts';
 import { directoryOf, keyOf, SILENT, until } from './testing/test-network.ts';
 import { defaultVenueTerms, ownVenueTerms } from './venue-terms-book.ts';
@@ -52,14 +52,14 @@ async function open(store: OpenDatabase, venue: string, own: VenueTerms) {
 async function start(venue: string, own: VenueTerms, url?: string) {
   const store = await openDatabase(url ?? (await databases.empty(venue)));
   const exchange = await open(store, venue, own);
-  const sessions = createOrderSessions(
+  const sessions = await openOrderSessions(
     { self: venue, tickMs: 10, resendAfterMs: 150 },
     {
       ...{ database: store.db, links: network.links(venue), nodeKey: keyOf(venue), directory },
       ...{ logger: SILENT, metrics: new Registry(), nowMs: Date.now, terms: exchange },
     },
   );
-  await sessions.start(async () => undefined);
+  sessions.start(async () => undefined);
   const node = { exchange, sessions, store };
   running.push(node);
   return node;

@@ -1,6 +1,5 @@
 import type { MemberId, VenueId } from '@stoa/schema';
 import type { Transaction } from '../store/database.ts';
-import { together } from '../store/together.ts';
 import type { AfterCommit } from './after-commit.ts';
 import type { LegReport, ToldReport } from './leg-reports.ts';
 import type { OrderSessions } from './order-session.ts';
@@ -47,15 +46,11 @@ export class VenueTurn {
     else this.#others.set(homeVenue, [report]);
   }
 
-  /** @param others what else is written before this node's own orders hear of it */
-  async finish(others?: Promise<void>): Promise<void> {
-    await together(
-      others,
-      saveVenueOrders(this.tx, [...this.#changed]),
-      ...[...this.#others].map(([home, reports]) =>
-        this.#needs.sessions.send(this.tx, home, ...reports),
-      ),
-    );
-    await this.#needs.tellOwnHome(this.tx, this.#own, this.after);
+  async finish(): Promise<void> {
+    saveVenueOrders(this.tx, [...this.#changed]);
+    for (const [home, reports] of this.#others) {
+      this.#needs.sessions.send(this.tx, home, ...reports);
+    }
+    if (this.#own.length > 0) await this.#needs.tellOwnHome(this.tx, this.#own, this.after);
   }
 }

@@ -5,7 +5,7 @@ import { createOrderBlotter } from '../orders/order-blotter.ts';
 import { createOrderFeed } from '../orders/order-feed.ts';
 import { MemberLimits } from '../orders/order-limits.ts';
 import { createOrderService, type OrderService } from '../orders/order-service.ts';
-import { createOrderSessions } from '../orders/order-session.ts';
+import { openOrderSessions } from '../orders/order-session.ts';
 import { createReceiptBlotter } from '../orders/receipt-blotter.ts';
 import { RoutingAgreements } from '../orders/routing-agreements.ts';
 import { ownVenueTerms } from '../orders/venue-terms-book.ts';
@@ -53,7 +53,7 @@ export async function createTrading(
   const { adapter } = venuePart;
   const ownTerms = ownVenueTerms(config.STOA_VENUE_TERMS_FILE, adapter.capabilities);
   const terms = await VenueTermsExchange.open(venue, ownTerms, { ...shared, database });
-  const sessions = createOrderSessions(
+  const sessions = await openOrderSessions(
     { self: venue },
     { ...shared, database, links: observer.links, nodeKey, terms },
   );
@@ -67,7 +67,7 @@ export async function createTrading(
     {
       ...shared,
       ...{ db: database, client, signer },
-      send: (tx, to, body) => sessions.send(tx, to, body),
+      send: async (tx, to, body) => sessions.send(tx, to, body),
     },
   );
   const topicNames = config.STOA_CLAIM_TOPICS;

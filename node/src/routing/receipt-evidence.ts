@@ -1,6 +1,7 @@
 import { inArray, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../store/database.ts';
 import { receiptEvidence } from '../store/tables/receipt-evidence.ts';
+import { issue } from '../store/transactions.ts';
 
 /** Bytes that a receipt or a fade refers to. */
 export interface Evidence {
@@ -23,7 +24,7 @@ export class EvidenceShelf {
   readonly #added = new WeakMap<Transaction, Set<string>>();
 
   /** Adds what the store does not have, in the caller's transaction. */
-  async keep(tx: Transaction, evidence: readonly Evidence[]): Promise<void> {
+  keep(tx: Transaction, evidence: readonly Evidence[]): void {
     const added = this.#added.get(tx) ?? new Set();
     const unknown = new Map(
       evidence
@@ -37,17 +38,19 @@ export class EvidenceShelf {
     const rows = [...unknown.values()].map(({ hash, kind, bytes }) => ({
       ...{ hash, kind, bytes: Buffer.from(bytes).toString('base64') },
     }));
-    const written = await tx.execute<{ hash: string }>(sql`
+    const insert = sql`
       insert into receipt_evidence (hash, kind, bytes)
       select given.hash, given.kind, decode(given.bytes, 'base64')
       from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
         as given(hash text, kind text, bytes text)
       where not exists (select from receipt_evidence where receipt_evidence.hash = given.hash)
-      returning hash`);
-    const fresh = new Set(written.map(({ hash }) => hash));
-    for (const hash of unknown.keys()) {
-      if (!fresh.has(hash)) this.#know(hash);
-    }
+      returning hash`;
+    issue<{ hash: string }>(tx, insert, (written) => {
+      const fresh = new Set(written.map(({ hash }) => hash));
+      for (const hash of unknown.keys()) {
+        if (!fresh.has(hash)) this.#know(hash);
+      }
+    });
   }
 
   #know(hash: string): void {

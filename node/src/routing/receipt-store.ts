@@ -17,7 +17,7 @@ import type { VenueEvidence } from '../market/market-view.ts';
 import type { Transaction } from '../store/database.ts';
 import { fades } from '../store/tables/fades.ts';
 import { receipts } from '../store/tables/receipts.ts';
-import { together } from '../store/together.ts';
+import { issue } from '../store/transactions.ts';
 import { canonicalJson, sha256Hex } from './canonical-json.ts';
 import { createExtractCache, type NamedExtract, type RegistrySource } from './directory-extract.ts';
 import { type DecisionVenue, MAX_REPORTS, type ReceiptLeg, type RevisionBody } from './receipt.ts';
@@ -169,8 +169,8 @@ class Receipts implements ReceiptStore {
       : (await this.#lastOf(tx, [orderId])).get(orderId);
     const row = this.#row(body, last);
     this.#note(tx, [row]);
-    // Sent together, so that the order waits for one answer and not for two.
-    await together(this.#shelf.keep(tx, [...evidence.values()]), tx.insert(receipts).values(row));
+    this.#shelf.keep(tx, [...evidence.values()]);
+    issue(tx, tx.insert(receipts).values(row));
   }
 
   async legOutcomes(tx: Transaction, outcomes: readonly LegOutcome[]): Promise<void> {
@@ -199,15 +199,11 @@ class Receipts implements ReceiptStore {
     }
     if (rows.length === 0) return;
     this.#note(tx, rows);
-    await together(
-      this.#shelf.keep(tx, [...evidence.values()]),
-      tx.insert(receipts).values(rows),
-      suspects.size > 0 &&
-        tx
-          .insert(fades)
-          .values([...suspects.values()])
-          .onConflictDoNothing(),
-    );
+    this.#shelf.keep(tx, [...evidence.values()]);
+    issue(tx, tx.insert(receipts).values(rows));
+    if (suspects.size === 0) return;
+    const doubtful = tx.insert(fades).values([...suspects.values()]);
+    issue(tx, doubtful.onConflictDoNothing());
   }
 
   async #lastOf(

@@ -1,14 +1,16 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '@stoa/schema';
 import { sql as statement } from 'drizzle-orm';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres, { type Sql } from 'postgres';
+import { type Transaction, Transactions } from './transactions.ts';
+
+export type { Transaction };
 
 /** The node's store: drizzle over PostgreSQL. */
 export type Database = PostgresJsDatabase;
-/** One transaction of it. */
-export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
 
 /** An open store. */
 export interface OpenDatabase {
@@ -24,6 +26,7 @@ const MIGRATIONS = join(import.meta.dirname, 'migrations');
 const MIGRATION_LOCK = 5_720_161;
 const MAX_CONNECTIONS = 10;
 const STATEMENT_TIMEOUT_MS = 30_000;
+const CLOSE_WITHIN_MS = 5_000;
 
 /**
  * Opens the store and brings its tables up to date.
@@ -50,7 +53,14 @@ export async function openDatabase(url: string): Promise<OpenDatabase> {
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     },
   });
-  return { db: drizzle(preparing(sql)), sql, close: () => sql.end({ timeout: 5 }) };
+  const transactions = new Transactions(sql);
+  const db = drizzle(preparing(sql));
+  db.transaction = (work) => transactions.run(work);
+  const close = async (): Promise<void> => {
+    await Promise.race([transactions.close(), sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
+    await sql.end({ timeout: CLOSE_WITHIN_MS / 1_000 });
+  };
+  return { db, sql, close };
 }
 
 /**
@@ -60,16 +70,10 @@ export async function openDatabase(url: string): Promise<OpenDatabase> {
 function preparing(sql: Sql): Sql {
   return new Proxy(sql, {
     get(target, name) {
-      if (name === 'unsafe') {
-        const unsafe: Sql['unsafe'] = (text, parameters, options) =>
-          target.unsafe(text, parameters, { ...options, prepare: true });
-        return unsafe;
-      }
-      if (name === 'begin') {
-        return (work: (transaction: Sql) => unknown) =>
-          target.begin((transaction) => work(preparing(transaction as unknown as Sql)));
-      }
-      return Reflect.get(target, name) as unknown;
+      if (name !== 'unsafe') return Reflect.get(target, name) as unknown;
+      const unsafe: Sql['unsafe'] = (text, parameters, options) =>
+        target.unsafe(text, parameters, { ...options, prepare: true });
+      return unsafe;
     },
   });
 }

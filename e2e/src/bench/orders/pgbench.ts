@@ -3,16 +3,21 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import postgres from 'postgres';
 
-/** Columns that a table fills in itself, or that are written later, when the message is sent. */
-const left = new Set(['session_outbox.id', 'session_outbox.number', 'session_outbox.message']);
+/** Columns that a table fills in itself. */
+const left = new Set(['session_outbox.id']);
 /** Columns that are unique, beside those that hold the order's id. */
-const numbered = new Set(['orders.number', 'order_events.member_sequence']);
+const numbered = new Set([
+  'orders.number',
+  'order_events.member_sequence',
+  'session_outbox.number',
+]);
 /** What an accepted order writes, and how its rows are found. */
 const tables = {
   orders: 'id = $1',
   order_events: 'order_id = $1',
   legs: 'order_id = $1',
   session_outbox: `body->'leg'->>'legId' like $1 || '.%'`,
+  sent_legs: `leg_id like $1 || '.%'`,
 } as const;
 
 /**

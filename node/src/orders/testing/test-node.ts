@@ -16,7 +16,7 @@ import { type OpenDatabase, openDatabase } from '../../store/database.ts';
 import { MemberLimits } from '../order-limits.ts';
 import { viewOf } from '../order-rows.ts';
 import { createOrderService, type OrderService, type OrderServiceNeeds } from '../order-service.ts';
-import { createOrderSessions, type OrderSessions } from '../order-session.ts';
+import { type OrderSessions, openOrderSessions } from '../order-session.ts';
 import type { LegState } from '../order-state.ts';
 import { readOrder } from '../order-store.ts';
 import type { Caller, OrderView } from '../order-view.ts';
@@ -108,7 +108,7 @@ export class TestNode {
       metrics: this.metrics,
       nowMs: () => Date.now() + this.aheadMs,
     };
-    this.sessions = createOrderSessions(
+    this.sessions = await openOrderSessions(
       { self: venue, tickMs: 10, resendAfterMs: 150 },
       { ...common, links: network.links(venue), nodeKey: keyOf(venue) },
     );

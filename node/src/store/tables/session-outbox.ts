@@ -16,10 +16,11 @@ const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({
 });
 
 /**
- * Messages to other nodes. A row is written in the transaction that makes it true, without a number;
- * the session numbers and signs it after that commit, before it is sent. So transactions that write
- * to one peer never wait for each other, and the numbers have no gap. The peer's acknowledgement
- * removes rows, except the highest number of each peer: it is what numbering goes on from.
+ * Messages to other nodes. A row is written, numbered and signed, in the transaction that makes it
+ * true, and sent after its commit and that of all before it. Transactions that write to one peer do
+ * not wait for each other: a number whose transaction came to nothing is filled with a message that
+ * says nothing. The peer's acknowledgement removes rows, except the highest number of each peer: it is
+ * what numbering goes on from.
  */
 export const sessionOutbox = pgTable(
   'session_outbox',
