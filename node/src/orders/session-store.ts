@@ -66,15 +66,6 @@ export async function readReceived(database: Database, peer: MemberId): Promise<
   return row?.received ?? 0;
 }
 
-/** The highest number given to a message to a peer. */
-export async function readSent(database: Database, peer: MemberId): Promise<number> {
-  const [row] = await database
-    .select({ last: max(sessionOutbox.number) })
-    .from(sessionOutbox)
-    .where(eq(sessionOutbox.peer, peer));
-  return row?.last ?? 0;
-}
-
 /**
  * Writes numbered messages into the outbox, in the transaction that makes them true.
  *

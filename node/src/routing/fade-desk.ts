@@ -160,7 +160,7 @@ class Desk implements FadeDesk {
         const { quote, order, answers, between } = found;
         const pieces = [quote, order, ...answers, ...between].map(({ evidence }) => evidence);
         const { hash, bytes } = extract;
-        await this.#shelf.keep(tx, [...pieces, { hash, kind: 'directory', bytes }]);
+        this.#shelf.keep(tx, [...pieces, { hash, kind: 'directory', bytes }]);
       }
       const { verdict, code, message } = finding;
       const signature = body ? nodeKey.sign('receipt', Buffer.from(body)) : null;
