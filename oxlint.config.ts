@@ -27,6 +27,7 @@ const mayImport = {
 const rooms = [
   'cli',
   'api',
+  'streams',
   'records',
   'venue',
   'orders',

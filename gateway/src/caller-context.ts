@@ -1,11 +1,13 @@
 import type { GatewayPlugin } from '@graphql-hive/gateway-runtime';
-import type { Verification } from '@stoa/node/market-api';
+import type { StreamContext, Verification } from '@stoa/node/market-api';
 
 /** What the gateway knows of the request behind an operation. */
 export interface CallerContext {
   readonly auth: Verification;
   /** The header as it came; it goes to the caller's home node and nowhere else. */
   readonly authorization: string | null;
+  /** Where the operation is served on a stream. */
+  readonly stream?: StreamContext | undefined;
 }
 
 /** Puts a {@link CallerContext} into the context of every operation. */
@@ -27,5 +29,6 @@ export function callerOf(context: unknown): CallerContext {
   return {
     auth: caller?.auth ?? { kind: 'anonymous' },
     authorization: caller?.authorization ?? null,
+    stream: caller?.stream,
   };
 }

@@ -1,20 +1,24 @@
 import {
   createGatewayRuntime,
+  type GatewayPlugin,
   type GatewayRuntime,
   Logger as HiveLogger,
 } from '@graphql-hive/gateway-runtime';
 import { unifiedGraphHandler } from '@graphql-hive/router-runtime';
 import {
+  buildMarketSchema,
   createApiMetrics,
   createErrorMask,
+  createStreamEndpoint,
   createSubscriptionStreams,
   createTokenVerifier,
   type HttpServer,
   type ListenOptions,
   requestGuards,
+  type StreamOptions,
+  sharedExecution,
   startHttpServer,
   type TokenOptions,
-  type Verification,
 } from '@stoa/node/market-api';
 import type { Logger, MarketView } from '@stoa/node/observer';
 import { CodedError, type DirectorySource } from '@stoa/schema';
@@ -32,8 +36,7 @@ export interface GatewayOptions extends ListenOptions {
   readonly timeouts?: Partial<Omit<PoolOptions, 'nodes'>>;
   /** Preset in GraphiQL as the caller's token: for a demo network only. */
   readonly graphiqlToken?: string;
-  /** Default 1,000. */
-  readonly maxSubscriptions?: number;
+  readonly streams?: StreamOptions;
 }
 
 /** What the gateway is served from: an observer's own view of the network. */
@@ -46,7 +49,8 @@ export interface GatewayNeeds {
   readonly logger: Logger;
 }
 
-const MAX_SUBSCRIPTIONS = 1_000;
+/** Books and orders that are watched at a time; readers that share one count as one. */
+const MAX_SOURCES = 10_000;
 
 /**
  * Serves the whole network as one GraphQL endpoint: the market from the gateway's own book, orders
@@ -60,24 +64,41 @@ export async function createGateway(
 ): Promise<HttpServer> {
   const { logger } = needs;
   const verifier = await createTokenVerifier(options.tokens, { logger });
-  const streams = createSubscriptionStreams(options.maxSubscriptions ?? MAX_SUBSCRIPTIONS);
-  const metrics = createApiMetrics(needs.metrics, () => streams.count());
+  const streams = createSubscriptionStreams(MAX_SOURCES);
+  const metrics = createApiMetrics(needs.metrics, () => endpoint.count());
   const maskError = createErrorMask(logger, metrics.onError);
   const pool = createPool(
     { ...POOL_TIMEOUTS, ...options.timeouts, nodes: options.nodes },
     { ...needs, streams },
   );
+  const verify = (authorization: string | null) => verifier.verify(authorization);
+  const schema = buildMarketSchema({ ...needs, streams });
   const runtime = createRuntime(options, needs, {
     pool,
     maskError,
-    market: createMarketSubgraph({ ...needs, streams }, createErrorMask(logger)),
-    verify: (authorization) => verifier.verify(authorization),
-    metricsPlugin: metrics.plugin,
+    market: createMarketSubgraph(schema, createErrorMask(logger)),
+    // Before execution, in this order: who calls; then size, cheapest check first; last what is shared,
+    // which so has passed every check before it.
+    stages: [
+      callerContext(verify),
+      requestGuards(),
+      metrics.plugin,
+      sharedExecution({ schema, maskError }),
+    ],
   });
+  const endpoint = createStreamEndpoint(
+    { anyOrigin: true, ...options.streams },
+    {
+      engine: () => runtime,
+      answer: (request, response) => runtime(request, response),
+      verify,
+      logger,
+    },
+  );
   // Composed and planned for now, not at the first caller's expense.
   await runtime.getSchema();
   const http = await startHttpServer(options, {
-    graphql: (request, response) => runtime(request, response),
+    graphql: endpoint,
     metrics: needs.metrics,
     readiness: needs.readiness,
     logger,
@@ -85,6 +106,7 @@ export async function createGateway(
   return {
     url: http.url,
     async stop() {
+      endpoint.close();
       streams.endAll();
       await http.stop();
       pool.close();
@@ -97,8 +119,8 @@ interface RuntimeParts {
   readonly pool: Pool;
   readonly market: MarketSubgraph;
   readonly maskError: (error: unknown) => Error;
-  readonly verify: (authorization: string | null) => Promise<Verification>;
-  readonly metricsPlugin: object;
+  /** Plugins of the engine; each one's own type is narrower than the runtime's. */
+  readonly stages: readonly object[];
 }
 
 function createRuntime(
@@ -113,8 +135,7 @@ function createRuntime(
       // The engine's executor type promises whatever type its caller hopes for; ours answers JSON.
       getSubgraphExecutor: ({ subgraphName }) => executorOf(subgraphName, parts) as never,
     }),
-    // Before execution, in this order: who calls; then size, cheapest check first.
-    plugins: () => [callerContext(parts.verify), requestGuards(), parts.metricsPlugin],
+    plugins: () => parts.stages as GatewayPlugin[],
     maskedErrors: { maskError: parts.maskError },
     // The engine would put a code on every error and so unmask it.
     subgraphErrors: false,

@@ -1,28 +1,25 @@
-import { buildStoaSchema, createMarketResolvers, type MarketNeeds } from '@stoa/node/market-api';
 import {
   type DocumentNode,
   type ExecutionResult,
   execute,
   GraphQLError,
+  type GraphQLSchema,
   subscribe,
   validate,
 } from 'graphql';
 import type { SubgraphRequest, SubgraphResult } from './pool-transport.ts';
 import { rootResponseKeys } from './selection.ts';
-import { SUBGRAPHS } from './supergraph.ts';
 
 /** The market subgraph, in process: no network, and no trust in any node's word. */
 export type MarketSubgraph = (
   request: SubgraphRequest,
 ) => Promise<SubgraphResult | AsyncIterable<SubgraphResult>>;
 
-/** Serves the market subgraph from the gateway's own verified book. */
+/** Serves the market subgraph from a schema over the gateway's own verified book. */
 export function createMarketSubgraph(
-  needs: MarketNeeds,
+  schema: GraphQLSchema,
   maskError: (error: unknown) => GraphQLError,
 ): MarketSubgraph {
-  const schema = buildStoaSchema(SUBGRAPHS.market, [createMarketResolvers(needs)]);
-
   function masked(document: DocumentNode, { data, errors = [] }: ExecutionResult): SubgraphResult {
     const told = errors.map(asGraphQl);
     if (data == null) return refused(document, told);

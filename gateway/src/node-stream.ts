@@ -9,6 +9,8 @@ export interface NodeSubscription {
   /** The operation as JSON. */
   readonly body: string;
   readonly authorization?: string;
+  /** Id of the last update that the reader has seen before. */
+  readonly after?: string | undefined;
   /** Until the node has answered. */
   readonly timeoutMs: number;
   /** A node writes every few seconds even when it has nothing to tell: one that does not is gone. */
@@ -18,7 +20,7 @@ export interface NodeSubscription {
 
 /** One step of a subscription; the last one says how it ended, where the node did not end it itself. */
 export type NodeStreamStep =
-  | { readonly kind: 'result'; readonly result: NodeResult }
+  | { readonly kind: 'result'; readonly result: NodeResult; readonly id?: string | undefined }
   | { readonly kind: 'broken'; readonly reason: string };
 
 const MAX_EVENT_CHARS = 1_024 * 1_024;
@@ -46,10 +48,10 @@ export async function* subscribeAtNode(
       yield { kind: 'result', result: await readAnswer(opened) };
       return;
     }
-    for await (const { event, data } of readServerSentEvents(opened, MAX_EVENT_CHARS)) {
+    for await (const { event, data, id } of readServerSentEvents(opened, MAX_EVENT_CHARS)) {
       if (signal.aborted || event === 'complete') return;
       const result = event === 'next' ? parseAnswer(data) : undefined;
-      if (result) yield { kind: 'result', result };
+      if (result) yield { kind: 'result', result, id };
     }
     // The node ends a stream with `complete`; without it, it ended itself.
     if (!signal.aborted) yield { kind: 'broken', reason: 'the stream broke off' };
@@ -65,7 +67,7 @@ export async function* subscribeAtNode(
 }
 
 function open(subscription: NodeSubscription): Promise<IncomingMessage> {
-  const { url, body, authorization, timeoutMs, signal } = subscription;
+  const { url, body, authorization, after, timeoutMs, signal } = subscription;
   return new Promise((resolve, reject) => {
     const request = (url.startsWith('https:') ? httpsRequest : httpRequest)(url, {
       method: 'POST',
@@ -77,6 +79,7 @@ function open(subscription: NodeSubscription): Promise<IncomingMessage> {
         'content-length': Buffer.byteLength(body),
         accept: 'text/event-stream',
         ...(authorization ? { authorization } : {}),
+        ...(after === undefined ? {} : { 'last-event-id': after }),
       },
     });
     const late = setTimeout(() => request.destroy(new TimeoutError()), timeoutMs);

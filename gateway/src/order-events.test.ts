@@ -183,7 +183,7 @@ describe("a member's order events through the gateway", () => {
   });
 
   it('are bounded in number, and end with the gateway', async () => {
-    const gateway = await startGateway([['beta', node.url]], { maxSubscriptions: 1 });
+    const gateway = await startGateway([['beta', node.url]], { streams: { maxSubscriptions: 1 } });
     const token = await issuer.token('bounded', 'beta');
     const first = await watch(gateway.url, token, 0);
     await until(() => first.updates.length === 1);

@@ -166,15 +166,17 @@ async function watchHome(
     return failed(request.document, () => unavailable(home, failure, false));
   };
   if (url === undefined) return broken('this gateway knows no address of it');
-  const { authorization } = callerOf(request.context);
+  const { authorization, stream } = callerOf(request.context);
   return streams.open(async function* (signal) {
     const steps = subscribeAtNode({
       ...{ url, signal, silenceMs: options.streamSilenceMs },
       body: bodyOf(request.document, request.variables),
       timeoutMs: options.queryTimeoutMs,
+      after: stream?.after,
       ...(authorization === null ? {} : { authorization }),
     });
     for await (const step of steps) {
+      stream?.ids.push(step.kind === 'result' ? step.id : undefined);
       if (step.kind === 'broken') yield broken(step.reason);
       else yield { data: step.result.data ?? null, ...errorsOf(step.result.errors) };
     }

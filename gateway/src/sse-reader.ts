@@ -3,6 +3,8 @@ export interface ServerSentEvent {
   /** `message` where the sender named none. */
   readonly event: string;
   readonly data: string;
+  /** Where the sender gave the event one. */
+  readonly id?: string;
 }
 
 /**
@@ -19,6 +21,7 @@ export async function* readServerSentEvents(
   let rest = '';
   let event = '';
   let data: string[] = [];
+  let id: string | undefined;
   let chars = 0;
   for await (const chunk of bytes) {
     rest += decoder.decode(chunk, { stream: true });
@@ -29,10 +32,15 @@ export async function* readServerSentEvents(
     for (const line of lines) {
       if (line === '') {
         if (data.length > 0 || event !== '') {
-          yield { event: event === '' ? 'message' : event, data: data.join('\n') };
+          yield {
+            event: event === '' ? 'message' : event,
+            data: data.join('\n'),
+            ...(id === undefined ? {} : { id }),
+          };
         }
         event = '';
         data = [];
+        id = undefined;
         chars = 0;
         continue;
       }
@@ -41,6 +49,7 @@ export async function* readServerSentEvents(
       const [, name, value] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? [];
       if (name === 'event') event = value ?? '';
       else if (name === 'data') data.push(value ?? '');
+      else if (name === 'id') id = value ?? '';
     }
   }
 }

@@ -5,8 +5,12 @@
 export { apiError, createErrorMask } from './api/api-error.ts';
 export { createApiMetrics } from './api/api-metrics.ts';
 export { type HttpServer, type ListenOptions, startHttpServer } from './api/http-server.ts';
-export { createMarketResolvers, type MarketNeeds } from './api/market-resolvers.ts';
+export type { MarketNeeds } from './api/market-resolvers.ts';
+export { buildMarketSchema } from './api/market-schema.ts';
 export { requestGuards } from './api/request-guards.ts';
+export { sharedExecution } from './api/shared-execution.ts';
+export type { StreamContext } from './api/stream-context.ts';
+export { createStreamEndpoint, type StreamOptions } from './api/stream-endpoint.ts';
 export { buildStoaSchema, subgraphTypeDefs } from './api/subgraph-schema.ts';
 export { createSubscriptionStreams, type SubscriptionStreams } from './api/subscription-streams.ts';
 export {

@@ -1,11 +1,14 @@
 import type { VenueId } from '@stoa/schema';
 import type { Caller } from '../orders/order-view.ts';
 import { apiError } from './api-error.ts';
+import type { StreamContext } from './stream-context.ts';
 import type { Verification } from './token-verifier.ts';
 
 /** What a resolver knows of the request it serves. */
 export interface ApiContext {
   readonly auth: Verification;
+  /** Where the operation is served on a stream. */
+  readonly stream?: StreamContext;
 }
 
 /** Scopes that a token can carry; market data needs none. */

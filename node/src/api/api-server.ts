@@ -22,6 +22,7 @@ import { type HttpServer, type ListenOptions, startHttpServer } from './http-ser
 import { createEligibilityResolvers } from './market-eligibility-resolvers.ts';
 import { createHistoryResolvers } from './market-history-resolvers.ts';
 import { createMarketResolvers } from './market-resolvers.ts';
+import { buildMarketSchema } from './market-schema.ts';
 import { createMemberStreams } from './member-streams.ts';
 import { createOperationsResolvers } from './operations-resolvers.ts';
 import { createOrderEntryResolvers } from './order-entry-resolvers.ts';
@@ -34,6 +35,8 @@ import { REQUEST_LIMITS, type RequestLimits, requestGuards } from './request-gua
 import { createRoutePreviewResolvers } from './route-preview-resolvers.ts';
 import { createSettlementOperationResolvers } from './settlement-operation-resolvers.ts';
 import { createSettlementResolvers } from './settlement-resolvers.ts';
+import { sharedExecution } from './shared-execution.ts';
+import { createStreamEndpoint, type StreamOptions } from './stream-endpoint.ts';
 import { buildStoaSchema } from './subgraph-schema.ts';
 import { createSubscriptionStreams, type SubscriptionStreams } from './subscription-streams.ts';
 import { createTokenVerifier, type TokenOptions } from './token-verifier.ts';
@@ -44,11 +47,10 @@ export interface ApiServerOptions extends ListenOptions {
   /** The venue whose node this is: home of the callers whose tokens say so. */
   readonly venue: VenueId;
   readonly tokens: TokenOptions;
-  /** Default 1,000. */
-  readonly maxSubscriptions?: number;
   /** Streams of its own orders that a member may have open at a time; default 8. */
   readonly maxStreamsPerMember?: number;
   readonly limits?: RequestLimits;
+  readonly streams?: StreamOptions;
 }
 
 /** What a node's API is served from. */
@@ -73,7 +75,8 @@ export interface ApiServerNeeds {
   readonly logger: Logger;
 }
 
-const MAX_SUBSCRIPTIONS = 1_000;
+/** Books and orders that are watched at a time; readers that share one count as one. */
+const MAX_SOURCES = 10_000;
 
 const MAX_STREAMS_PER_MEMBER = 8;
 
@@ -124,8 +127,9 @@ export async function createApiServer(
 ): Promise<HttpServer> {
   const { logger } = needs;
   const verifier = await createTokenVerifier(options.tokens, { logger });
-  const streams = createSubscriptionStreams(options.maxSubscriptions ?? MAX_SUBSCRIPTIONS);
-  const metrics = createApiMetrics(needs.metrics, () => streams.count());
+  const streams = createSubscriptionStreams(MAX_SOURCES);
+  const metrics = createApiMetrics(needs.metrics, () => endpoint.count());
+  const maskError = createErrorMask(logger, metrics.onError);
   const yoga = createYoga<object, ApiContext>({
     schema: buildNodeSchema(options.venue, {
       ...needs,
@@ -135,8 +139,13 @@ export async function createApiServer(
     context: async ({ request }) => ({
       auth: await verifier.verify(request.headers.get('authorization')),
     }),
-    plugins: [requestGuards(options.limits ?? REQUEST_LIMITS), metrics.plugin],
-    maskedErrors: { maskError: createErrorMask(logger, metrics.onError) },
+    plugins: [
+      requestGuards(options.limits ?? REQUEST_LIMITS),
+      metrics.plugin,
+      // Last: what is shared has passed every check before it.
+      sharedExecution({ schema: buildMarketSchema({ ...needs, streams }), maskError }),
+    ],
+    maskedErrors: { maskError },
     batching: false,
     multipart: false,
     // A browser reaches the network through a gateway, never through a node.
@@ -145,8 +154,14 @@ export async function createApiServer(
     landingPage: false,
     logging: false,
   });
+  const endpoint = createStreamEndpoint(options.streams ?? {}, {
+    engine: () => yoga,
+    answer: (request, response) => yoga(request, response),
+    verify: (authorization) => verifier.verify(authorization),
+    logger,
+  });
   const http = await startHttpServer(options, {
-    graphql: (request, response) => yoga(request, response),
+    graphql: endpoint,
     metrics: needs.metrics,
     readiness: needs.readiness,
     logger,
@@ -154,6 +169,7 @@ export async function createApiServer(
   return {
     url: http.url,
     async stop() {
+      endpoint.close();
       streams.endAll();
       await http.stop();
       await yoga.dispose();

@@ -100,7 +100,9 @@ describe('the subscription on a book', () => {
   });
 
   it('is refused beyond the bound of the server', async () => {
-    const small = await startSampleApi('alpha', issuer.options, { maxSubscriptions: 1 });
+    const small = await startSampleApi('alpha', issuer.options, {
+      streams: { maxSubscriptions: 1 },
+    });
     opened.push(small);
     subscribeRaw(small.url);
     await until(() => small.market.watchers() === 1);

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { CodedError } from '@stoa/schema';
 import type { Registry } from 'prom-client';
 import type { Logger } from '../telemetry/logger.ts';
@@ -13,7 +14,11 @@ export interface ListenOptions {
 /** What stands behind the paths of a process's one HTTP port. */
 export interface HttpServerNeeds {
   /** Serves /graphql. */
-  readonly graphql: (request: IncomingMessage, response: ServerResponse) => unknown;
+  readonly graphql: {
+    request(request: IncomingMessage, response: ServerResponse): unknown;
+    /** Takes over the connection of a WebSocket handshake. */
+    upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  };
   readonly metrics: Registry;
   /** What this process still waits for, one sentence each; empty when it is ready. */
   readonly readiness: () => readonly string[] | Promise<readonly string[]>;
@@ -55,6 +60,11 @@ export async function startHttpServer(
       response.end();
     });
   });
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    if (pathOf(request) === '/graphql') needs.graphql.upgrade(request, socket, head);
+    else socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
       reject(
@@ -83,10 +93,10 @@ export async function startHttpServer(
 async function route(request: IncomingMessage, response: ServerResponse, needs: HttpServerNeeds) {
   response.setHeader('x-content-type-options', 'nosniff');
   response.setHeader('referrer-policy', 'no-referrer');
-  const path = (request.url ?? '/').split('?')[0];
+  const path = pathOf(request);
   if (path === '/graphql') {
     response.setHeader('cache-control', 'no-store');
-    await needs.graphql(request, response);
+    await needs.graphql.request(request, response);
   } else if (path === '/livez') {
     send(response, 200, 'text/plain', 'ok\n');
   } else if (path === '/readyz') {
@@ -98,6 +108,10 @@ async function route(request: IncomingMessage, response: ServerResponse, needs: 
   } else {
     send(response, 404, 'text/plain', 'There is /graphql, /livez, /readyz and /metrics.\n');
   }
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string | undefined {
+  return url.split('?')[0];
 }
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {

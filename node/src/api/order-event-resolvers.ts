@@ -41,7 +41,7 @@ export function createOrderEventResolvers(needs: OrderEventNeeds) {
         ) {
           const { member } = requireCaller(context, venue, 'orders:read');
           const latest = await feed.latest(member);
-          const from = after ?? latest;
+          const from = startOf(after, context) ?? latest;
           if (from < 0) throw apiError('BAD_USER_INPUT', '`after` must be 0 or more.');
           if (from > latest) {
             const message = `There is no event ${from} yet: the latest has number ${latest}.`;
@@ -49,7 +49,8 @@ export function createOrderEventResolvers(needs: OrderEventNeeds) {
           }
           return memberStreams.open(context, member, (signal) => feed.follow(member, from, signal));
         },
-        resolve(item: OrderFeedItem | GraphQLError) {
+        resolve(item: OrderFeedItem | GraphQLError, _arguments: unknown, context: ApiContext) {
+          context.stream?.ids.push('sequence' in item ? String(item.sequence) : undefined);
           if (item instanceof GraphQLError) throw item;
           return { sequence: item.sequence, event: item.event ?? null };
         },
@@ -57,6 +58,17 @@ export function createOrderEventResolvers(needs: OrderEventNeeds) {
     },
     OrderEvent: orderEventFields(needs),
   };
+}
+
+/** The number after which a reader wants to go on, as its operation or its transport says. */
+function startOf(after: number | null | undefined, { stream }: ApiContext): number | undefined {
+  if (stream?.after === undefined) return after ?? undefined;
+  const seen = /^\d{1,16}$/.test(stream.after) ? Number(stream.after) : Number.NaN;
+  if (!Number.isSafeInteger(seen)) {
+    throw apiError('BAD_USER_INPUT', 'The id of the last event must be its number.');
+  }
+  // Who was cut off repeats its first operation: what it saw since then is the later one.
+  return Math.max(after ?? 0, seen);
 }
 
 function orderEventFields({ directory, output }: OrderEventNeeds) {

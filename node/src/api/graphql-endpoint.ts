@@ -1,0 +1,179 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { SseResponse } from '../streams/sse-response.ts';
+import {
+  TRANSPORT_WS_OPTIONS,
+  TransportWsConnection,
+  type TransportWsOptions,
+} from '../streams/transport-ws.ts';
+import type { StreamOperations } from './stream-operations.ts';
+import { afterOf, type HttpRefusal, operationOf, webRequest } from './stream-request.ts';
+import type { Verification } from './token-verifier.ts';
+
+/** Bounds and times of an endpoint. */
+export interface GraphqlEndpointOptions {
+  readonly maxBodyBytes: number;
+  /** How often every stream is told, or asked, that the other side is there. */
+  readonly heartbeatMs: number;
+  /** A reader that takes nothing at all for so long is cut off. */
+  readonly stallMs: number;
+  readonly transportWs: TransportWsOptions;
+  /** Any site's pages may read the answers. */
+  readonly anyOrigin: boolean;
+}
+
+export const GRAPHQL_ENDPOINT_OPTIONS: GraphqlEndpointOptions = {
+  maxBodyBytes: 128 * 1_024,
+  heartbeatMs: 10_000,
+  stallMs: 30_000,
+  transportWs: TRANSPORT_WS_OPTIONS,
+  anyOrigin: false,
+};
+
+/** What stands behind an endpoint. */
+export interface GraphqlEndpointNeeds {
+  /** Serves what is no stream. */
+  readonly answer: (request: IncomingMessage, response: ServerResponse) => unknown;
+  readonly operations: StreamOperations;
+  readonly verify: (authorization: string | null) => Promise<Verification>;
+}
+
+/** /graphql over HTTP/1.1 and WebSocket. */
+export interface GraphqlEndpoint {
+  request(request: IncomingMessage, response: ServerResponse): Promise<void>;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Ends every stream and connection, each with its reason. */
+  close(): void;
+}
+
+const SUBPROTOCOL = 'graphql-transport-ws';
+
+/**
+ * Creates the endpoint: streams (Server-Sent Events, WebSocket) are served here, answers by the engine.
+ * Both pass the engine's stages before anything is executed.
+ */
+export function createGraphqlEndpoint(
+  options: GraphqlEndpointOptions,
+  needs: GraphqlEndpointNeeds,
+): GraphqlEndpoint {
+  const responses = new Set<SseResponse>();
+  const connections = new Set<TransportWsConnection<Request>>();
+  const sockets = new WebSocketServer({
+    noServer: true,
+    // Compressed, a thousand readers would need a thousand encodings of one update.
+    perMessageDeflate: false,
+    maxPayload: options.maxBodyBytes,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  });
+  const heart = setInterval(() => {
+    for (const response of responses) response.beat(options.stallMs);
+    for (const connection of connections) connection.beat();
+    needs.operations.beat();
+  }, options.heartbeatMs).unref();
+
+  return {
+    async request(request, response) {
+      const isStream = request.headers.accept?.includes('text/event-stream') ?? false;
+      if (!isStream || request.method === 'OPTIONS') await needs.answer(request, response);
+      else await serveEvents(request, response, { options, needs, responses });
+    },
+    upgrade(request, socket, head) {
+      sockets.handleUpgrade(request, socket, head, (ws) => {
+        if (ws.protocol !== SUBPROTOCOL) ws.close(4406, 'Subprotocol not acceptable');
+        else serveSocket(ws, request, { options, needs, connections });
+      });
+    },
+    close() {
+      clearInterval(heart);
+      needs.operations.endAll();
+      for (const connection of connections) connection.close(1012, 'This server is stopping');
+      sockets.close();
+    },
+  };
+}
+
+/** One operation a response: GraphQL over SSE, "distinct connections mode". */
+async function serveEvents(
+  request: IncomingMessage,
+  response: ServerResponse,
+  serving: {
+    readonly options: GraphqlEndpointOptions;
+    readonly needs: GraphqlEndpointNeeds;
+    readonly responses: Set<SseResponse>;
+  },
+): Promise<void> {
+  const { options, needs, responses } = serving;
+  if (options.anyOrigin) response.setHeader('access-control-allow-origin', '*');
+  const asked = await operationOf(request, options.maxBodyBytes);
+  if ('status' in asked) {
+    refuse(response, asked);
+    return;
+  }
+  // On a connection with requests in advance, the answers before this one come first.
+  if (!response.socket) await once(response, 'socket');
+  if (request.socket.destroyed) return;
+  const stream = new SseResponse(request, response);
+  responses.add(stream);
+  const seen = request.headers['last-event-id'];
+  const after = typeof seen === 'string' && seen !== '' ? seen : afterOf(asked.params);
+  const caller = {
+    request: webRequest(request, request.method === 'GET' ? 'GET' : 'POST'),
+    address: addressOf(request),
+    after,
+  };
+  const stop = needs.operations.run(asked.params, caller, stream);
+  response.on('close', () => {
+    responses.delete(stream);
+    stop();
+  });
+}
+
+function serveSocket(
+  ws: WebSocket,
+  request: IncomingMessage,
+  serving: {
+    readonly options: GraphqlEndpointOptions;
+    readonly needs: GraphqlEndpointNeeds;
+    readonly connections: Set<TransportWsConnection<Request>>;
+  },
+): void {
+  const { options, needs, connections } = serving;
+  const address = addressOf(request);
+  const connection = new TransportWsConnection<Request>(
+    ws,
+    request.socket as Socket,
+    {
+      async connect(payload) {
+        const given = payload['authorization'] ?? payload['Authorization'];
+        const authorization = typeof given === 'string' ? given : request.headers.authorization;
+        const auth = await needs.verify(authorization ?? null);
+        if (auth.kind === 'refused') return { refused: auth.reason };
+        return { session: webRequest(request, 'POST', authorization ? { authorization } : {}) };
+      },
+      run: (session, params, reader) => {
+        const caller = { request: session, address, after: afterOf(params) };
+        return needs.operations.run(params, caller, reader);
+      },
+      onClose: () => connections.delete(connection),
+    },
+    options.transportWs,
+  );
+  connections.add(connection);
+}
+
+function refuse(response: ServerResponse, { status, code, message }: HttpRefusal): void {
+  const body = JSON.stringify({ errors: [{ message, extensions: { code } }] });
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    // What was not read of the body would be taken for the next request.
+    connection: 'close',
+  });
+  response.end(body);
+}
+
+function addressOf({ socket }: IncomingMessage): string {
+  return socket.remoteAddress ?? '';
+}

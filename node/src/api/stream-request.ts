@@ -1,0 +1,90 @@
+import type { IncomingMessage } from 'node:http';
+import { type OperationParams, paramsOf } from '../streams/operation-params.ts';
+import type { ApiErrorCode } from './api-error.ts';
+import { readBody } from './request-body.ts';
+
+/** Why a request is no operation, as HTTP has it. */
+export interface HttpRefusal {
+  readonly status: number;
+  readonly code: ApiErrorCode;
+  readonly message: string;
+}
+
+/** The operation of a request for a stream, by POST or GET (GraphQL over HTTP). */
+export async function operationOf(
+  request: IncomingMessage,
+  maxBodyBytes: number,
+): Promise<{ readonly params: OperationParams } | HttpRefusal> {
+  try {
+    const given =
+      request.method === 'GET'
+        ? { json: searchParams(request) }
+        : await postedJson(request, maxBodyBytes);
+    if ('status' in given) return given;
+    const params = paramsOf(given.json);
+    return params ? { params } : bad(400, 'BAD_REQUEST', 'The body must be one operation.');
+  } catch {
+    return bad(400, 'BAD_REQUEST', 'The operation is not JSON.');
+  }
+}
+
+/** Where a reader wants to go on, where its transport has no header for it. */
+export function afterOf({ extensions }: OperationParams): string | undefined {
+  const after = extensions?.['after'];
+  return typeof after === 'string' && after !== '' ? after : undefined;
+}
+
+/**
+ * A request's head, as the engine's stages read it: the method says whether it may change anything, and
+ * what replaces a header comes with it.
+ */
+export function webRequest(
+  request: IncomingMessage,
+  method: 'GET' | 'POST',
+  replaced: Readonly<Record<string, string>> = {},
+): Request {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries({ ...request.headers, ...replaced })) {
+    if (value !== undefined) headers.set(name, String(value));
+  }
+  const host = request.headers.host ?? 'localhost';
+  return new Request(new URL(request.url ?? '/', `http://${host}`), { method, headers });
+}
+
+/** @throws SyntaxError for a body that is not JSON */
+async function postedJson(
+  request: IncomingMessage,
+  maxBodyBytes: number,
+): Promise<{ readonly json: unknown } | HttpRefusal> {
+  if (request.method !== 'POST') {
+    return bad(405, 'BAD_REQUEST', 'An operation is sent by POST or GET.');
+  }
+  // A form that another site's page submits is never JSON.
+  if (!/^application\/json *(;|$)/i.test(request.headers['content-type'] ?? '')) {
+    return bad(415, 'BAD_REQUEST', 'Send the operation as application/json.');
+  }
+  const body = await readBody(request, maxBodyBytes);
+  if (body === undefined) {
+    return bad(413, 'BODY_TOO_LARGE', `The body is larger than ${maxBodyBytes} bytes.`);
+  }
+  return { json: JSON.parse(body.toString('utf8')) };
+}
+
+/** @throws SyntaxError for variables or extensions that are not JSON */
+function searchParams({ url = '/' }: IncomingMessage): object {
+  const { searchParams: given } = new URL(url, 'http://localhost');
+  const json = (name: string): unknown => {
+    const text = given.get(name);
+    return text === null || text === '' ? undefined : JSON.parse(text);
+  };
+  return {
+    query: given.get('query') ?? undefined,
+    operationName: given.get('operationName') ?? undefined,
+    variables: json('variables'),
+    extensions: json('extensions'),
+  };
+}
+
+function bad(status: number, code: ApiErrorCode, message: string): HttpRefusal {
+  return { status, code, message };
+}
