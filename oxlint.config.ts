@@ -28,6 +28,7 @@ const rooms = [
   'cli',
   'api',
   'streams',
+  'access',
   'records',
   'venue',
   'orders',

@@ -2,6 +2,8 @@
  * What a process takes from the node to serve the market without being a venue (a gateway): the
  * market's resolvers, and the guards that stand before any API of the network.
  */
+export { createTokenVerifier, type TokenOptions } from './access/token-verifier.ts';
+export type { Verification } from './access/verification.ts';
 export { apiError, createErrorMask } from './api/api-error.ts';
 export { createApiMetrics } from './api/api-metrics.ts';
 export { type HttpServer, type ListenOptions, startHttpServer } from './api/http-server.ts';
@@ -13,11 +15,6 @@ export type { StreamContext } from './api/stream-context.ts';
 export { createStreamEndpoint, type StreamOptions } from './api/stream-endpoint.ts';
 export { buildStoaSchema, subgraphTypeDefs } from './api/subgraph-schema.ts';
 export { createSubscriptionStreams, type SubscriptionStreams } from './api/subscription-streams.ts';
-export {
-  createTokenVerifier,
-  type TokenOptions,
-  type Verification,
-} from './api/token-verifier.ts';
 export { address, type ConfigMistakes, list, nodeKeyFile, readEnvironment } from './config.ts';
 export { type RunningService, refuseEnvironment, runProcess } from './run-process.ts';
 export { createMetrics } from './telemetry/metrics.ts';

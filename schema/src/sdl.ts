@@ -35,9 +35,9 @@ export const NODE_PARTS: readonly SdlPart[] = [
   'operations',
 ];
 
-/** Reads the SDL of some parts, scalars included; types stand once per part and are to be merged. */
+/** Reads the SDL of some parts, scalars and policies included; types stand once per part and are to be merged. */
 export function readSdl(parts: readonly SdlPart[]): string[] {
-  return ['scalars', ...parts].map((part) =>
+  return ['scalars', 'access', ...parts].map((part) =>
     readFileSync(new URL(`./graphql/${part}.graphql`, import.meta.url), 'utf8'),
   );
 }

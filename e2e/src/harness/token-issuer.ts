@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import type { MemberId, VenueId } from '@stoa/schema';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
@@ -20,6 +21,9 @@ export interface TokenIssuer {
   issue(claims: TokenClaims, lifetime?: string): Promise<string>;
 }
 
+/** The client that the demo's tokens are for: of it no proof of possession is asked. */
+export const DEMO_CLIENT = 'stoa-demo';
+
 /** Makes a key and writes its public half to a JWKS file. */
 export async function createTokenIssuer(jwksFile: string): Promise<TokenIssuer> {
   const issuer = 'https://tokens.stoa.invalid';
@@ -33,11 +37,12 @@ export async function createTokenIssuer(jwksFile: string): Promise<TokenIssuer> 
     audience,
     jwksFile,
     issue: ({ member, home, scope }, lifetime = '12h') =>
-      new SignJWT({ member, home, scope })
+      new SignJWT({ member, home, scope, client_id: DEMO_CLIENT })
         .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid })
         .setIssuer(issuer)
         .setAudience(audience)
         .setSubject(`${member}-desk`)
+        .setJti(randomUUID())
         .setIssuedAt()
         .setExpirationTime(lifetime)
         .sign(privateKey),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TokenOptions } from '@stoa/node/market-api';
@@ -17,13 +18,20 @@ export async function createTokenIssuer(folder: string): Promise<TokenIssuer> {
     jwks,
     JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'one' }] }),
   );
-  const options = { jwks, issuer: 'https://issuer.test', audience: 'stoa' };
+  const options = {
+    ...{ jwks, issuer: 'https://issuer.test', audience: 'stoa' },
+    proofExemptClients: ['test-client'],
+  };
   return {
     options,
     token: (member, home, lifetimeSeconds = 300) =>
-      new SignJWT({ member, home, scope: 'orders:read orders:write' })
+      new SignJWT({
+        ...{ member, home, scope: 'orders:read orders:write', client_id: 'test-client' },
+      })
         .setProtectedHeader({ alg: 'EdDSA', kid: 'one', typ: 'at+jwt' })
         .setSubject('trader')
+        .setJti(randomUUID())
+        .setIssuedAt()
         .setIssuer(options.issuer)
         .setAudience(options.audience)
         .setExpirationTime(Math.floor(Date.now() / 1_000) + lifetimeSeconds)

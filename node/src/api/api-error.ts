@@ -6,6 +6,11 @@ import type { Logger } from '../telemetry/logger.ts';
 export type ApiErrorCode =
   | 'UNAUTHENTICATED'
   | 'AUTH_UNAVAILABLE'
+  | 'TOKEN_REVOKED'
+  | 'MEMBER_NOT_STANDING'
+  | 'PROOF_REQUIRED'
+  | 'PROOF_INVALID'
+  | 'PROOF_NONCE'
   | 'FORBIDDEN'
   | 'WRONG_HOME'
   | 'BAD_USER_INPUT'

@@ -1,6 +1,7 @@
 import { type DirectorySource, MARKET_PARTS, NODE_PARTS, type VenueId } from '@stoa/schema';
 import { createYoga } from 'graphql-yoga';
 import type { Registry } from 'prom-client';
+import { createTokenVerifier, type TokenOptions } from '../access/token-verifier.ts';
 import type { PreTradeChecks } from '../compliance/pre-trade.ts';
 import type { FrameArchive } from '../market/frame-archive.ts';
 import type { MarketView } from '../market/market-view.ts';
@@ -39,7 +40,6 @@ import { sharedExecution } from './shared-execution.ts';
 import { createStreamEndpoint, type StreamOptions } from './stream-endpoint.ts';
 import { buildStoaSchema } from './subgraph-schema.ts';
 import { createSubscriptionStreams, type SubscriptionStreams } from './subscription-streams.ts';
-import { createTokenVerifier, type TokenOptions } from './token-verifier.ts';
 import { createVenueTermsResolvers } from './venue-terms-resolvers.ts';
 
 /** How a node's API is served. */

@@ -12,7 +12,10 @@ import { scalarResolvers } from './scalars.ts';
 type IResolvers = Parameters<typeof addResolversToSchema>[0]['resolvers'] & Record<string, object>;
 
 const FEDERATION = parse(
-  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])',
+  `extend schema @link(
+    url: "https://specs.apollo.dev/federation/v2.9"
+    import: ["@key", "@shareable", "@cost", "@listSize"]
+  )`,
 );
 
 /** The SDL of some parts as one Federation v2 subgraph document: each type once. */
