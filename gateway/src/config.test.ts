@@ -38,7 +38,9 @@ describe("the gateway's configuration", () => {
       STOA_MEMBER: 'Not A Slug',
       STOA_NODE_KEY_FILE: join(folder, 'missing'),
       STOA_NODES: 'alpha=ftp://x,alpha,beta=http://b/graphql,beta=http://c/graphql',
-      STOA_JWKS: '',
+      STOA_JWKS: 'http://keys.example/jwks',
+      STOA_TOKEN_ALGORITHMS: 'HS256',
+      STOA_TOKEN_CLAIMS: 'firm=x',
     });
     expect('mistakes' in config && config.mistakes).toEqual([
       expect.stringContaining('STOA_MEMBER'),
@@ -46,7 +48,18 @@ describe("the gateway's configuration", () => {
       expect.stringContaining('"alpha=ftp://x"'),
       expect.stringContaining('"alpha"'),
       expect.stringContaining('beta stands there twice'),
-      'STOA_JWKS is not set',
+      expect.stringContaining('STOA_JWKS: must be a file, or https://'),
+      expect.stringContaining('STOA_TOKEN_ALGORITHMS: must be asymmetric'),
+      expect.stringContaining('"firm=x"'),
+    ]);
+  });
+
+  it('finds keys by the metadata of an https issuer, and needs them to be named otherwise', () => {
+    const discovered = { ...env, STOA_JWKS: '', STOA_TOKEN_ISSUER: 'https://issuer.example/realm' };
+    expect(readGatewayConfig(discovered)).toMatchObject({ STOA_TOKEN_TYPE: 'at+jwt' });
+    const nameless = readGatewayConfig({ ...discovered, STOA_TOKEN_ISSUER: 'our-issuer' });
+    expect('mistakes' in nameless && nameless.mistakes).toEqual([
+      expect.stringContaining('STOA_JWKS'),
     ]);
   });
 });

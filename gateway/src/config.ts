@@ -1,9 +1,11 @@
 import {
   address,
   type ConfigMistakes,
+  keysMistake,
   list,
   nodeKeyFile,
   readEnvironment,
+  tokenEnvironment,
 } from '@stoa/node/market-api';
 import { LOG_LEVELS } from '@stoa/node/observer';
 import { isMemberId, type VenueId } from '@stoa/schema';
@@ -27,24 +29,27 @@ const nodes = list.transform((items, context): ReadonlyMap<VenueId, string> => {
   return found;
 });
 
-const environment = z.object({
-  STOA_MEMBER: z.string().refine(isMemberId, 'must be a member id such as "gateway"'),
-  STOA_NODE_KEY_FILE: nodeKeyFile,
-  STOA_RPC_URL: z.url(),
-  STOA_MEMBER_REGISTRY: address,
-  STOA_LISTING_REGISTRY: address,
-  STOA_P2P_LISTEN: z.string().default('/ip4/127.0.0.1/tcp/0'),
-  STOA_PEERS: list,
-  STOA_NODES: nodes,
-  STOA_STALE_AFTER_MS: z.coerce.number().int().min(100).max(600_000).default(3_000),
-  STOA_HTTP_HOST: z.string().default('127.0.0.1'),
-  STOA_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
-  STOA_JWKS: z.string().min(1),
-  STOA_TOKEN_ISSUER: z.string().min(1),
-  STOA_TOKEN_AUDIENCE: z.string().min(1).default('stoa'),
-  STOA_GRAPHIQL_TOKEN: z.string().optional(),
-  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
-});
+const environment = z
+  .object({
+    STOA_MEMBER: z.string().refine(isMemberId, 'must be a member id such as "gateway"'),
+    STOA_NODE_KEY_FILE: nodeKeyFile,
+    STOA_RPC_URL: z.url(),
+    STOA_MEMBER_REGISTRY: address,
+    STOA_LISTING_REGISTRY: address,
+    STOA_P2P_LISTEN: z.string().default('/ip4/127.0.0.1/tcp/0'),
+    STOA_PEERS: list,
+    STOA_NODES: nodes,
+    STOA_STALE_AFTER_MS: z.coerce.number().int().min(100).max(600_000).default(3_000),
+    STOA_HTTP_HOST: z.string().default('127.0.0.1'),
+    STOA_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
+    ...tokenEnvironment,
+    STOA_GRAPHIQL_TOKEN: z.string().optional(),
+    LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  })
+  .superRefine((env, context) => {
+    const message = keysMistake(env);
+    if (message !== undefined) context.addIssue({ code: 'custom', message, path: ['STOA_JWKS'] });
+  });
 
 /** The configuration of a gateway, parsed. */
 export type GatewayConfig = z.output<typeof environment>;

@@ -1,4 +1,4 @@
-import { createMetrics, type RunningService } from '@stoa/node/market-api';
+import { createMetrics, type RunningService, tokenOptions } from '@stoa/node/market-api';
 import { createObserver, type Logger, openChainDirectory } from '@stoa/node/observer';
 import { createPublicClient, http } from 'viem';
 import type { GatewayConfig } from './config.ts';
@@ -72,11 +72,7 @@ async function start(
       host: config.STOA_HTTP_HOST,
       port: config.STOA_HTTP_PORT,
       nodes: config.STOA_NODES,
-      tokens: {
-        jwks: config.STOA_JWKS,
-        issuer: config.STOA_TOKEN_ISSUER,
-        audience: config.STOA_TOKEN_AUDIENCE,
-      },
+      tokens: tokenOptions(config),
       ...(config.STOA_GRAPHIQL_TOKEN ? { graphiqlToken: config.STOA_GRAPHIQL_TOKEN } : {}),
     },
     {

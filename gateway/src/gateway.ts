@@ -63,7 +63,8 @@ export async function createGateway(
   needs: GatewayNeeds,
 ): Promise<HttpServer> {
   const { logger } = needs;
-  const verifier = await createTokenVerifier(options.tokens, { logger });
+  const { directory } = needs;
+  const verifier = await createTokenVerifier(options.tokens, { logger, directory });
   const streams = createSubscriptionStreams(MAX_SOURCES);
   const metrics = createApiMetrics(needs.metrics, () => endpoint.count());
   const maskError = createErrorMask(logger, metrics.onError);
@@ -111,6 +112,7 @@ export async function createGateway(
       await http.stop();
       pool.close();
       await runtime.dispose();
+      verifier.close();
     },
   };
 }

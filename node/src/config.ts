@@ -14,6 +14,7 @@ import {
   type Refusal,
 } from '@stoa/schema';
 import { z } from 'zod';
+import { keysMistake, tokenEnvironment } from './access/token-environment.ts';
 import { CRASH_AT } from './orders/crash-points.ts';
 import { parseOrderLimits } from './orders/order-limits.ts';
 import { parseRoutingAgreements } from './orders/routing-agreements.ts';
@@ -130,9 +131,7 @@ const environment = z
     DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
     STOA_DATA_DIR: z.string().optional(),
     STOA_VENUE_JOURNAL_DIR: z.string().optional(),
-    STOA_JWKS: z.string().min(1),
-    STOA_TOKEN_ISSUER: z.string().min(1),
-    STOA_TOKEN_AUDIENCE: z.string().min(1).default('stoa'),
+    ...tokenEnvironment,
     STOA_ACCOUNTS_FILE: accountsFile,
     /** Which venue is behind the node; absent: an engine of its own. */
     STOA_VENUE_ADAPTER_FILE: venueAdapterFile.optional(),
@@ -201,6 +200,10 @@ const environment = z
       path: ['STOA_DATA_DIR'],
     },
   )
+  .superRefine((env, context) => {
+    const message = keysMistake(env);
+    if (message !== undefined) context.addIssue({ code: 'custom', message, path: ['STOA_JWKS'] });
+  })
   .refine((env) => env.STOA_STALE_AFTER_MS >= 2 * env.STOA_HEARTBEAT_MS, {
     message: 'must be at least twice STOA_HEARTBEAT_MS, or one late heartbeat withdraws a venue',
     path: ['STOA_STALE_AFTER_MS'],

@@ -2,7 +2,12 @@
  * What a process takes from the node to serve the market without being a venue (a gateway): the
  * market's resolvers, and the guards that stand before any API of the network.
  */
-export { createTokenVerifier, type TokenOptions } from './access/token-verifier.ts';
+export { keysMistake, tokenEnvironment, tokenOptions } from './access/token-environment.ts';
+export {
+  createTokenVerifier,
+  type TokenOptions,
+  type TokenVerifier,
+} from './access/token-verifier.ts';
 export type { Verification } from './access/verification.ts';
 export { apiError, createErrorMask } from './api/api-error.ts';
 export { createApiMetrics } from './api/api-metrics.ts';

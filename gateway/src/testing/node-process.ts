@@ -23,7 +23,7 @@ const program = fileURLToPath(
 export async function startNodeProcess(venue: string, tokens: TokenOptions): Promise<NodeProcess> {
   const child: ChildProcess = spawn(
     process.execPath,
-    [program, venue, tokens.jwks, tokens.issuer, tokens.audience],
+    [program, venue, JSON.stringify(tokens)],
     // Its stdin ends with this process, however that ends, and with it the child.
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );

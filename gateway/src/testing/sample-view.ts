@@ -20,13 +20,15 @@ export const SAMPLE_INSTRUMENT: Instrument = {
   lotSize: 500,
 };
 
-const venues = ['alpha', 'beta', 'gamma'].map(
-  (id): Member => ({ id, kind: 'venue', status: 'active', nodeKeys: [], signers: [] }),
-);
+const membersOf = (kind: Member['kind'], ...ids: string[]) =>
+  ids.map((id): Member => ({ id, kind, status: 'active', nodeKeys: [], signers: [] }));
+
+const venues = membersOf('venue', 'alpha', 'beta', 'gamma');
+const brokers = membersOf('broker', 'broker', 'other', 'reader', 'bounded');
 
 const directory: Directory = {
   blockNumber: 42n,
-  members: new Map(venues.map((one) => [one.id, one])),
+  members: new Map([...venues, ...brokers].map((one) => [one.id, one])),
   instruments: new Map([[SAMPLE_INSTRUMENT.id, SAMPLE_INSTRUMENT]]),
   listings: venues.map(({ id }) => ({
     instrument: SAMPLE_INSTRUMENT.id,
@@ -39,7 +41,7 @@ const directory: Directory = {
 
 const NO_PRICES = { open: undefined, last: undefined, high: undefined, low: undefined };
 
-/** A directory of three venues that never changes. */
+/** A directory of three venues and their brokers that never changes. */
 export const sampleDirectory: DirectorySource = {
   current: () => directory,
   onChange: () => () => {},

@@ -18,7 +18,8 @@ export async function fetchJson(url: string): Promise<unknown> {
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
     bytes += chunk.byteLength;
-    if (bytes > MAX_ANSWER_BYTES) throw new Error(`${url} answers with more than ${MAX_ANSWER_BYTES} bytes`);
+    if (bytes > MAX_ANSWER_BYTES)
+      throw new Error(`${url} answers with more than ${MAX_ANSWER_BYTES} bytes`);
     chunks.push(chunk);
   }
   if (!response.ok) throw new Error(`${url} answers with status ${response.status}`);

@@ -93,7 +93,8 @@ export async function checkForwarded(
   { self, token, body, directory, uses }: ForwardedSubject,
   nowMs: number,
 ): Promise<{ readonly method: string; readonly url: string } | RefusedCredentials> {
-  const bad = (why: string) => refuseCredentials('PROOF_INVALID', `The gateway's statement ${why}.`);
+  const bad = (why: string) =>
+    refuseCredentials('PROOF_INVALID', `The gateway's statement ${why}.`);
   if (statement.length > MAX_STATEMENT_CHARACTERS) return bad('is too long');
   const parsed = await verifiedBy(statement, self, directory, nowMs);
   if (!parsed) return bad('is not signed by a gateway of the member registry, or has expired');

@@ -4,7 +4,9 @@ import { z } from 'zod';
 const MAX_KEYS = 100;
 
 const shape = z.object({
-  keys: z.array(z.looseObject({ kty: z.string(), kid: z.string().max(256).optional() })).max(MAX_KEYS),
+  keys: z
+    .array(z.looseObject({ kty: z.string(), kid: z.string().max(256).optional() }))
+    .max(MAX_KEYS),
 });
 
 /** A key that a token is checked with, and by what it is told from another that takes its place. */
@@ -35,8 +37,7 @@ export function readKeySet(json: unknown): KeySet {
   const whole = JSON.stringify(keys);
   const prints = new Map(keys.map((key) => [key.kid, JSON.stringify(key)]));
   // A token that names no key may have been checked with any of them.
-  const printOf = (keyId: string | undefined) =>
-    keyId === undefined ? whole : prints.get(keyId);
+  const printOf = (keyId: string | undefined) => (keyId === undefined ? whole : prints.get(keyId));
   return {
     printOf,
     resolve: async (header, token) => ({

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { calculateJwkThumbprint, decodeProtectedHeader, EmbeddedJWK, errors, jwtVerify } from 'jose';
+import {
+  calculateJwkThumbprint,
+  decodeProtectedHeader,
+  EmbeddedJWK,
+  errors,
+  jwtVerify,
+} from 'jose';
 import { z } from 'zod';
 import type { ProofNonces } from './proof-nonce.ts';
 import type { ReplayStore } from './replay-store.ts';
@@ -70,7 +76,8 @@ export async function checkProof(
     if (jwk === undefined) return bad('has no key in its header (jwk)');
     thumbprint = await calculateJwkThumbprint(jwk);
     // Before the signature: a proof by another key is no better for being well signed.
-    if (thumbprint !== subject.keyThumbprint) return bad('is by another key than the token is bound to');
+    if (thumbprint !== subject.keyThumbprint)
+      return bad('is by another key than the token is bound to');
     ({ payload } = await jwtVerify(proof, EmbeddedJWK, {
       algorithms: [...algorithms],
       typ: 'dpop+jwt',
@@ -89,7 +96,8 @@ export async function checkProof(
   }
   if (ath !== tokenHash(subject.token)) return bad('is for another token (ath)');
   if (nonces && !nonces.isGood(nonce, nowMs)) {
-    const reason = 'The DPoP proof needs the nonce of the header DPoP-Nonce. Make a new one with it.';
+    const reason =
+      'The DPoP proof needs the nonce of the header DPoP-Nonce. Make a new one with it.';
     return refuseCredentials('PROOF_NONCE', reason);
   }
   const ageMs = nowMs - iat * 1_000;
@@ -125,8 +133,10 @@ function normalUrl(text: string): string | undefined {
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof errors.JOSEAlgNotAllowed) return 'is signed by an algorithm that is not allowed';
-  if (error instanceof errors.JWSSignatureVerificationFailed) return 'is not signed by the key it names';
+  if (error instanceof errors.JOSEAlgNotAllowed)
+    return 'is signed by an algorithm that is not allowed';
+  if (error instanceof errors.JWSSignatureVerificationFailed)
+    return 'is not signed by the key it names';
   if (error instanceof errors.JWTClaimValidationFailed) return `has a wrong "${error.claim}"`;
   return 'is malformed';
 }

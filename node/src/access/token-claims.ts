@@ -38,7 +38,13 @@ export interface TokenFacts {
 }
 
 const text = z.string().min(1).max(256);
-const words = z.union([z.string().max(2_048).transform((all) => all.split(' ')), z.array(text).max(64)]);
+const words = z.union([
+  z
+    .string()
+    .max(2_048)
+    .transform((all) => all.split(' ')),
+  z.array(text).max(64),
+]);
 
 const standard = z.object({
   sub: text,

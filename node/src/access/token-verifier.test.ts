@@ -29,6 +29,7 @@ describe('the check of tokens', () => {
       kind: 'caller',
       caller: { member: 'broker', home: 'alpha', scopes: new Set(['orders:read', 'orders:write']) },
       expiresAtMs: expect.any(Number),
+      ...{ subject: 'trader', client: 'test-client', holding: 'exempt' },
     });
   });
 
@@ -84,7 +85,9 @@ describe('the check of tokens', () => {
   });
 
   it('fetches the keys from a URL, and says so when it cannot', async () => {
-    const keys = await import('node:fs/promises').then((fs) => fs.readFile(issuer.options.jwks));
+    const keys = await import('node:fs/promises').then((fs) =>
+      fs.readFile(issuer.options.jwks ?? ''),
+    );
     const server = createServer((_request, response) => response.end(keys));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const jwks = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`;

@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto';
 import type { DirectorySource, MemberId } from '@stoa/schema';
 import { decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type { Logger } from '../telemetry/logger.ts';
-import { type Denylist, EMPTY_DENYLIST, isDenied, MAX_DENYLIST_BYTES, readDenylist } from './denylist.ts';
+import {
+  type Denylist,
+  EMPTY_DENYLIST,
+  isDenied,
+  MAX_DENYLIST_BYTES,
+  readDenylist,
+} from './denylist.ts';
 import { checkForwarded } from './forwarded-proof.ts';
 import { type KeySource, openKeySource } from './key-source.ts';
 import { createProofNonces, type ProofNonces } from './proof-nonce.ts';
@@ -16,7 +22,7 @@ import {
   type Verification,
   type VerifiedCaller,
 } from './verification.ts';
-import { watchFile, type WatchedFile } from './watched-file.ts';
+import { type WatchedFile, watchFile } from './watched-file.ts';
 
 /** Whose tokens count here, and how they are checked. */
 export interface TokenOptions {
@@ -216,7 +222,12 @@ class Verifier implements TokenVerifier {
     const { issuer, audience, type = 'at+jwt', claims } = this.#options;
     const nowMs = this.#needs.now();
     // RFC 9068 section 2.2 requires them all; what else is issued as an access token has less.
-    const requiredClaims = ['exp', 'iat', 'sub', ...(type === 'at+jwt' ? ['jti', 'client_id'] : [])];
+    const requiredClaims = [
+      'exp',
+      'iat',
+      'sub',
+      ...(type === 'at+jwt' ? ['jti', 'client_id'] : []),
+    ];
     let print = '';
     const keyFor: JWTVerifyGetKey = async (header, whole) => {
       const resolved = await this.#needs.keys.resolve(header, whole);
@@ -259,12 +270,14 @@ class Verifier implements TokenVerifier {
     presented: PresentedRequest | undefined,
   ): Promise<VerifiedCaller['holding'] | RefusedCredentials> {
     if (keyThumbprint === undefined) {
-      if (scheme === 'dpop') return unauthenticated('The token is bound to no key: send it as Bearer.');
+      if (scheme === 'dpop')
+        return unauthenticated('The token is bound to no key: send it as Bearer.');
       return this.#exempt.has(client) ? 'exempt' : 'bearer';
     }
     // RFC 9449 section 7.1: a bound token that comes as a bearer token was stolen, or may as well be.
     if (scheme !== 'dpop' || !presented?.proof) {
-      const reason = 'The token is bound to a key: send it as "DPoP" with a proof in the header DPoP.';
+      const reason =
+        'The token is bound to a key: send it as "DPoP" with a proof in the header DPoP.';
       return refuseCredentials('PROOF_REQUIRED', reason);
     }
     const nowMs = this.#needs.now();

@@ -55,7 +55,8 @@ export async function watchFile<T>(
       held = await read();
       logger.info({ path }, 'file read anew');
     } catch (error) {
-      if (seen !== '') logger.error({ err: error, path }, 'file cannot be read: its last content holds');
+      if (seen !== '')
+        logger.error({ err: error, path }, 'file cannot be read: its last content holds');
       // Once is enough: the next good state is read and told.
       seen = '';
     }

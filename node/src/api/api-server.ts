@@ -1,11 +1,16 @@
 import { type DirectorySource, MARKET_PARTS, NODE_PARTS, type VenueId } from '@stoa/schema';
 import { createYoga } from 'graphql-yoga';
 import type { Registry } from 'prom-client';
-import { createTokenVerifier, type TokenOptions } from '../access/token-verifier.ts';
+import {
+  createTokenVerifier,
+  type TokenOptions,
+  type TokenVerifier,
+} from '../access/token-verifier.ts';
 import type { PreTradeChecks } from '../compliance/pre-trade.ts';
 import type { FrameArchive } from '../market/frame-archive.ts';
 import type { MarketView } from '../market/market-view.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { enforceAccess } from './access-enforcement.ts';
 import type { ApiContext } from './api-context.ts';
 import { createErrorMask } from './api-error.ts';
 import { createApiMetrics } from './api-metrics.ts';
@@ -84,6 +89,7 @@ const MAX_STREAMS_PER_MEMBER = 8;
 export type NodeSchemaNeeds = Omit<ApiServerNeeds, 'readiness' | 'metrics' | 'logger'> & {
   readonly streams: SubscriptionStreams;
   readonly maxStreamsPerMember?: number | undefined;
+  readonly watch: TokenVerifier['watch'];
 };
 
 /** The schema of a node: every part of the SDL, as one Federation v2 subgraph. */
@@ -95,7 +101,7 @@ export function buildNodeSchema(venue: VenueId, needs: NodeSchemaNeeds) {
     output: createOrderOutput(needs.directory, needs.blotter),
     memberStreams: createMemberStreams(maxStreamsPerMember, needs),
   };
-  return buildStoaSchema(
+  const schema = buildStoaSchema(
     [...MARKET_PARTS, ...NODE_PARTS],
     [
       createMarketResolvers(needs),
@@ -114,6 +120,7 @@ export function buildNodeSchema(venue: VenueId, needs: NodeSchemaNeeds) {
       createOperationsResolvers({ ...needs, venue }),
     ],
   );
+  return enforceAccess(schema, venue);
 }
 
 /**
@@ -126,7 +133,9 @@ export async function createApiServer(
   needs: ApiServerNeeds,
 ): Promise<HttpServer> {
   const { logger } = needs;
-  const verifier = await createTokenVerifier(options.tokens, { logger });
+  const verifier = await createTokenVerifier(options.tokens, {
+    ...{ logger, directory: needs.directory, self: options.venue },
+  });
   const streams = createSubscriptionStreams(MAX_SOURCES);
   const metrics = createApiMetrics(needs.metrics, () => endpoint.count());
   const maskError = createErrorMask(logger, metrics.onError);
@@ -134,6 +143,7 @@ export async function createApiServer(
     schema: buildNodeSchema(options.venue, {
       ...needs,
       streams,
+      watch: (caller, onRefused) => verifier.watch(caller, onRefused),
       maxStreamsPerMember: options.maxStreamsPerMember,
     }),
     context: async ({ request }) => ({
@@ -173,6 +183,7 @@ export async function createApiServer(
       streams.endAll();
       await http.stop();
       await yoga.dispose();
+      verifier.close();
     },
   };
 }

@@ -63,7 +63,10 @@ function directivesOf(type: GraphQLObjectType): ConstDirectiveNode[] {
   return [type.astNode, ...type.extensionASTNodes].flatMap((node) => node?.directives ?? []);
 }
 
-function policyIn(directives: readonly ConstDirectiveNode[], name: string): FieldPolicy | undefined {
+function policyIn(
+  directives: readonly ConstDirectiveNode[],
+  name: string,
+): FieldPolicy | undefined {
   const found = directives.filter((directive) => directive.name.value === 'access');
   const [first] = found;
   if (!first) return undefined;

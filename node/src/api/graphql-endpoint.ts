@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { Verification } from '../access/verification.ts';
 import { SseResponse } from '../streams/sse-response.ts';
 import {
   TRANSPORT_WS_OPTIONS,
@@ -11,7 +12,6 @@ import {
 } from '../streams/transport-ws.ts';
 import type { StreamOperations } from './stream-operations.ts';
 import { afterOf, type HttpRefusal, operationOf, webRequest } from './stream-request.ts';
-import type { Verification } from './token-verifier.ts';
 
 /** Bounds and times of an endpoint. */
 export interface GraphqlEndpointOptions {

@@ -1,5 +1,7 @@
 import type { MemberId } from '@stoa/schema';
 import type { GraphQLError } from 'graphql';
+import type { TokenVerifier } from '../access/token-verifier.ts';
+import type { RefusedCredentials, VerifiedCaller } from '../access/verification.ts';
 import type { ApiContext } from './api-context.ts';
 import { apiError } from './api-error.ts';
 import type { ApiOrders } from './api-services.ts';
@@ -24,13 +26,13 @@ export interface MemberStreams {
 export interface MemberStreamNeeds {
   readonly streams: SubscriptionStreams;
   readonly orders: Pick<ApiOrders, 'streamOpened' | 'streamClosed'>;
-  /** Unix milliseconds. */
-  readonly nowMs: () => number;
+  /** Tells when what a caller has shown counts no longer. */
+  readonly watch: TokenVerifier['watch'];
 }
 
 /** Creates the {@link MemberStreams} of a server. */
 export function createMemberStreams(maxPerMember: number, needs: MemberStreamNeeds): MemberStreams {
-  const { streams, orders, nowMs } = needs;
+  const { streams, orders, watch } = needs;
   const open = new Map<MemberId, number>();
 
   function close(member: MemberId): void {
@@ -48,9 +50,8 @@ export function createMemberStreams(maxPerMember: number, needs: MemberStreamNee
         throw apiError('TOO_MANY_SUBSCRIPTIONS', message);
       }
       const { auth } = context;
-      const untilMs = auth.kind === 'caller' ? auth.expiresAtMs : 0;
       const stream = streams.open(
-        (signal) => whileValid(source(signal), () => nowMs() < untilMs),
+        (signal) => (auth.kind === 'caller' ? whileGood(auth, watch, source, signal) : nothing()),
         () => close(member),
       );
       open.set(member, now + 1);
@@ -60,13 +61,30 @@ export function createMemberStreams(maxPerMember: number, needs: MemberStreamNee
   };
 }
 
-/** Nothing is told on an expired token: whoever may no longer ask must not go on listening. */
-async function* whileValid<T>(source: AsyncIterable<T>, isValid: () => boolean) {
-  for await (const item of source) {
-    if (!isValid()) {
-      yield apiError('UNAUTHENTICATED', 'The token has expired: open the stream with a new one.');
-      return;
+/** Whoever may no longer ask must not go on listening: told why, and ended, without waiting for news. */
+async function* whileGood<T>(
+  caller: VerifiedCaller,
+  watch: TokenVerifier['watch'],
+  source: (signal: AbortSignal) => AsyncIterable<T>,
+  signal: AbortSignal,
+): AsyncGenerator<T | GraphQLError> {
+  const lost = new AbortController();
+  let refusal: RefusedCredentials | undefined;
+  const unwatch = watch(caller, (why) => {
+    refusal = why;
+    lost.abort();
+  });
+  try {
+    for await (const item of source(AbortSignal.any([signal, lost.signal]))) {
+      if (refusal) break;
+      yield item;
     }
-    yield item;
+    if (refusal)
+      yield apiError(refusal.code, `${refusal.reason} Open the stream with a new token.`);
+  } finally {
+    unwatch();
   }
 }
+
+/** Nobody who is no caller has a stream. */
+async function* nothing(): AsyncGenerator<never> {}

@@ -108,12 +108,14 @@ describe('the SDL of a node', () => {
     preTrade: samplePreTrade,
     nowMs: Date.now,
     streams: createSubscriptionStreams(10),
+    watch: () => () => {},
   });
   const callerOf = (member: string, ...scopes: readonly string[]): ApiContext => ({
     auth: {
       kind: 'caller',
       caller: { member, home: 'alpha', scopes: new Set(scopes) },
       expiresAtMs: Date.now() + 60_000,
+      ...{ subject: 'desk', client: 'test', holding: 'proven' },
     },
   });
   const contextValue = callerOf('broker', 'orders:read', 'orders:write');

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Verification } from '../access/verification.ts';
 import {
   createStreamHub,
   STREAM_HUB_OPTIONS,
@@ -13,7 +14,6 @@ import {
   type GraphqlEndpointOptions,
 } from './graphql-endpoint.ts';
 import { createStreamOperations, type OperationEngine } from './stream-operations.ts';
-import type { Verification } from './token-verifier.ts';
 
 /** How streams are served; what is left out is as the defaults have it. */
 export interface StreamOptions extends Partial<GraphqlEndpointOptions>, Partial<StreamHubOptions> {

@@ -1,4 +1,5 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
+import type { Verification } from '../access/verification.ts';
 import type { OperationParams } from '../streams/operation-params.ts';
 import { sendPrivateStream } from '../streams/private-stream.ts';
 import type { StreamHub, StreamResult } from '../streams/stream-hub.ts';
@@ -9,7 +10,6 @@ import type { Logger } from '../telemetry/logger.ts';
 import { apiError } from './api-error.ts';
 import { sharedOperationOf } from './shared-execution.ts';
 import type { StreamContext } from './stream-context.ts';
-import type { Verification } from './token-verifier.ts';
 
 /** A GraphQL engine with all its stages: yoga, or a gateway runtime made with it. */
 export interface OperationEngine {

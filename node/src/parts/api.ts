@@ -1,4 +1,5 @@
 import packageJson from '../../package.json' with { type: 'json' };
+import { tokenOptions } from '../access/token-environment.ts';
 import { createApiServer } from '../api/api-server.ts';
 import type { HttpServer } from '../api/http-server.ts';
 import type { FrameArchive } from '../market/frame-archive.ts';
@@ -14,11 +15,7 @@ export function serveApi(
   { orders, settlement, preTrade, reading, venue: { adapter } }: Trading,
 ): Promise<HttpServer> {
   const { config, logger, metrics, startedAtMs, nowMs } = base;
-  const tokens = {
-    jwks: config.STOA_JWKS,
-    issuer: config.STOA_TOKEN_ISSUER,
-    audience: config.STOA_TOKEN_AUDIENCE,
-  };
+  const tokens = tokenOptions(config);
   const listen = { host: config.STOA_HTTP_HOST, port: config.STOA_HTTP_PORT };
   const { version } = packageJson;
   return createApiServer(

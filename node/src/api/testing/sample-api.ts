@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
+import type { TokenOptions } from '../../access/token-verifier.ts';
 import { createLogger, type Logger } from '../../telemetry/logger.ts';
 import { type ApiServerNeeds, type ApiServerOptions, createApiServer } from '../api-server.ts';
-import type { TokenOptions } from '../../access/token-verifier.ts';
 import { createSampleMarket, type SampleMarket, sampleDirectory } from './sample-market.ts';
 import { createSampleOrders, type SampleOrders } from './sample-orders.ts';
 import {

@@ -36,7 +36,10 @@ function member(id: MemberId, kind: Member['kind'], status: Member['status'] = '
   return { id, kind, status, nodeKeys: [], signers: [] };
 }
 
-/** Three venues, two brokers, an issuer. */
+/** Each has its orders to itself, in tests that share a server. */
+const BROKERS = ['other', 'harbor', 'lister', 'prover', 'reader', 'bounded'];
+
+/** Three venues, some brokers, an issuer. */
 export const SAMPLE_DIRECTORY: Directory = {
   blockNumber: 42n,
   members: new Map(
@@ -45,7 +48,7 @@ export const SAMPLE_DIRECTORY: Directory = {
       member('alpha', 'venue'),
       member('beta', 'venue'),
       member('broker', 'broker'),
-      member('other', 'broker'),
+      ...BROKERS.map((id) => member(id, 'broker')),
       member('acme', 'issuer'),
     ].map((one) => [one.id, one]),
   ),
