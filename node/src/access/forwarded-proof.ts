@@ -31,8 +31,6 @@ export interface ForwardedRequest {
   readonly body: string;
 }
 
-/** Header of the statement. */
-export const FORWARDED_HEADER = 'stoa-forwarded';
 
 const TYPE = 'stoa-forwarded+jwt';
 const LIFETIME_SECONDS = 15;
@@ -40,7 +38,7 @@ const MAX_STATEMENT_CHARACTERS = 4_096;
 const CLOCK_TOLERANCE_SECONDS = 5;
 
 /** Base64url of the SHA-256 of a body. */
-export function bodyHash(body: string): string {
+function bodyHash(body: string): string {
   return createHash('sha256').update(body).digest('base64url');
 }
 

@@ -8,7 +8,7 @@ const metadata = z.object({ issuer: z.string(), jwks_uri: z.url() });
  * Where an issuer says that its documents are: RFC 8414 section 3.1 puts the well-known part between
  * host and path, OpenID Connect Discovery 1.0 section 4 behind the path.
  */
-export function metadataUrls(issuer: string): string[] {
+function metadataUrls(issuer: string): string[] {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, '');
   return [

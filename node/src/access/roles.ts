@@ -13,7 +13,7 @@ export type Scope =
 export type Role = 'broker' | 'viewer' | 'issuer' | 'operator' | 'examiner';
 
 /** What each role may do: used where a provider puts roles into its tokens and no scopes. */
-export const ROLE_SCOPES: Readonly<Record<Role, readonly Scope[]>> = {
+const ROLE_SCOPES: Readonly<Record<Role, readonly Scope[]>> = {
   broker: ['orders:read', 'orders:write'],
   viewer: ['orders:read'],
   issuer: ['issuer:read'],
@@ -34,7 +34,7 @@ const KIND_SCOPES: Readonly<Record<MemberKind, ReadonlySet<Scope>>> = {
 };
 
 /** Whether a text names a {@link Role}. */
-export function isRole(text: string): text is Role {
+function isRole(text: string): text is Role {
   return Object.hasOwn(ROLE_SCOPES, text);
 }
 
