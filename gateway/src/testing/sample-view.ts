@@ -20,15 +20,22 @@ export const SAMPLE_INSTRUMENT: Instrument = {
   lotSize: 500,
 };
 
-const membersOf = (kind: Member['kind'], ...ids: string[]) =>
-  ids.map((id): Member => ({ id, kind, status: 'active', nodeKeys: [], signers: [] }));
+const memberOf = (kind: Member['kind'], id: string): Member => ({
+  ...{ id, kind, status: 'active', nodeKeys: [], signers: [] },
+});
 
-const venues = membersOf('venue', 'alpha', 'beta', 'gamma');
-const brokers = membersOf('broker', 'broker', 'other', 'reader', 'bounded');
+const venues = ['alpha', 'beta', 'gamma'].map((id) => memberOf('venue', id));
+
+/** Every member that was not named is a broker: tests that share a gateway each take one of their own. */
+class OpenRegistry extends Map<string, Member> {
+  override get(id: string): Member {
+    return super.get(id) ?? memberOf('broker', id);
+  }
+}
 
 const directory: Directory = {
   blockNumber: 42n,
-  members: new Map([...venues, ...brokers].map((one) => [one.id, one])),
+  members: new OpenRegistry(venues.map((one) => [one.id, one])),
   instruments: new Map([[SAMPLE_INSTRUMENT.id, SAMPLE_INSTRUMENT]]),
   listings: venues.map(({ id }) => ({
     instrument: SAMPLE_INSTRUMENT.id,

@@ -31,7 +31,6 @@ export interface ForwardedRequest {
   readonly body: string;
 }
 
-
 const TYPE = 'stoa-forwarded+jwt';
 const LIFETIME_SECONDS = 15;
 const MAX_STATEMENT_CHARACTERS = 4_096;

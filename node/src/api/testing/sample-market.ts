@@ -36,21 +36,24 @@ function member(id: MemberId, kind: Member['kind'], status: Member['status'] = '
   return { id, kind, status, nodeKeys: [], signers: [] };
 }
 
-/** Each has its orders to itself, in tests that share a server. */
-const BROKERS = ['other', 'harbor', 'lister', 'prover', 'reader', 'bounded'];
+/** Every member that was not named is a broker: tests that share a server each take one of their own. */
+class OpenRegistry extends Map<MemberId, Member> {
+  override get(id: MemberId): Member {
+    return super.get(id) ?? member(id, 'broker');
+  }
+}
 
-/** Three venues, some brokers, an issuer. */
+/** Three venues, an issuer, and brokers. */
 export const SAMPLE_DIRECTORY: Directory = {
   blockNumber: 42n,
-  members: new Map(
+  members: new OpenRegistry(
     [
       member('gamma', 'venue', 'ceasing'),
       member('alpha', 'venue'),
       member('beta', 'venue'),
       member('broker', 'broker'),
-      ...BROKERS.map((id) => member(id, 'broker')),
       member('acme', 'issuer'),
-    ].map((one) => [one.id, one]),
+    ].map((one) => [one.id, one] as const),
   ),
   instruments: new Map([ACME, BOND].map((one) => [one.id, one])),
   listings: [
