@@ -1,13 +1,5 @@
-import type {
-  BookEntry,
-  InstrumentId,
-  Listing,
-  Price,
-  Quantity,
-  StatusEntry,
-  VenueId,
-} from '@stoa/schema';
-import type { LoggedFrame } from './frame-log.ts';
+import type { BookEntry, InstrumentId, Listing, StatusEntry, VenueId } from '@stoa/schema';
+import type { LoggedFrame } from './logged-frame.ts';
 import type {
   BookLevel,
   ConsolidatedBook,
@@ -15,6 +7,7 @@ import type {
   VenueBook,
   VenueEvidence,
 } from './market-view.ts';
+import { keepLevels, mergeSide } from './merged-side.ts';
 
 /** What a venue last said of the instrument, and at which sequence: the latest one wins. */
 interface VenueQuotes {
@@ -49,6 +42,8 @@ export class InstrumentBook {
   #version = 0;
   #asOfMs = 0;
   #view: ConsolidatedBook | undefined;
+  /** Levels of the last view; those that stand as before are taken over into the next. */
+  #lastMerged: Pick<ConsolidatedBook, 'bids' | 'offers'> = { bids: [], offers: [] };
   /** The view holds as long as no quote that stands in it expires. */
   #viewUntilMs = Number.POSITIVE_INFINITY;
 
@@ -80,7 +75,7 @@ export class InstrumentBook {
   ): boolean {
     const quotes = this.#venues.get(venue);
     if (!quotes || sequence < quotes.bookSequence) return false;
-    quotes.book = book;
+    quotes.book = keepStanding(quotes.book, book);
     quotes.bookSequence = sequence;
     quotes.bookFrame = frame;
     quotes.isWithdrawn = false;
@@ -177,8 +172,9 @@ export class InstrumentBook {
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([venue, quotes]) => venueBook(venue, quotes));
     const counted = venues.filter((book) => counts(book, nowMs));
-    const bids = mergeSide(counted, 'bids');
-    const offers = mergeSide(counted, 'offers');
+    const bids = mergeSide(counted, 'bids', this.#lastMerged.bids);
+    const offers = mergeSide(counted, 'offers', this.#lastMerged.offers);
+    this.#lastMerged = { bids, offers };
     const bestBid = bids[0]?.price;
     const bestOffer = offers[0]?.price;
     const hasBoth = bestBid !== undefined && bestOffer !== undefined;
@@ -225,6 +221,14 @@ function settleState(quotes: VenueQuotes, nowMs: number): void {
   quotes.sinceMs = nowMs;
 }
 
+/** A venue's new depth, with the levels that stand as before. */
+function keepStanding(known: BookEntry | undefined, book: BookEntry): BookEntry {
+  if (known === undefined) return book;
+  const bids = keepLevels(known.bids, book.bids, 'bids');
+  const offers = keepLevels(known.offers, book.offers, 'offers');
+  return { ...book, instrument: known.instrument, bids, offers };
+}
+
 /** Whether a venue's levels stand in the consolidated levels: executable there and now, for all we know. */
 function counts(book: VenueBook, nowMs: number): boolean {
   // The end of the validity is inclusive.
@@ -246,44 +250,4 @@ function venueBook(venue: VenueId, quotes: VenueQuotes): VenueBook {
     bids: quotes.book?.bids ?? [],
     offers: quotes.book?.offers ?? [],
   };
-}
-
-/**
- * Merges sides that are each sorted, best first. Books are merged anew at every change, so this makes
- * nothing but what it returns.
- */
-function mergeSide(books: readonly VenueBook[], side: 'bids' | 'offers'): BookLevel[] {
-  const places = books.map(() => 0);
-  const merged: BookLevel[] = [];
-  for (;;) {
-    const price = bestOf(books, side, places);
-    if (price === undefined) return merged;
-    const venues: { venue: VenueId; quantity: Quantity }[] = [];
-    let quantity = 0;
-    // Books stand in the order of venue ids, so the venues of a price do too.
-    for (const [index, book] of books.entries()) {
-      const level = book[side][places[index] ?? 0];
-      if (level?.price !== price) continue;
-      places[index] = (places[index] ?? 0) + 1;
-      venues.push({ venue: book.venue, quantity: level.quantity });
-      quantity += level.quantity;
-    }
-    // A venue may show any size; a sum beyond 2^53 is shown as that, and routing reads the shares.
-    merged.push({ price, quantity: Math.min(quantity, Number.MAX_SAFE_INTEGER), venues });
-  }
-}
-
-/** The best price that is not merged yet; undefined at the end. */
-function bestOf(
-  books: readonly VenueBook[],
-  side: 'bids' | 'offers',
-  places: readonly number[],
-): Price | undefined {
-  let best: Price | undefined;
-  for (const [index, book] of books.entries()) {
-    const price = book[side][places[index] ?? 0]?.price;
-    if (price === undefined) continue;
-    if (best === undefined || (side === 'bids' ? price > best : price < best)) best = price;
-  }
-  return best;
 }

@@ -6,9 +6,9 @@ import {
   type VenueId,
 } from '@stoa/schema';
 import { FeedPosition, type PastPosition, type SequenceRange } from './feed-position.ts';
-import type { LoggedFrame } from './frame-log.ts';
 import type { Arrival } from './judge.ts';
 import { quoteStateOf } from './liveness.ts';
+import type { LoggedFrame } from './logged-frame.ts';
 import type { QuoteState, VenueFeed } from './market-view.ts';
 import type { Miss } from './recovery.ts';
 

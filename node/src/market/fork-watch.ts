@@ -1,6 +1,6 @@
 import type { FramesRequest, Head, MemberId, VenueId } from '@stoa/schema';
 import type { Logger } from '../telemetry/logger.ts';
-import type { LoggedFrame } from './frame-log.ts';
+import type { LoggedFrame } from './logged-frame.ts';
 
 /** How often one member is asked for proof of what it says about one venue. */
 const ASK_AGAIN_MS = 1_000;

@@ -1,6 +1,6 @@
 import type { FramesRequest, Head, VenueId } from '@stoa/schema';
-import type { LoggedFrame } from './frame-log.ts';
 import type { EquivocationProof } from './judgement-record.ts';
+import type { LoggedFrame } from './logged-frame.ts';
 
 /** Frames of one venue by when the venue sent them, newest first by (epoch, sequence). */
 export interface RecordedRange {

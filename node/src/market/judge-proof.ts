@@ -7,9 +7,9 @@ import {
   payloadHash,
   type SignedBytes,
 } from '@stoa/schema';
-import type { LoggedFrame } from './frame-log.ts';
 import type { JudgeContext } from './judge.ts';
 import type { EquivocationProof } from './judgement-record.ts';
+import type { LoggedFrame } from './logged-frame.ts';
 
 /** Clocks differ: a key counts for what was signed so close to the ends of its window. */
 const KEY_WINDOW_SLACK_MS = 60_000;

@@ -16,8 +16,8 @@ import {
   type Verifier,
 } from '@stoa/schema';
 import type { FeedPosition, PastPosition } from './feed-position.ts';
-import type { LoggedFrame } from './frame-log.ts';
 import { type EntryOffenceCode, entryOffence } from './judge-entry.ts';
+import type { LoggedFrame } from './logged-frame.ts';
 
 /** Signed here; pushed by the venue or a relay; or pulled by this node because it was missing. */
 export type Arrival = 'own' | 'pushed' | 'pulled';

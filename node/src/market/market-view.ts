@@ -1,6 +1,6 @@
 import type { InstrumentId, Level, Price, Quantity, VenueId } from '@stoa/schema';
-import type { LoggedFrame } from './frame-log.ts';
 import type { EquivocationProof } from './judgement-record.ts';
+import type { LoggedFrame } from './logged-frame.ts';
 import type { DayStatistics } from './trade-statistics.ts';
 
 /** State of a venue's quotes at this node; see the SDL's QuoteState. */

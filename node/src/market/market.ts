@@ -11,7 +11,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Logger } from '../telemetry/logger.ts';
 import type { SequenceRange } from './feed-position.ts';
 import type { FrameArchive } from './frame-archive.ts';
-import { FrameLog, type LoggedFrame } from './frame-log.ts';
+import { FrameLog } from './frame-log.ts';
 import { type Arrival, type JudgeContext, judgeFrame, type Verdict } from './judge.ts';
 import { judgeProof, type ProofVerdict } from './judge-proof.ts';
 import {
@@ -20,6 +20,7 @@ import {
   type JudgementRecord,
 } from './judgement-record.ts';
 import { indexListings } from './listing-index.ts';
+import type { LoggedFrame } from './logged-frame.ts';
 import { framesOf, restoreMarket } from './market-memory.ts';
 import { MarketState } from './market-state.ts';
 import type { MarketView, VenueEvidence } from './market-view.ts';
@@ -167,10 +168,11 @@ function take(
     state.takePast(logged.frame, counts, nowMs);
     return undefined;
   }
-  const kept = log.add(logged);
-  return counts
-    ? state.take(logged, arrival, nowMs, kept)
-    : state.takeWrong(logged, arrival, nowMs);
+  log.add(logged);
+  if (!counts) return state.takeWrong(logged, arrival, nowMs);
+  // What it said is in the books by now: their proof of it are its bytes.
+  const kept: LoggedFrame = { ...logged, frame: { ...logged.frame, entries: [] } };
+  return state.take(logged, arrival, nowMs, kept);
 }
 
 function keepProof(verdict: ProofVerdict, record: JudgementRecord): ProofVerdict {

@@ -1,7 +1,7 @@
 import { decodeFrame, decodeSigned, isRefusal, payloadHash } from '@stoa/schema';
 import { describe, expect, it } from 'vitest';
-import type { LoggedFrame } from './frame-log.ts';
 import type { RejectCode, Verdict } from './judge.ts';
+import type { LoggedFrame } from './logged-frame.ts';
 import { offenceOf } from './peer-fault.ts';
 import { signedFrame } from './testing/frame-maker.ts';
 

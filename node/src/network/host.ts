@@ -14,6 +14,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Admission } from './admission.ts';
 import { createDialer } from './dialer.ts';
 import { guardedMuxer } from './guarded-muxer.ts';
+import { singleWrite } from './single-write.ts';
 
 /** Key windows end by the clock, with no change on chain to say so. */
 const ADMISSION_CHECK_MS = 1_000;
@@ -182,7 +183,7 @@ async function createNode(options: HostOptions, connectionGater: ConnectionGater
     privateKey: await generateKeyPairFromSeed('Ed25519', options.seed),
     addresses: { listen: [...options.listen] },
     transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [singleWrite(noise())],
     // A window below the read buffer's bound: a reader that pauses is then never reset.
     streamMuxers: [guardedMuxer(yamux({ streamOptions: { maxStreamWindowSize: 1_048_576 } }))],
     connectionGater,

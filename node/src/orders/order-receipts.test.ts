@@ -6,7 +6,7 @@ import {
   payloadHash,
 } from '@stoa/schema';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { LoggedFrame } from '../market/frame-log.ts';
+import type { LoggedFrame } from '../market/logged-frame.ts';
 import type { VenueEvidence } from '../market/market-view.ts';
 import { readReceipt } from '../routing/receipt-reader.ts';
 import { createReceiptStore } from '../routing/receipt-store.ts';

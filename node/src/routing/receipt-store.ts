@@ -12,7 +12,7 @@ import {
   type VenueTerms,
 } from '@stoa/schema';
 import { desc, inArray } from 'drizzle-orm';
-import type { LoggedFrame } from '../market/frame-log.ts';
+import type { LoggedFrame } from '../market/logged-frame.ts';
 import type { VenueEvidence } from '../market/market-view.ts';
 import type { Transaction } from '../store/database.ts';
 import { fades } from '../store/tables/fades.ts';
