@@ -1,4 +1,5 @@
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from 'node:os';
+import { FEW_CORES_FLAGS } from '../harness/process-flags.ts';
 
 /** The machine a figure was measured on, without which it says nothing. */
 export function machineFacts() {
@@ -9,6 +10,8 @@ export function machineFacts() {
     memoryBytes: totalmem(),
     freeMemoryBytes: freemem(),
     node: process.versions.node,
+    /** What Node was told in the processes of a network. */
+    nodeFlags: FEW_CORES_FLAGS,
     /** One minute's load; well above 0 before a bench, something else was running too. */
     loadAverage: loadavg()[0] ?? 0,
   };

@@ -5,6 +5,7 @@ import { type ManagedProcess, startChildProcess } from './child-process.ts';
 import { DEMO_VENUES } from './demo-venues.ts';
 import type { Guardian } from './guardian.ts';
 import type { MemberIdentity } from './member-identity.ts';
+import { FEW_CORES_FLAGS } from './process-flags.ts';
 import type { RunFolder } from './run-folder.ts';
 import { DEMO_CLIENT, type TokenIssuer } from './token-issuer.ts';
 
@@ -143,7 +144,7 @@ async function startProcess(
 ): Promise<RunningProcess> {
   const child = await startChildProcess({
     name,
-    args: [main],
+    args: [...FEW_CORES_FLAGS, main],
     env,
     logFile: setup.folder.file(`${name}.log`),
     ready: { kind: 'json-line', with: { ready: true } },

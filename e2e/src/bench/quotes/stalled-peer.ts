@@ -4,7 +4,7 @@ import { startNetwork } from './bench-network.ts';
 import { fanOut } from './throughput.ts';
 
 /** Long enough at full rate for the heaps to reach the size they keep. */
-const warmUpSeconds = 20;
+const warmUpSeconds = 60;
 const sampleEveryMs = 500;
 const samplesEachEnd = 10;
 const recoverWithinMs = 30_000;
