@@ -1,12 +1,6 @@
 import type { BookEntry, InstrumentId, Listing, StatusEntry, VenueId } from '@stoa/schema';
 import type { LoggedFrame } from './logged-frame.ts';
-import type {
-  BookLevel,
-  ConsolidatedBook,
-  QuoteState,
-  VenueBook,
-  VenueEvidence,
-} from './market-view.ts';
+import type { ConsolidatedBook, QuoteState, VenueBook, VenueEvidence } from './market-view.ts';
 import { keepLevels, mergeSide } from './merged-side.ts';
 
 /** What a venue last said of the instrument, and at which sequence: the latest one wins. */

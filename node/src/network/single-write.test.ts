@@ -1,0 +1,57 @@
+import { Socket } from 'node:net';
+import { generateKeyPair } from '@libp2p/crypto/keys';
+import { noise } from '@libp2p/noise';
+import { tcp } from '@libp2p/tcp';
+import { yamux } from '@libp2p/yamux';
+import { createLibp2p } from 'libp2p';
+import { afterEach, describe, expect, it } from 'vitest';
+import { singleWrite } from './single-write.ts';
+
+const cleanUps: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+});
+
+async function startHost() {
+  const host = await createLibp2p({
+    privateKey: await generateKeyPair('Ed25519'),
+    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+    transports: [tcp()],
+    connectionEncrypters: [singleWrite(noise())],
+    streamMuxers: [yamux()],
+  });
+  cleanUps.push(async () => {
+    await host.stop();
+  });
+  return host;
+}
+
+describe('an encrypted connection', () => {
+  it('writes each message to the socket in one piece, and the other side reads it', async () => {
+    const [here, there] = [await startHost(), await startHost()];
+    const received = Promise.withResolvers<string>();
+    await there.handle('/test/1', (stream) => {
+      stream.addEventListener('message', ({ data }) => {
+        received.resolve(Buffer.from(data.subarray()).toString());
+      });
+    });
+    const connection = await here.dial(there.getMultiaddrs());
+    const stream = await connection.newStream('/test/1');
+    const sizes: number[] = [];
+    const { write } = Socket.prototype;
+    Socket.prototype.write = function (this: Socket, ...all: Parameters<Socket['write']>) {
+      const [chunk] = all;
+      if (chunk instanceof Uint8Array) sizes.push(chunk.length);
+      return write.apply(this, all);
+    } as Socket['write'];
+    cleanUps.push(async () => {
+      Socket.prototype.write = write;
+    });
+    stream.send(new TextEncoder().encode('a message'));
+    expect(await received.promise).toBe('a message');
+    // Noise's length by itself would be a write of two bytes.
+    expect(sizes.length).toBeGreaterThan(0);
+    expect(sizes).not.toContain(2);
+  });
+});
