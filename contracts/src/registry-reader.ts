@@ -93,10 +93,13 @@ export async function readDirectory(
     readContract(client, { ...listing, functionName: 'listings' }),
   ]);
   const tokens = instruments.flatMap(({ token, terms }) => [token, terms.cashToken]);
-  const metadata = await readTokenMetadata(client, tokens, blockNumber);
+  const [metadata, nettable] = await Promise.all([
+    readTokenMetadata(client, tokens, blockNumber),
+    readNettable(client, listing, instruments),
+  ]);
   const decoded = instruments.map((entry) => ({
     token: entry.token,
-    instrument: decodeInstrument(chainId, entry, metadata),
+    instrument: decodeInstrument(chainId, entry, { metadata, nettable }),
   }));
   const unreadableTokens = decoded.filter((entry) => !entry.instrument).map(({ token }) => token);
   return {
@@ -139,7 +142,13 @@ function decodeMember(member: RawMember): Member {
 function decodeInstrument(
   chainId: number,
   { token, terms }: RawInstrument,
-  metadata: ReadonlyMap<Address, TokenMetadata>,
+  {
+    metadata,
+    nettable,
+  }: {
+    readonly metadata: ReadonlyMap<Address, TokenMetadata>;
+    readonly nettable: ReadonlySet<Address>;
+  },
 ): InstrumentTerms | undefined {
   const own = metadata.get(token);
   const cash = metadata.get(terms.cashToken);
@@ -161,6 +170,7 @@ function decodeInstrument(
     tickSize: safeInteger(terms.tickSize),
     lotSize: safeInteger(terms.lotSize),
     partition: terms.partition,
+    nettable: nettable.has(token),
   };
 }
 
@@ -202,6 +212,27 @@ async function readTokenMetadata(
     }
   });
   return found;
+}
+
+/** The tokens whose trades may settle net. */
+async function readNettable(
+  client: Client,
+  registry: {
+    readonly address: Address;
+    readonly abi: typeof listingRegistryAbi;
+    readonly blockNumber: bigint;
+  },
+  instruments: readonly { readonly token: Address }[],
+): Promise<Set<Address>> {
+  if (instruments.length === 0) return new Set();
+  const { blockNumber, ...contract } = registry;
+  const answers = await multicall(client, {
+    ...{ deployless: true, allowFailure: false, blockNumber },
+    contracts: instruments.map(
+      ({ token }) => ({ ...contract, functionName: 'isNettable', args: [token] }) as const,
+    ),
+  });
+  return new Set(instruments.flatMap(({ token }, index) => (answers[index] ? [token] : [])));
 }
 
 function named<Name>(names: readonly Name[], code: number): Name {

@@ -37,8 +37,9 @@ export function settleGasLimit(
     settlementGas.base +
     settlementGas.perVenue * venues +
     (settlementGas.perLegOverhead + perLeg) * legs;
-  // The last group starts with its reserve untouched, of which a call passes on 63/64 (EIP-150).
-  return ((wanted + settlementGas.groupReserve) * 64n) / 63n;
+  // Each group is granted a reserve of its own, which one that burns all it has does not give back;
+  // of what is left a call passes on 63/64 (EIP-150).
+  return ((wanted + settlementGas.groupReserve * BigInt(groups.length)) * 64n) / 63n;
 }
 
 /** Legs of one group, of so many venues, that fit one transaction at this gas for each leg. */

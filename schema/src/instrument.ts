@@ -20,6 +20,8 @@ export interface Instrument {
   readonly tickSize: number;
   /** Quantities are multiples of this, in quantity units. */
   readonly lotSize: number;
+  /** Whether its trades may settle net; absent: they may not. */
+  readonly nettable?: boolean;
 }
 
 /** Status of a listing in the on-chain ListingRegistry. */

@@ -161,8 +161,15 @@ export const orderMessageBody = z.discriminatedUnion('kind', [
     /** Commits to the batch's grouping without showing it: part of what every venue signs. */
     groupsHash: hex,
     legs: z.array(settlementLeg).min(1).max(50),
-    /** Left out: to settle them. `reverse` undoes settled trades that the venue busted or corrected. */
-    purpose: z.enum(['settle', 'reverse']).optional(),
+    /** For each leg the place of its all-or-none group in the batch; left out where there is but one. */
+    groups: z.array(z.int().min(0).max(49)).max(50).optional(),
+    /**
+     * Left out: to settle them. `net` settles them by fewer transfers, `reverse` undoes settled trades
+     * that the venue busted or corrected.
+     */
+    purpose: z.enum(['settle', 'net', 'reverse']).optional(),
+    /** The batch that these trades were in before, which cannot come to its end any more. */
+    replaces: hex.optional(),
   }),
   z.strictObject({
     kind: z.literal('settlement-affirmed'),

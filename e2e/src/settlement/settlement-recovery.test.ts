@@ -22,9 +22,9 @@ it('sends the same bytes again after a crash between keeping and sending them', 
   world.proxies.alpha.fate = loseSending;
   await world.nodes.alpha.service.closeGroup(orderId);
   await expect
-    .poll(async () => (await world.batchOf(orderId))?.rawTransaction, { timeout: 5_000 })
+    .poll(async () => (await world.transactionOf(orderId))?.rawTransaction, { timeout: 5_000 })
     .toMatch(/^0x02/);
-  const kept = await world.batchOf(orderId);
+  const kept = await world.transactionOf(orderId);
   expect(await world.settlementOf(orderId)).toMatchObject({
     state: 'affirmed',
     transactionHash: undefined,
@@ -34,8 +34,7 @@ it('sends the same bytes again after a crash between keeping and sending them', 
   await world.restart('alpha');
   await world.untilState(orderId, 'settled');
   expect(await world.batchOf(orderId)).toMatchObject({
-    transactionHash: kept?.transactionHash,
-    rawTransaction: kept?.rawTransaction,
+    transactionHash: kept?.hash,
     nonce,
   });
   expect(await world.signerNonce()).toBe(nonce + 1);
@@ -148,7 +147,7 @@ it('is not held up by a batch that somebody else settled before its transaction 
   await world.nodes.alpha.service.closeGroup(overtaken);
   const nonce = await world.signerNonce();
   await expect.poll(async () => (await world.batchOf(overtaken))?.nonce).toBe(nonce);
-  const kept = await world.batchOf(overtaken);
+  const kept = await world.transactionOf(overtaken);
   const { to, data } = parseTransaction(kept?.rawTransaction ?? '0x');
   const stranger = privateKeyToAccount(network.mallory.privateKey);
   await client.setBalance({ address: stranger.address, value: 10n ** 20n });
@@ -198,9 +197,9 @@ it('is not failed by a stranger who submits the batch when it cannot settle', as
   const orderId = await world.order([await world.trade('beta')]);
   world.proxies.alpha.fate = loseSending;
   await world.nodes.alpha.service.closeGroup(orderId);
-  await expect.poll(async () => (await world.batchOf(orderId))?.rawTransaction).toMatch(/^0x02/);
+  await expect.poll(async () => (await world.transactionOf(orderId))?.rawTransaction).toMatch(/^0x02/);
   await world.approveTokens('beta', 0n);
-  const kept = parseTransaction((await world.batchOf(orderId))?.rawTransaction ?? '0x');
+  const kept = parseTransaction((await world.transactionOf(orderId))?.rawTransaction ?? '0x');
   const stranger = privateKeyToAccount(network.mallory.privateKey);
   await client.setBalance({ address: stranger.address, value: 10n ** 20n });
   await client.sendTransaction({

@@ -172,6 +172,12 @@ export class SettlementWorld {
     return (await this.nodes.alpha.batches()).find((batch) => batch.orderId === orderId);
   }
 
+  /** The newest transaction signed for the order's batch. */
+  async transactionOf(orderId: string) {
+    const id = (await this.batchOf(orderId))?.id;
+    return (await this.nodes.alpha.transactions()).findLast(({ batchId }) => batchId === id);
+  }
+
   /** Tokens of alice and the three sellers, then their cash. */
   async balances(): Promise<bigint[]> {
     const { network } = this.fixture;

@@ -63,11 +63,14 @@ export async function createTrading(
       ...{ venue, chainId, settlement: contract, finality: config.STOA_FINALITY },
       maxFeePerGas: BigInt(config.STOA_SETTLEMENT_MAX_FEE_GWEI) * WEI_PER_GWEI,
       indexFromBlock: BigInt(config.STOA_INDEX_FROM_BLOCK),
+      batchWaitMs: config.STOA_SETTLEMENT_BATCH_WAIT_MS,
+      legsPerBatch: config.STOA_SETTLEMENT_BATCH_LEGS,
     },
     {
       ...shared,
       ...{ db: database, client, signer },
       send: async (tx, to, body) => sessions.send(tx, to, body),
+      flushAfter: (tx) => sessions.flushAfter(tx),
     },
   );
   const topicNames = config.STOA_CLAIM_TOPICS;

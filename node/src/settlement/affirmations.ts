@@ -1,12 +1,20 @@
-import { legsOfVenue, recoverVenueBatchSigner, venuesOfBatch } from '@stoa/contracts';
 import { isWithin, type MemberId, type Refusal, refuse } from '@stoa/schema';
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq, inArray, sql } from 'drizzle-orm';
+import { recoverAddress } from 'viem';
 import type { Transaction } from '../store/database.ts';
+import { insertRows } from '../store/insert-rows.ts';
 import { storableText } from '../store/storable-text.ts';
-import { settlementBatches } from '../store/tables/settlement-batches.ts';
+import { type StoredGroup, settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import { legFromMessage, legToMessage, lower } from './batch-composition.ts';
-import { type BatchRecords, type BatchRow, lockBatch, lockLegs } from './batch-records.ts';
+import {
+  type BatchHead,
+  type BatchRecords,
+  type BatchRow,
+  batchHead,
+  lockBatch,
+  lockLegs,
+} from './batch-records.ts';
 import type { SettlementMessage, SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 import { checkReversalRequest, checkSettlementRequest } from './settlement-request-check.ts';
 import { signBatch } from './settlement-signer.ts';
@@ -89,6 +97,7 @@ export class Affirmations {
       role: 'executing',
       homeVenue: from,
       legs: legs.map(legToMessage),
+      groups: groupsAsked(request),
       groupsHash,
       deadline: Math.max(...legs.map((leg) => leg.deadline)),
       signatures: [signature],
@@ -96,7 +105,7 @@ export class Affirmations {
       earlierHashes: [],
       createdAtMs: this.#needs.nowMs(),
     });
-    if (purpose === 'settle') await this.#takeLegs(tx, batchId, request);
+    if (purpose !== 'reverse') await this.#takeLegs(tx, batchId, request);
     else await this.#markReversed(tx, batchId, request);
     await this.#needs.records.apply(tx, batchId, { kind: 'affirmed' });
     await this.#affirm(tx, from, batchId, signature);
@@ -119,7 +128,11 @@ export class Affirmations {
     request: Of<'settlement-request'>,
   ): Promise<Refusal | undefined> {
     const numbers = request.legs.map((leg) => leg.tradeNumber);
-    const batch = { batchId: lower(request.batchId), legs: request.legs.map(legFromMessage) };
+    const batch = {
+      batchId: lower(request.batchId),
+      legs: request.legs.map(legFromMessage),
+      ...(request.replaces && { replaces: lower(request.replaces) }),
+    };
     const facts = {
       ...{ venue: this.#options.venue, from, directory: this.#needs.directory.current() },
       nowS: Math.floor(this.#needs.nowMs() / 1_000),
@@ -153,12 +166,12 @@ export class Affirmations {
   async #takeLegs(tx: Transaction, batchId: `0x${string}`, request: Of<'settlement-request'>) {
     const numbers = request.legs.map((leg) => leg.tradeNumber);
     const byNumber = await standingTrades(tx, this.#options.venue, numbers);
-    const renewed = { batchId, state: 'instructed', code: null, reason: null } as const;
     const rows = request.legs.flatMap((message) => {
       const leg = legFromMessage(message);
       const trade = byNumber.get(message.tradeNumber);
       if (!trade) return [];
       return {
+        ...{ batchId, state: 'instructed' as const, code: null, reason: null },
         executingVenue: leg.executingVenue,
         tradeNumber: message.tradeNumber,
         executionId: trade.executionId,
@@ -173,17 +186,12 @@ export class Affirmations {
         tokenQuantity: leg.quantity,
         cashAmount: leg.amount,
         recordedAtMs: this.#needs.nowMs(),
-        ...renewed,
       };
     });
     if (rows.length === 0) return;
-    await tx
-      .insert(settlementLegs)
-      .values(rows)
-      .onConflictDoUpdate({
-        target: [settlementLegs.executingVenue, settlementLegs.tradeNumber],
-        set: renewed,
-      });
+    await tx.execute(sql`${insertRows(settlementLegs, rows)}
+      on conflict (executing_venue, trade_number) do update
+      set batch_id = excluded.batch_id, state = excluded.state, code = null, reason = null`);
   }
 
   /** Home venue: one more signature; with the last one the batch can go out. */
@@ -205,34 +213,24 @@ export class Affirmations {
       .update(settlementBatches)
       .set({ signatures })
       .where(eq(settlementBatches.id, batch.id));
-    const wanted = venuesOfBatch([batch.legs.map(legFromMessage)]);
     const signed = new Set(signatures.map(({ venue }) => venue));
-    if (wanted.every((venue) => signed.has(venue))) {
+    if (Object.keys(batch.digests).every((venue) => signed.has(venue))) {
       await this.#needs.records.apply(tx, batch.id, { kind: 'affirmed' });
     }
   }
 
   /** Only accounts with a key: a contract's signature (ERC-1271) would have to be asked on chain. */
-  async #isValidAffirmation(batch: BatchRow, from: MemberId, answer: Of<'settlement-affirmed'>) {
+  async #isValidAffirmation(batch: AskedBatch, from: MemberId, answer: Of<'settlement-affirmed'>) {
     const nowS = Math.floor(this.#needs.nowMs() / 1_000);
     const signers = this.#needs.directory.current().members.get(from)?.signers ?? [];
     const isCurrent = signers.some(
       (entry) => lower(entry.address) === lower(answer.signer) && isWithin(entry, nowS),
     );
-    if (!isCurrent) return false;
-    const legs = batch.legs.map(legFromMessage);
-    const signed = {
-      domain: this.#domain,
-      batchId: batch.id,
-      venue: from,
-      legs,
-      groupsHash: batch.groupsHash,
-      purpose: batch.purpose,
-    };
+    const hash = batch.digests[from];
+    if (!isCurrent || hash === undefined) return false;
     try {
-      return (
-        lower(await recoverVenueBatchSigner(signed, answer.signature)) === lower(answer.signer)
-      );
+      const { signature } = answer;
+      return lower(await recoverAddress({ hash, signature })) === lower(answer.signer);
     } catch {
       // Bytes that are no signature at all.
       return false;
@@ -254,23 +252,49 @@ export class Affirmations {
   }
 
   /** The batch an answer is about, where it still waits for this venue's answer. */
-  async #homeBatch(tx: Transaction, from: MemberId, batchId: `0x${string}`) {
-    const batch = await lockBatch(tx, lower(batchId));
-    const isAsked =
-      batch?.role === 'home' && legsOfVenue(batch.legs.map(legFromMessage), from).length > 0;
-    if (!isAsked)
+  async #homeBatch(
+    tx: Transaction,
+    from: MemberId,
+    batchId: `0x${string}`,
+  ): Promise<AskedBatch | undefined> {
+    const [batch] = await tx
+      .select({ ...batchHead, signatures: settlementBatches.signatures })
+      .from(settlementBatches)
+      .where(eq(settlementBatches.id, lower(batchId)))
+      .for('update');
+    const { digests } = batch ?? {};
+    if (batch?.role !== 'home' || digests?.[from] === undefined) {
       this.#needs.logger.warn({ batchId, from }, 'settlement answer to no question of ours');
-    return isAsked && batch.state === 'instructed' ? batch : undefined;
+      return undefined;
+    }
+    return batch.state === 'instructed' ? { ...batch, digests } : undefined;
   }
+}
+
+type AskedBatch = BatchHead & Pick<BatchRow, 'signatures'> & {
+  readonly digests: NonNullable<BatchRow['digests']>;
+};
+
+/** Runs of legs of one group; the groups in between are other venues' alone. */
+function groupsAsked({ legs, groups }: Of<'settlement-request'>): StoredGroup[] {
+  const indexes = groups ?? legs.map(() => 0);
+  return [...Map.groupBy(indexes, (index) => index)].map(([index, own]) => ({
+    ...{ index, legs: own.length },
+  }));
 }
 
 /** Words of another length would be a fault of ours when signing; here they are the asker's. */
 function malformed(request: Of<'settlement-request'>): Refusal | undefined {
-  if ([request.batchId, request.groupsHash].every((word) => /^0x[0-9a-f]{64}$/i.test(word))) {
-    return undefined;
+  const words = [request.batchId, request.groupsHash, request.replaces ?? request.batchId];
+  if (!words.every((word) => /^0x[0-9a-f]{64}$/i.test(word))) {
+    const message = 'Batch ids and the hash of the groups are 32 bytes each.';
+    return refuse('BATCH_MALFORMED', message, 'Send 0x and 64 hexadecimal digits.');
   }
-  const message = 'The batch id and the hash of the groups are 32 bytes each.';
-  return refuse('BATCH_MALFORMED', message, 'Send 0x and 64 hexadecimal digits.');
+  const { legs, groups } = request;
+  const isOrdered = groups?.every((index, at) => at === 0 || index >= (groups[at - 1] ?? 0));
+  if (groups === undefined || (isOrdered && groups.length === legs.length)) return undefined;
+  const message = 'Each leg is in one group, and the groups follow each other.';
+  return refuse('BATCH_MALFORMED', message, 'Name a group for each leg, in the batch’s order.');
 }
 
 function isSameRequest(

@@ -2,6 +2,7 @@ import {
   decodeRevertReason,
   encodeReverse,
   encodeSettle,
+  encodeSettleNetted,
   type RevertReason,
   revertDataOf,
   type SettlementDomain,
@@ -12,25 +13,31 @@ import {
 } from '@stoa/contracts';
 import type { Address, Client, Hex, TransactionReceipt } from 'viem';
 import { call, readContract } from 'viem/actions';
-import { legFromMessage } from './batch-composition.ts';
+import { contractGroups } from './batch-composition.ts';
 import type { BatchRow } from './batch-records.ts';
 
 /** A batch's call of the Settlement contract, with gas by formula: an estimate finds what fails cheapest. */
 export function batchCall(
-  batch: Pick<BatchRow, 'id' | 'legs' | 'signatures' | 'purpose'>,
+  batch: Pick<
+    BatchRow,
+    'id' | 'legs' | 'groups' | 'orderId' | 'groupNumber' | 'signatures' | 'purpose'
+  >,
   domain: SettlementDomain,
   gasPerLeg: bigint = settlementGas.perLeg,
 ): { readonly data: Hex; readonly gas: bigint } {
-  const groups = [batch.legs.map(legFromMessage)];
+  const groups = contractGroups(batch);
   const { chainId, settlement } = domain;
-  const call = {
-    ...{ domain: { chainId, settlement }, batchId: batch.id, groups },
-    ...{ signatures: batch.signatures, minGasPerLeg: gasPerLeg },
-  };
-  return {
-    data: batch.purpose === 'reverse' ? encodeReverse(call) : encodeSettle(call),
-    gas: settleGasLimit(groups, gasPerLeg),
-  };
+  const { id: batchId, signatures } = batch;
+  const call = { domain: { chainId, settlement }, batchId, groups, signatures };
+  const gas = settleGasLimit(groups, gasPerLeg);
+  switch (batch.purpose) {
+    case 'reverse':
+      return { data: encodeReverse({ ...call, minGasPerLeg: gasPerLeg }), gas };
+    case 'net':
+      return { data: encodeSettleNetted({ ...call, legs: groups.flat() }), gas };
+    case 'settle':
+      return { data: encodeSettle({ ...call, minGasPerLeg: gasPerLeg }), gas };
+  }
 }
 
 /** Which of the batch's legs the chain has settled (or, of a reversal, reversed) as of its newest block. */
@@ -40,7 +47,7 @@ export async function legsDone(
   { legs, purpose }: Pick<BatchRow, 'legs' | 'purpose'>,
 ): Promise<readonly boolean[]> {
   const contract = { address: settlement, abi: settlementAbi } as const;
-  if (purpose === 'settle') {
+  if (purpose !== 'reverse') {
     return readContract(client, {
       ...contract,
       functionName: 'areSettled',

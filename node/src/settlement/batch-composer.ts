@@ -3,11 +3,12 @@ import {
   groupsHash,
   legsOfVenue,
   type SettlementLeg,
+  venueBatchTypedData,
   venuesOfBatch,
 } from '@stoa/contracts';
-import type { Hex } from 'viem';
+import { type Hex, hashTypedData } from 'viem';
 import type { Transaction } from '../store/database.ts';
-import { settlementBatches } from '../store/tables/settlement-batches.ts';
+import { type StoredGroup, settlementBatches } from '../store/tables/settlement-batches.ts';
 import { legToMessage } from './batch-composition.ts';
 import type { BatchRecords } from './batch-records.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
@@ -18,17 +19,23 @@ export type ComposerNeeds = Pick<SettlementNeeds, 'signer' | 'send' | 'logger' |
   readonly records: BatchRecords;
 };
 
-/** A batch that is to be: one all-or-none group. */
+/** Legs that settle all or none; of an order's trades with the order and which of its groups it is. */
+export interface DraftGroup {
+  readonly order?: { readonly id: string; readonly groupNumber: number };
+  readonly legs: readonly SettlementLeg[];
+}
+
+/** A batch that is to be. */
 export interface BatchDraft {
   readonly id: Hex;
-  readonly purpose: Extract<BatchPurpose, 'settle' | 'reverse'>;
-  readonly legs: readonly SettlementLeg[];
+  readonly purpose: BatchPurpose;
+  readonly groups: readonly DraftGroup[];
   /** Unix seconds, that of the legs. */
   readonly deadline: number;
   /** Failures of the batches that this one takes the place of. */
   readonly attempts: number;
-  /** The order whose group it is; a reversal has none. */
-  readonly order?: { readonly id: string; readonly groupNumber: number };
+  /** The batch that its trades were in before: who signed that one may sign this one too. */
+  readonly replaces?: Hex | undefined;
 }
 
 const defaultSettleWithinS = 3_600;
@@ -44,33 +51,48 @@ export async function composeBatch(
   draft: BatchDraft,
   { options, needs }: { readonly options: SettlementOptions; readonly needs: ComposerNeeds },
 ): Promise<void> {
-  const { id: batchId, purpose, legs, deadline, attempts, order } = draft;
+  const { id: batchId, purpose, groups, deadline, attempts, replaces } = draft;
   const { chainId, settlement, venue: home } = options;
-  const hash = groupsHash([legs]);
-  const own = await signBatch(needs.signer, {
-    ...{ domain: { chainId, settlement }, batchId, venue: home, legs, groupsHash: hash, purpose },
-  });
+  const legs = groups.flatMap((group) => group.legs);
+  const hash = groupsHash(purpose === 'net' ? [legs] : groups.map((group) => group.legs));
+  const signed = { domain: { chainId, settlement }, batchId, legs, groupsHash: hash, purpose };
+  const own = await signBatch(needs.signer, { ...signed, venue: home });
+  const venues = venuesOfBatch([legs]);
+  const [first] = groups;
   await tx.insert(settlementBatches).values({
     ...{ id: batchId, purpose, role: 'home', homeVenue: home, attempts, deadline },
-    ...(order && { orderId: order.id, groupNumber: order.groupNumber }),
-    legs: legs.map(legToMessage),
-    groupsHash: hash,
+    ...(first?.order && { orderId: first.order.id, groupNumber: first.order.groupNumber }),
+    ...{ legs: legs.map(legToMessage), groups: groups.map(storedGroup), groupsHash: hash },
+    digests: Object.fromEntries(
+      venues.map((venue) => [venue, hashTypedData(venueBatchTypedData({ ...signed, venue }))]),
+    ),
     signatures: [own],
     state: 'instructed',
     earlierHashes: [],
     createdAtMs: needs.nowMs(),
   });
-  const asked = venuesOfBatch([legs]).filter((venue) => venue !== home);
+  const asked = venues.filter((venue) => venue !== home);
   for (const venue of asked) {
+    const indexed = groups.flatMap((group, index) =>
+      legsOfVenue(group.legs, venue).map((leg) => ({ leg, index })),
+    );
     await needs.send(tx, venue, {
       kind: 'settlement-request',
       ...{ batchId, groupsHash: hash },
-      legs: legsOfVenue(legs, venue).map(legToMessage),
-      // Left out where it says nothing new: a peer of an older version takes it then.
-      ...(purpose === 'reverse' && { purpose }),
+      legs: indexed.map(({ leg }) => legToMessage(leg)),
+      // Left out where they say nothing new: a peer of an older version takes it then.
+      ...(groups.length > 1 && { groups: indexed.map(({ index }) => index) }),
+      ...(purpose !== 'settle' && { purpose }),
+      ...(replaces && { replaces }),
     });
   }
   if (asked.length === 0) await needs.records.apply(tx, batchId, { kind: 'affirmed' });
-  const fields = { batchId, purpose, orderId: order?.id, legs: legs.length, asked };
+  const orders = groups.flatMap(({ order }) => order?.id ?? []);
+  const fields = { batchId, purpose, orders, legs: legs.length, asked };
   needs.logger.info(fields, 'settlement batch composed');
+}
+
+function storedGroup({ order, legs }: DraftGroup, index: number): StoredGroup {
+  const of = order && { orderId: order.id, groupNumber: order.groupNumber };
+  return { index, legs: legs.length, ...of };
 }

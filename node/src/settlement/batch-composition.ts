@@ -1,4 +1,4 @@
-import { cashAmount, type SettlementLeg, tokenAmount } from '@stoa/contracts';
+import { type BatchPurpose, cashAmount, type SettlementLeg, tokenAmount } from '@stoa/contracts';
 import {
   type Directory,
   type Execution,
@@ -9,6 +9,7 @@ import {
   type VenueId,
 } from '@stoa/schema';
 import { encodeAbiParameters, type Hex, keccak256 } from 'viem';
+import type { StoredGroup } from '../store/tables/settlement-batches.ts';
 
 /** What a trade moves, in the tokens' smallest units. */
 export interface TradeTerms {
@@ -67,6 +68,48 @@ export function batchIdOf(homeVenue: VenueId, orderId: string, groupNumber: numb
       [homeVenue, orderId, BigInt(groupNumber)],
     ),
   );
+}
+
+/** A batch's groups with their legs, in order. */
+export interface BatchGroup extends StoredGroup {
+  /** Place of its first leg in the batch's. */
+  readonly first: number;
+}
+
+/** How a stored batch's legs are grouped. */
+export function groupsOf({
+  groups,
+  legs,
+  orderId,
+  groupNumber,
+}: {
+  readonly groups: readonly StoredGroup[] | null;
+  readonly legs: readonly unknown[];
+  readonly orderId: string | null;
+  readonly groupNumber: number | null;
+}): BatchGroup[] {
+  let first = 0;
+  const whole = {
+    ...{ index: 0, legs: legs.length },
+    ...(orderId !== null && groupNumber !== null && { orderId, groupNumber }),
+  };
+  return (groups ?? [whole]).map((group) => {
+    const placed = { ...group, first };
+    first += group.legs;
+    return placed;
+  });
+}
+
+/** The legs of a stored batch as the contract takes them: netted, they are one group. */
+export function contractGroups(
+  batch: Parameters<typeof groupsOf>[0] & {
+    readonly legs: readonly SettlementLegMessage[];
+    readonly purpose: BatchPurpose;
+  },
+): SettlementLeg[][] {
+  const legs = batch.legs.map(legFromMessage);
+  if (batch.purpose === 'net') return [legs];
+  return groupsOf(batch).map(({ first, legs: count }) => legs.slice(first, first + count));
 }
 
 /** A leg of the contract as order messages and the store hold it. */

@@ -3,13 +3,13 @@ import { and, eq, getTableColumns, inArray, notInArray } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
-import { courseAfter } from './failure-policy.ts';
+import { courseAfter, isWorthSendingAgain } from './failure-policy.ts';
 import type { SettlementMetrics } from './settlement-metrics.ts';
 import { type BatchEvent, type BatchStatus, batchAfter, isOpen } from './settlement-state.ts';
 
 export type BatchRow = typeof settlementBatches.$inferSelect;
-/** A batch without its legs and its transaction, which are long and which its state does not need. */
-export type BatchHead = Omit<BatchRow, 'legs' | 'rawTransaction' | 'signatures'>;
+/** A batch without its legs and signatures, which are long and which its state does not need. */
+export type BatchHead = Omit<BatchRow, 'legs' | 'signatures'>;
 export type LegRow = typeof settlementLegs.$inferSelect;
 
 /** Moves batches through their states in the store: the batch and its legs in one transaction. */
@@ -38,7 +38,7 @@ export function createBatchRecords(
       const columns = { ...columnsOf(after), ...(isAnew(event) && chainColumnsOf(after)) };
       const kept = {
         ...columns,
-        ...courseOf(batch, after, { firstWaitMs: retryAfterMs, nowMs: needs.nowMs() }),
+        ...courseOf({ ...batch, before: before.state }, after, { firstWaitMs: retryAfterMs, nowMs: needs.nowMs() }),
         ...(event.kind === 'retried' && noTransaction(batch)),
       };
       await tx.update(settlementBatches).set(kept).where(eq(settlementBatches.id, batchId));
@@ -81,14 +81,9 @@ export async function lockBatch(
   return rows[0];
 }
 
-const {
-  legs: _legs,
-  rawTransaction: _rawTransaction,
-  signatures: _signatures,
-  ...headColumns
-} = getTableColumns(settlementBatches);
+const { legs: _legs, signatures: _signatures, ...headColumns } = getTableColumns(settlementBatches);
 
-/** What batches are read by where their legs, signatures and bytes are not needed. */
+/** What batches are read by where their legs and signatures are not needed. */
 export const batchHead = headColumns;
 
 /** The same as {@link lockBatch}, without what is long. */
@@ -178,23 +173,34 @@ function chainColumnsOf(status: BatchStatus) {
   };
 }
 
-/** What becomes of a failed batch; nothing further of one that did not fail. Only the home tries again. */
+/**
+ * What becomes of a failed batch; nothing further of one that did not fail. Only the home tries again.
+ * Of several groups each goes on by itself, and at once, where they cannot be sent again together.
+ */
 function courseOf(
-  { role, attempts }: BatchHead,
+  batch: BatchHead & { readonly before: BatchStatus['state'] },
   after: BatchStatus,
   when: { readonly firstWaitMs: number; readonly nowMs: number },
 ) {
-  if (after.state === 'failed' && role === 'home') {
-    return courseAfter(after.code, { attempts, ...when });
+  if (after.state !== 'failed' || batch.role !== 'home') {
+    return { afterFailure: null, retryAtMs: null };
   }
-  return { afterFailure: null, retryAtMs: null };
+  const course = courseAfter(after.code, { attempts: batch.attempts, ...when });
+  const isOver =
+    batch.before === 'instructed' || batch.purpose === 'net' || !isWorthSendingAgain(after.code);
+  if (!isDivisible(batch) || !isOver) return course;
+  return { ...course, afterFailure: 'retry' as const, retryAtMs: when.nowMs };
+}
+
+/** Whether the batch holds more than one all-or-none group, or nets what could settle one by one. */
+export function isDivisible({ groups, purpose }: Pick<BatchHead, 'groups' | 'purpose'>): boolean {
+  return purpose === 'net' || (groups?.length ?? 1) > 1;
 }
 
 /** The next attempt is a transaction of its own, with a nonce of its own. */
 function noTransaction({ transactionHash, earlierHashes }: BatchHead) {
   return {
     nonce: null,
-    rawTransaction: null,
     earlierHashes: transactionHash === null ? earlierHashes : [...earlierHashes, transactionHash],
   };
 }

@@ -160,7 +160,8 @@ export class BatchSubmitter {
     for (const version of [...newest.values()].toReversed()) {
       const isStuck = version.nonce === round.usedCount && this.#desk.isStuck(version);
       const next = isStuck ? await this.#bumpGap(version, round) : undefined;
-      await this.#desk.offer((next ?? version).rawTransaction);
+      const { hash, rawTransaction } = next ?? version;
+      await this.#desk.offer(hash, rawTransaction);
     }
   }
 
@@ -193,7 +194,8 @@ export class BatchSubmitter {
   async #broadcast(batch: SignedBatch): Promise<void> {
     const { transactionHash, rawTransaction } = batch;
     if (!this.#desk.isDue(transactionHash)) return;
-    if (await this.#desk.offer(rawTransaction ?? (await this.#desk.rawOf(transactionHash)))) {
+    const bytes = rawTransaction ?? (await this.#desk.rawOf(transactionHash));
+    if (await this.#desk.offer(transactionHash, bytes)) {
       await this.#apply(batch, { kind: 'broadcast', transactionHash });
     }
   }

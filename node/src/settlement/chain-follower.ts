@@ -13,15 +13,23 @@ import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import { failureCode } from './batch-call.ts';
-import { lower } from './batch-composition.ts';
+import { type BatchGroup, groupsOf, lower } from './batch-composition.ts';
 import {
   type BatchHead,
   type BatchRecords,
-  type LegRow,
+  type BatchRow,
+  lockBatch,
   lockHead,
   lockLegs,
 } from './batch-records.ts';
 import { ChainPosition, finalBlock } from './chain-position.ts';
+import {
+  departGroup,
+  failTrades,
+  type GroupFailure,
+  isStillOf,
+  tradesLeft,
+} from './group-departure.ts';
 import type { SettlementMetrics } from './settlement-metrics.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 import { rollBackSettlement } from './settlement-rollback.ts';
@@ -39,6 +47,7 @@ type RawLogs = {
 export type FollowerNeeds = Pick<SettlementNeeds, 'db' | 'client' | 'logger'> & {
   readonly records: BatchRecords;
   readonly metrics: SettlementMetrics;
+  readonly nextGroupNumber: (tx: Transaction, orderId: string) => Promise<number>;
 };
 
 /**
@@ -155,38 +164,39 @@ export class ChainFollower {
     const [first] = settled;
     if (!first) return;
     const { executingVenue, batchId, transactionHash, blockNumber } = first;
-    const numbers = settled.map(({ tradeNumber }) => Number(tradeNumber));
-    const legs = await lockLegs(tx, executingVenue, numbers);
-    const taken: number[] = [];
-    for (const event of settled) {
-      const tradeNumber = Number(event.tradeNumber);
-      const leg = legs.get(tradeNumber);
-      if (!leg || leg.state === 'settled' || leg.state === 'reversed') continue;
-      taken.push(tradeNumber);
-      if (isAsRecorded(leg, event)) continue;
+    const said = settled.map((event) => ({
+      ...{ number: Number(event.tradeNumber), home: event.homeVenue, token: event.token },
+      ...{ seller: event.seller, buyer: event.buyer },
+      ...{ quantity: event.quantity.toString(), amount: event.amount.toString() },
+    }));
+    // Locked in one order everywhere, so that two transactions never wait for each other.
+    const taken = await tx.execute<{ number: string; differs: boolean }>(sql`
+      with said as (
+        select * from jsonb_to_recordset(${JSON.stringify(said)}::text::jsonb) as event(number bigint,
+          home text, token text, seller text, buyer text, quantity numeric, amount numeric)
+      ), locked as (
+        select trade_number from ${settlementLegs}
+        where executing_venue = ${executingVenue} and state not in ('settled', 'reversed')
+          and trade_number in (select number from said)
+        order by trade_number for update
+      )
+      update ${settlementLegs} as leg set state = 'settled', code = null, reason = null,
+        batch_id = coalesce(leg.batch_id, ${batchId}), transaction_hash = ${transactionHash},
+        block_number = ${Number(blockNumber)}
+      from said join locked on locked.trade_number = said.number
+      where leg.executing_venue = ${executingVenue} and leg.trade_number = said.number
+      returning said.number,
+        (leg.home_venue, leg.token, leg.seller, leg.buyer, leg.token_quantity, leg.cash_amount)
+          is distinct from (said.home, said.token, said.seller, said.buyer, said.quantity, said.amount)
+          as differs`);
+    for (const { number, differs } of taken) {
+      if (!differs) continue;
       this.#needs.metrics.discrepancies.inc();
       this.#needs.logger.error(
-        { venue: executingVenue, tradeNumber, batchId, transactionHash },
+        { venue: executingVenue, tradeNumber: Number(number), batchId, transactionHash },
         'trade settled on other terms than recorded',
       );
     }
-    if (taken.length === 0) return;
-    await tx
-      .update(settlementLegs)
-      .set({
-        state: 'settled',
-        code: null,
-        reason: null,
-        batchId: sql`coalesce(${settlementLegs.batchId}, ${batchId})`,
-        transactionHash,
-        blockNumber: Number(blockNumber),
-      })
-      .where(
-        and(
-          eq(settlementLegs.executingVenue, executingVenue),
-          inArray(settlementLegs.tradeNumber, taken),
-        ),
-      );
   }
 
   async #recordBatch(tx: Transaction, settled: SettledLeg): Promise<void> {
@@ -200,18 +210,35 @@ export class ChainFollower {
   }
 
   async #recordFailure(tx: Transaction, failed: FailedGroup): Promise<void> {
-    const batch = await lockHead(tx, failed.batchId);
+    const batch = await lockBatch(tx, failed.batchId);
     if (!batch || !isOurAttempt(batch, failed.transactionHash)) return;
-    const { message } = failed.reason;
+    const { batchId, transactionHash } = failed;
+    const { message: reason } = failed.reason;
     const code = failureCode(failed.reason);
-    await this.#needs.records.apply(tx, failed.batchId, {
-      kind: 'failed',
-      code,
-      reason: message,
-      transactionHash: failed.transactionHash,
-      blockNumber: Number(failed.blockNumber),
-    });
-    this.#needs.logger.warn({ batchId: failed.batchId, code }, 'settlement failed on chain');
+    this.#needs.logger.warn({ batchId, group: failed.groupIndex, code }, 'settlement failed on chain');
+    const block = { transactionHash, blockNumber: Number(failed.blockNumber) };
+    const groups = groupsOf(batch);
+    const group = groups.find(({ index }) => index === failed.groupIndex);
+    // An executing venue does not see the groups that hold none of its trades.
+    if (!group) return;
+    if (groups.length > 1) {
+      if (batch.role === 'home') await this.#depart(tx, batch, group, { code, reason, transactionHash });
+      else await failTrades(tx, batch, group, { code, reason });
+      if ((await tradesLeft(tx, batchId)) > 0) return;
+    }
+    await this.#needs.records.apply(tx, batchId, { kind: 'failed', code, reason, ...block });
+    if (groups.length === 1 || batch.role !== 'home') return;
+    // Each of its groups goes on by itself.
+    await tx
+      .update(settlementBatches)
+      .set({ afterFailure: 'replaced', retryAtMs: null })
+      .where(eq(settlementBatches.id, batchId));
+  }
+
+  async #depart(tx: Transaction, batch: BatchRow, group: BatchGroup, failure: GroupFailure) {
+    if (!(await isStillOf(tx, batch, group))) return;
+    const groupNumber = await this.#needs.nextGroupNumber(tx, group.orderId ?? '');
+    await departGroup(tx, { batch, group, groupNumber }, failure, this.#needs.records);
   }
 
   /** A trade was undone: the batch that did it is through, and so is the one that settled it. */
@@ -294,15 +321,4 @@ function distinctBatches(settled: readonly SettledLeg[]): SettledLeg[] {
 function isOurAttempt(batch: BatchHead, transactionHash: Hex): boolean {
   if (batch.role === 'executing') return true;
   return batch.transactionHash === transactionHash || batch.earlierHashes.includes(transactionHash);
-}
-
-function isAsRecorded(leg: LegRow, settled: SettledLeg): boolean {
-  return (
-    leg.homeVenue === settled.homeVenue &&
-    leg.token === lower(settled.token) &&
-    leg.seller === lower(settled.seller) &&
-    leg.buyer === lower(settled.buyer) &&
-    leg.tokenQuantity === settled.quantity &&
-    leg.cashAmount === settled.amount
-  );
 }

@@ -59,6 +59,11 @@ export function courseAfter(
   return { afterFailure: 'retry', retryAtMs: nowMs + waitMs, attempts: failures };
 }
 
+/** Whether what failed so may succeed with the same signatures. */
+export function isWorthSendingAgain(code: string): boolean {
+  return !unsigned.has(code) && !lasting.has(code) && !code.startsWith('MANDATE_');
+}
+
 /** Whether the batch can be sent again as it was signed. */
 export function canBeSentAgain(
   batch: Pick<typeof settlementBatches.$inferSelect, 'code' | 'deadline' | 'legs' | 'signatures'>,

@@ -1,11 +1,12 @@
-import { maxLegsPerBatch, type SettlementLeg } from '@stoa/contracts';
+import { type BatchPurpose, maxLegsPerBatch, nettedMoves, type SettlementLeg } from '@stoa/contracts';
 import { type Execution, instrumentParts, invariant, isRefusal } from '@stoa/schema';
-import { and, count, eq, inArray, isNull, or } from 'drizzle-orm';
-import { zeroAddress } from 'viem';
+import { and, eq, isNull, or, sql } from 'drizzle-orm';
+import { type Hex, zeroAddress } from 'viem';
 import type { Transaction } from '../store/database.ts';
+import { insertRows, isAnyOf } from '../store/insert-rows.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
-import { composeBatch, newDeadline } from './batch-composer.ts';
+import { composeBatch, type DraftGroup, newDeadline } from './batch-composer.ts';
 import { batchIdOf, lower, tradeTerms } from './batch-composition.ts';
 import type { BatchRecords, LegRow } from './batch-records.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
@@ -52,22 +53,15 @@ export class Instructions {
         tradeNumber,
       });
     }
-    const inserted = await tx
-      .insert(settlementLegs)
-      .values(
-        instructions.map(({ execution, orderId, legId }) => ({
-          ...this.#legOf(execution),
-          orderId,
-          legId,
-        })),
-      )
-      .onConflictDoNothing()
-      .returning({
-        executingVenue: settlementLegs.executingVenue,
-        tradeNumber: settlementLegs.tradeNumber,
-      });
+    const rows = instructions.map(({ execution, orderId, legId }) => ({
+      ...{ code: null, reason: null, ...this.#legOf(execution) },
+      ...{ orderId, legId },
+    }));
+    const inserted = await tx.execute<{ executing_venue: string; trade_number: string }>(
+      sql`${insertRows(settlementLegs, rows)} on conflict do nothing returning executing_venue, trade_number`,
+    );
     if (inserted.length === instructions.length) return;
-    const fresh = new Set(inserted.map((row) => `${row.executingVenue} ${row.tradeNumber}`));
+    const fresh = new Set(inserted.map((row) => `${row.executing_venue} ${row.trade_number}`));
     for (const { execution, orderId, legId } of instructions) {
       const { venue, tradeNumber } = execution;
       if (fresh.delete(`${venue} ${tradeNumber}`)) continue;
@@ -132,60 +126,99 @@ export class Instructions {
     return 'in-settlement';
   }
 
-  async closeGroup(orderId: string): Promise<void> {
-    await this.#needs.db.transaction(async (tx) => {
-      const rows = await tx
-        .select()
-        .from(settlementLegs)
-        .where(
-          and(
-            eq(settlementLegs.orderId, orderId),
-            eq(settlementLegs.homeVenue, this.#options.venue),
-            eq(settlementLegs.state, 'instructed'),
-            isNull(settlementLegs.batchId),
-          ),
-        )
-        .orderBy(settlementLegs.executingVenue, settlementLegs.tradeNumber)
-        .for('update');
-      if (rows.length > maxLegsPerBatch) {
-        const fields = { orderId, legs: rows.length, limit: maxLegsPerBatch };
-        this.#needs.logger.warn(fields, 'order has more trades than one transaction settles');
+  /**
+   * Makes one all-or-none group of the order's trades that are in none. It waits for others to share
+   * its batch, unless it fills one or nothing is waited for.
+   */
+  async closeGroup(tx: Transaction, orderId: string): Promise<void> {
+    const rows = await tx
+      .select()
+      .from(settlementLegs)
+      .where(
+        and(
+          eq(settlementLegs.orderId, orderId),
+          eq(settlementLegs.homeVenue, this.#options.venue),
+          eq(settlementLegs.state, 'instructed'),
+          isNull(settlementLegs.batchId),
+          isNull(settlementLegs.readyAtMs),
+        ),
+      )
+      .orderBy(settlementLegs.executingVenue, settlementLegs.tradeNumber)
+      .for('update');
+    if (rows.length > maxLegsPerBatch) {
+      const fields = { orderId, legs: rows.length, limit: maxLegsPerBatch };
+      this.#needs.logger.warn(fields, 'order has more trades than one transaction settles');
+    }
+    const { batchWaitMs = 0, legsPerBatch = maxLegsPerBatch } = this.#options;
+    for (let first = 0; first < rows.length; first += maxLegsPerBatch) {
+      const group = rows.slice(first, first + maxLegsPerBatch);
+      const groupNumber = await this.nextGroupNumber(tx, orderId);
+      if (batchWaitMs <= 0 || group.length >= legsPerBatch) {
+        await this.compose(tx, [{ orderId, groupNumber, rows: group }]);
+      } else {
+        const readyAtMs = this.#needs.nowMs();
+        await tx.update(settlementLegs).set({ groupNumber, readyAtMs }).where(isOneOf(group));
       }
-      for (let first = 0; first < rows.length; first += maxLegsPerBatch) {
-        await this.compose(tx, orderId, rows.slice(first, first + maxLegsPerBatch));
-      }
-    });
+    }
+  }
+
+  /** Groups of an order are numbered from 1; a number is never used again. */
+  async nextGroupNumber(tx: Transaction, orderId: string): Promise<number> {
+    const [row] = await tx.execute<{ last: number | null }>(sql`select greatest(
+      (select max(group_number) from ${settlementBatches} where order_id = ${orderId}),
+      (select max(group_number) from ${settlementLegs} where order_id = ${orderId})) as last`);
+    return (row?.last ?? 0) + 1;
   }
 
   /**
-   * Makes one batch of the legs, signs it for this venue, and asks the others to sign.
+   * Makes one batch of the groups, signs it for this venue, and asks the others to sign.
    *
-   * @param attempts failures of the batch that this one takes the place of
+   * @param before what it takes the place of: failures so far, and the batch that was signed by some
    */
   async compose(
     tx: Transaction,
-    orderId: string,
-    rows: readonly LegRow[],
-    attempts = 0,
+    groups: readonly OrderGroup[],
+    before: { readonly attempts?: number; readonly replaces?: Hex } = {},
   ): Promise<void> {
-    const [groups] = await tx
-      .select({ count: count() })
-      .from(settlementBatches)
-      .where(eq(settlementBatches.orderId, orderId));
-    const groupNumber = (groups?.count ?? 0) + 1;
-    const id = batchIdOf(this.#options.venue, orderId, groupNumber);
+    const [first] = groups;
+    if (!first) return;
+    const id = batchIdOf(this.#options.venue, first.orderId, first.groupNumber);
     const deadline = newDeadline(this.#options, this.#needs.nowMs());
-    const draft = {
-      ...{ id, deadline, attempts, order: { id: orderId, groupNumber } },
-      purpose: 'settle' as const,
+    for (const { groupNumber, rows } of groups) {
+      await tx
+        .update(settlementLegs)
+        .set({ batchId: id, groupNumber, state: 'instructed', code: null, reason: null })
+        .where(isOneOf(rows));
+    }
+    const drafts = groups.map(({ orderId, groupNumber, rows }) => ({
+      order: { id: orderId, groupNumber },
       legs: rows.map((row) => contractLeg(row, deadline)),
+    }));
+    const draft = {
+      ...{ id, deadline, groups: drafts, attempts: before.attempts ?? 0 },
+      ...{ purpose: this.#purposeOf(drafts, before), replaces: before.replaces },
     };
-    await tx
-      .update(settlementLegs)
-      .set({ batchId: id, state: 'instructed', code: null, reason: null })
-      .where(or(...[...Map.groupBy(rows, (row) => row.executingVenue)].map(isAmong)));
     await composeBatch(tx, draft, { options: this.#options, needs: this.#needs });
   }
+
+  /** Net where every token allows it and that saves at least half of the transfers; never a second time. */
+  #purposeOf(groups: readonly DraftGroup[], before: { readonly replaces?: Hex }): BatchPurpose {
+    const legs = groups.flatMap((group) => group.legs);
+    if (before.replaces !== undefined || legs.length < 2) return 'settle';
+    const instruments = [...this.#needs.directory.current().instruments.values()];
+    const nettable = new Set(
+      instruments.flatMap((one) => (one.nettable === true ? [lower(one.token)] : [])),
+    );
+    if (!legs.every(({ token }) => nettable.has(token))) return 'settle';
+    return nettedMoves(legs).length <= legs.length ? 'net' : 'settle';
+  }
+}
+
+/** An order's trades that settle all or none. */
+export interface OrderGroup {
+  readonly orderId: string;
+  readonly groupNumber: number;
+  readonly rows: readonly LegRow[];
 }
 
 /** A recorded trade as the contract takes it. */
@@ -204,12 +237,18 @@ export function contractLeg(row: LegRow, deadline: number): SettlementLeg {
   };
 }
 
-function isAmong([venue, rows]: [string, readonly LegRow[]]) {
-  return and(
-    eq(settlementLegs.executingVenue, venue),
-    inArray(
-      settlementLegs.tradeNumber,
-      rows.map(({ tradeNumber }) => tradeNumber),
+/** Names the rows of trades. */
+function isOneOf(rows: readonly LegRow[]) {
+  const byVenue = Map.groupBy(rows, (row) => row.executingVenue);
+  return or(
+    ...[...byVenue].map(([venue, own]) =>
+      and(
+        eq(settlementLegs.executingVenue, venue),
+        isAnyOf(
+          settlementLegs.tradeNumber,
+          own.map(({ tradeNumber }) => tradeNumber),
+        ),
+      ),
     ),
   );
 }

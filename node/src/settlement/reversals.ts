@@ -56,7 +56,7 @@ export class Reversals {
       deadline,
       attempts,
       purpose: 'reverse',
-      legs: [contractLeg(leg, deadline)],
+      groups: [{ legs: [contractLeg(leg, deadline)] }],
     } as const;
     await composeBatch(tx, draft, { options: this.#options, needs: this.#needs });
   }

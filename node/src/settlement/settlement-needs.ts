@@ -18,6 +18,10 @@ export interface SettlementOptions {
   readonly settleWithinS?: number;
   /** The farthest deadline this venue signs for another home; default one day. */
   readonly maxSettleWithinS?: number;
+  /** How long an order's trades wait for others to share their batch; default 0, not at all. */
+  readonly batchWaitMs?: number;
+  /** Legs with which a batch is full, at most the contracts' own limit, which is the default. */
+  readonly legsPerBatch?: number;
   /** Between looks at the chain while something is open; default 250. */
   readonly pollIntervalMs?: number;
   /** The same while nothing is; default 1,000. */
@@ -48,6 +52,8 @@ export interface SettlementNeeds {
   readonly directory: DirectorySource;
   /** Writes a message to another member into the outbox, in the given transaction. */
   readonly send: (tx: Transaction, to: MemberId, body: OrderMessageBody) => Promise<void>;
+  /** Has what a transaction wrote into the outbox sent, after its commit; else it goes at its own time. */
+  readonly flushAfter?: (tx: Transaction) => Promise<void>;
   readonly logger: Logger;
   readonly metrics: Registry;
   readonly nowMs: () => number;

@@ -45,7 +45,9 @@ export function createOperatorQueue(db: Database): OperatorQueue {
         .orderBy(asc(settlementBatches.createdAtMs), settlementBatches.id)
         .limit(Math.min(Math.max(first, 1), maxFirst));
       return rows.map((row) => ({
-        ...{ batchId: row.id, orderId: row.orderId ?? undefined, purpose: row.purpose },
+        ...{ batchId: row.id, orderId: row.orderId ?? undefined },
+        // Netted ones are divided before they come here.
+        purpose: row.purpose === 'reverse' ? ('reverse' as const) : ('settle' as const),
         ...{ code: row.code ?? '', reason: row.reason ?? '', attempts: row.attempts },
         ...{ deadline: row.deadline, createdAtMs: row.createdAtMs },
         trades: row.legs.map(({ executingVenue, tradeNumber }) => ({
@@ -137,8 +139,8 @@ function viewOf(
 }
 
 /**
- * Why it failed, in full to the order whose batch it was. A batch holds trades of others too, and its
- * reason may name their wallets: the order on the other side of one trade hears only the code.
+ * Why it failed, in full to the order whose batch it was alone. A batch holds trades of others too, and
+ * its reason may name their wallets: others, and orders on the other side of a trade, hear the code.
  */
 function reasonFor(
   orderId: string,
@@ -146,7 +148,8 @@ function reasonFor(
   batch: BatchRow | undefined,
 ): string | undefined {
   if (reason === null) return undefined;
-  if (batch === undefined || batch.orderId === orderId) return reason;
+  const isOwn = batch?.orderId === orderId && (batch.groups?.length ?? 1) === 1;
+  if (batch === undefined || isOwn) return reason;
   return `The batch that this trade was in did not settle: ${code ?? 'no code'}.`;
 }
 

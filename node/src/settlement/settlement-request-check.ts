@@ -46,6 +46,8 @@ export interface ReversalFacts extends Omit<CommonFacts, 'settlements'> {
 export interface RequestedBatch {
   readonly batchId: string;
   readonly legs: readonly SettlementLeg[];
+  /** The batch of the same home that this one takes the place of. */
+  readonly replaces?: string;
 }
 
 type Check<Facts> = (
@@ -186,6 +188,8 @@ function isUnsettled(leg: SettlementLeg, batch: RequestedBatch, facts: RequestFa
     known &&
     known.batchId !== null &&
     known.batchId !== batch.batchId &&
+    // Of both, whichever settles the trade first is the only one that does.
+    known.batchId !== batch.replaces &&
     known.state !== 'failed'
   ) {
     return refuse(

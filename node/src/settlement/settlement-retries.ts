@@ -3,8 +3,16 @@ import { and, asc, eq, lte } from 'drizzle-orm';
 import type { Database, Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
-import { type BatchRecords, type BatchRow, type LegRow, lockBatch } from './batch-records.ts';
-import { canBeSentAgain } from './failure-policy.ts';
+import { groupsOf } from './batch-composition.ts';
+import {
+  type BatchRecords,
+  type BatchRow,
+  isDivisible,
+  type LegRow,
+  lockBatch,
+} from './batch-records.ts';
+import { canBeSentAgain, isWorthSendingAgain } from './failure-policy.ts';
+import { departGroup } from './group-departure.ts';
 import type { Instructions } from './instructions.ts';
 import type { Reversals } from './reversals.ts';
 import type { SettlementNeeds } from './settlement-needs.ts';
@@ -12,12 +20,15 @@ import type { SettlementNeeds } from './settlement-needs.ts';
 const mostAtOnce = 50;
 
 /** What trying again is given. */
-export type RetryNeeds = Pick<SettlementNeeds, 'logger' | 'nowMs'> & {
+export type RetryNeeds = Pick<SettlementNeeds, 'logger' | 'nowMs' | 'flushAfter'> & {
   readonly db: Database;
   readonly records: BatchRecords;
   readonly instructions: Instructions;
   readonly reversals: Reversals;
 };
+
+const brokenMessage =
+  'Trades of the group settled otherwise or were undone: it cannot settle whole.';
 
 /** A batch is tried again as it was signed, or composed and signed anew, or nothing of it is left. */
 export type RetryOutcome = 'sent-again' | 'instructed-anew' | 'closed';
@@ -46,12 +57,14 @@ export class SettlementRetries {
       .orderBy(asc(settlementBatches.retryAtMs))
       .limit(mostAtOnce);
     for (const { id } of due) {
-      await db.transaction(async (tx) => {
+      const written = await db.transaction(async (tx) => {
         const batch = await lockBatch(tx, id);
-        if (batch?.state !== 'failed' || batch.afterFailure !== 'retry') return;
+        if (batch?.state !== 'failed' || batch.afterFailure !== 'retry') return tx;
         const outcome = await this.#again(tx, batch, false);
         if (isRefusal(outcome)) await this.#leaveToOperator(tx, batch, outcome);
+        return tx;
       });
+      await this.#needs.flushAfter?.(written);
     }
   }
 
@@ -81,10 +94,12 @@ export class SettlementRetries {
     const { logger, nowMs, records } = this.#needs;
     const legs = await this.#openLegs(tx, batch);
     const isWhole = legs.length === batch.legs.length;
+    if (isDivisible(batch) && !(isWhole && this.#canGoAgainTogether(batch))) {
+      return this.#divide(tx, batch, legs);
+    }
     if (!isWhole && !byOperator) {
-      const message =
-        'Trades of the group settled otherwise or were undone: it cannot settle whole.';
-      return refuse('GROUP_BROKEN', message, 'Decide whether the rest is to settle without them.');
+      const action = 'Decide whether the rest is to settle without them.';
+      return refuse('GROUP_BROKEN', brokenMessage, action);
     }
     const fields = { batchId: batch.id, attempts: batch.attempts, byOperator };
     if (isWhole && canBeSentAgain(batch, nowMs())) {
@@ -92,20 +107,53 @@ export class SettlementRetries {
       logger.info(fields, 'settlement tried again');
       return 'sent-again';
     }
-    await tx
-      .update(settlementBatches)
-      .set({ afterFailure: 'replaced', retryAtMs: null })
-      .where(eq(settlementBatches.id, batch.id));
+    await this.#replaced(tx, batch);
     if (legs.length === 0) return 'closed';
     await this.#composeAnew(tx, batch, legs, byOperator ? 0 : batch.attempts);
     logger.info(fields, 'settlement instructed anew');
     return 'instructed-anew';
   }
 
+  #canGoAgainTogether(batch: BatchRow): boolean {
+    const isWorthIt = batch.purpose !== 'net' && isWorthSendingAgain(batch.code ?? '');
+    return isWorthIt && canBeSentAgain(batch, this.#needs.nowMs());
+  }
+
+  /** Each group goes on by itself: the one that cannot settle holds up no other. */
+  async #divide(tx: Transaction, batch: BatchRow, legs: readonly LegRow[]): Promise<RetryOutcome> {
+    const { instructions, records, logger } = this.#needs;
+    await this.#replaced(tx, batch);
+    for (const group of groupsOf(batch)) {
+      const { orderId, first } = group;
+      const named = batch.legs.slice(first, first + group.legs).map(nameOf);
+      const rows = legs.filter((leg) => named.includes(nameOf(leg)));
+      if (orderId === undefined || rows.length === 0) continue;
+      const groupNumber = await instructions.nextGroupNumber(tx, orderId);
+      if (rows.length === group.legs) {
+        const before = { attempts: batch.attempts, replaces: batch.id };
+        await instructions.compose(tx, [{ orderId, groupNumber, rows }], before);
+      } else {
+        const failure = { code: 'GROUP_BROKEN', reason: brokenMessage };
+        await departGroup(tx, { batch, group, groupNumber }, failure, records);
+      }
+    }
+    logger.info({ batchId: batch.id, code: batch.code }, 'settlement batch divided');
+    return 'instructed-anew';
+  }
+
+  async #replaced(tx: Transaction, batch: BatchRow): Promise<void> {
+    await tx
+      .update(settlementBatches)
+      .set({ afterFailure: 'replaced', retryAtMs: null })
+      .where(eq(settlementBatches.id, batch.id));
+  }
+
   async #composeAnew(tx: Transaction, batch: BatchRow, legs: readonly LegRow[], attempts: number) {
     const { instructions, reversals } = this.#needs;
-    if (batch.purpose === 'settle') {
-      await instructions.compose(tx, batch.orderId ?? '', legs, attempts);
+    if (batch.purpose !== 'reverse') {
+      const orderId = batch.orderId ?? '';
+      const groupNumber = await instructions.nextGroupNumber(tx, orderId);
+      await instructions.compose(tx, [{ orderId, groupNumber, rows: legs }], { attempts });
       return;
     }
     for (const leg of legs) await reversals.compose(tx, leg, attempts);
@@ -134,4 +182,8 @@ export class SettlementRetries {
       .where(eq(settlementBatches.id, batch.id));
     this.#needs.logger.warn({ batchId: batch.id, code }, 'settlement is left to the operator');
   }
+}
+
+function nameOf({ executingVenue, tradeNumber }: Pick<LegRow, 'executingVenue' | 'tradeNumber'>) {
+  return `${executingVenue} ${tradeNumber}`;
 }

@@ -1,8 +1,9 @@
-import { and, eq, gt, inArray } from 'drizzle-orm';
-import { keccak256 } from 'viem';
+import { and, eq, gt, inArray, sql } from 'drizzle-orm';
+import type { Hex } from 'viem';
 import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
+import { settlementTransactions } from '../store/tables/settlement-transactions.ts';
 import type { BatchRecords } from './batch-records.ts';
 
 /**
@@ -34,13 +35,18 @@ export async function rollBackSettlement(
       ),
     );
   const undone = await tx
-    .select({ id: settlementBatches.id, rawTransaction: settlementBatches.rawTransaction })
+    .select({
+      id: settlementBatches.id,
+      hash: sql<Hex | null>`(select ${settlementTransactions.hash} from ${settlementTransactions}
+        where ${settlementTransactions.batchId} = ${settlementBatches.id}
+          and ${settlementTransactions.nonce} = ${settlementBatches.nonce}
+        order by ${settlementTransactions.version} desc limit 1)`,
+    })
     .from(settlementBatches)
     .where(gt(settlementBatches.blockNumber, after))
     .orderBy(settlementBatches.id);
-  for (const { id, rawTransaction } of undone) {
-    const ours = rawTransaction === null ? {} : { ours: keccak256(rawTransaction) };
-    await records.apply(tx, id, { kind: 'rolled-back', ...ours });
+  for (const { id, hash } of undone) {
+    await records.apply(tx, id, { kind: 'rolled-back', ...(hash !== null && { ours: hash }) });
   }
   return undone.map(({ id }) => id);
 }

@@ -3,6 +3,7 @@ import { inArray } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { Affirmations } from './affirmations.ts';
+import { BatchAssembly } from './batch-assembly.ts';
 import { createBatchRecords } from './batch-records.ts';
 import { BatchSubmitter } from './batch-submitter.ts';
 import type { CapTable, CapTableQuery } from './cap-table.ts';
@@ -44,7 +45,10 @@ export interface SettlementService extends SettlementReader {
     trade: Pick<Execution, 'venue' | 'tradeNumber'>,
     reason: string,
   ): Promise<'withdrawn' | 'in-settlement'>;
-  /** Makes one all-or-none batch of the order's trades that are in none, and asks the venues to sign. */
+  /**
+   * Makes one all-or-none group of the order's trades that are in none. Its batch is signed by the
+   * venues at once, or when others have joined it or it has waited long enough.
+   */
   closeGroup(orderId: string): Promise<void>;
   /** Takes a settlement message that an order session received, in its transaction. */
   onMessage(tx: Transaction, from: MemberId, body: SettlementMessage): Promise<void>;
@@ -88,7 +92,7 @@ export function createSettlementService(
     instruct: (tx, trades) => instructions.instruct(tx, trades),
     withdraw: (tx, trade, reason) => instructions.withdraw(tx, trade, reason),
     closeGroup: async (orderId) => {
-      await instructions.closeGroup(orderId);
+      await needs.db.transaction((tx) => instructions.closeGroup(tx, orderId));
       worker.wake();
     },
     onMessage: (tx, from, body) => affirmations.onMessage(tx, from, body),
@@ -122,7 +126,10 @@ function assemble(options: SettlementOptions, needs: SettlementNeeds) {
   const affirmations = new Affirmations(options, parts);
   const retries = new SettlementRetries({ ...parts, instructions, reversals });
   const submitter = new BatchSubmitter(options, parts);
-  const follower = new ChainFollower(options, parts);
+  const assembly = new BatchAssembly(options, { ...parts, instructions });
+  const nextGroupNumber = (tx: Transaction, orderId: string) =>
+    instructions.nextGroupNumber(tx, orderId);
+  const follower = new ChainFollower(options, { ...parts, nextGroupNumber });
   const reconciliation = new Reconciliation(options, parts);
   const holdings = createTokenHoldings(options, parts);
   const queue = createOperatorQueue(db);
@@ -139,11 +146,19 @@ function assemble(options: SettlementOptions, needs: SettlementNeeds) {
     });
   }
 
-  /** Follow, then submit: what others settled meanwhile is known before anything is sent. */
-  async function round(): Promise<boolean> {
+  const pollMs = options.pollIntervalMs ?? defaultPollIntervalMs;
+  const idlePollMs = options.idlePollIntervalMs ?? defaultIdlePollIntervalMs;
+
+  /**
+   * Follow, then submit: what others settled meanwhile is known before anything is sent.
+   *
+   * @returns in how many milliseconds the next should come
+   */
+  async function round(): Promise<number> {
     const finalNumber = await follower.advance();
     await retries.step();
     await reversals.step();
+    const batchInMs = await assembly.step();
     await submitter.step(finalNumber);
     const open = await db.$count(
       settlementBatches,
@@ -152,14 +167,13 @@ function assemble(options: SettlementOptions, needs: SettlementNeeds) {
     metrics.openBatches.set(open);
     metrics.operatorQueue.set(await queue.size());
     await reconcileWhenDue();
-    return open > 0;
+    return Math.max(0, Math.min(batchInMs ?? idlePollMs, open > 0 ? pollMs : idlePollMs));
   }
 
   const worker = new SettlementWorker(
     {
       round,
-      pollIntervalMs: options.pollIntervalMs ?? defaultPollIntervalMs,
-      idlePollIntervalMs: options.idlePollIntervalMs ?? defaultIdlePollIntervalMs,
+      pollIntervalMs: pollMs,
     },
     { logger: needs.logger, metrics },
   );

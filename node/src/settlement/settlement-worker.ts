@@ -4,10 +4,10 @@ import type { SettlementMetrics } from './settlement-metrics.ts';
 
 /** What the worker works on, and how often. */
 export interface WorkerOptions {
-  /** One round of all work; returns whether something is open, so that the next should come soon. */
-  readonly round: () => Promise<boolean>;
+  /** One round of all work; returns in how many milliseconds the next should come. */
+  readonly round: () => Promise<number>;
+  /** What a delay after a failed round begins with. */
   readonly pollIntervalMs: number;
-  readonly idlePollIntervalMs: number;
 }
 
 const maxBackoffMs = 5_000;
@@ -61,13 +61,13 @@ export class SettlementWorker {
   }
 
   async #round(failures: number): Promise<number> {
-    const { round, pollIntervalMs, idlePollIntervalMs } = this.#options;
+    const { round, pollIntervalMs } = this.#options;
     const { logger, metrics } = this.#needs;
     try {
-      const isBusy = await round();
+      const nextInMs = await round();
       if (failures > 0) logger.info({ failures }, 'settlement works again');
       this.#trouble = undefined;
-      return isBusy ? pollIntervalMs : idlePollIntervalMs;
+      return nextInMs;
     } catch (error) {
       // The first line only: the rest names the RPC's address, which may hold an access key.
       this.#trouble = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';

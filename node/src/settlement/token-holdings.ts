@@ -30,20 +30,16 @@ export function createTokenHoldings(options: SettlementOptions, needs: HoldingsN
     },
     { ...needs, onReorganization: () => metrics.reorganizations.inc() },
   );
-  async function round(): Promise<boolean> {
+  async function round(): Promise<number> {
     let isBusy = await indexer.advance();
     for (const instrument of directory.current().instruments.values()) {
       const token = instrument as IndexedToken;
       isBusy = (await refreshHolderFacts(token, { db, client, nowMs: nowMs() })) || isBusy;
     }
-    return isBusy;
+    return isBusy ? behindPollMs : (options.idlePollIntervalMs ?? defaultPollMs);
   }
   const worker = new SettlementWorker(
-    {
-      round,
-      pollIntervalMs: behindPollMs,
-      idlePollIntervalMs: options.idlePollIntervalMs ?? defaultPollMs,
-    },
+    { round, pollIntervalMs: behindPollMs },
     { logger: needs.logger.child({ part: 'token-holdings' }), metrics },
   );
   return {

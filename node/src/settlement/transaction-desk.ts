@@ -120,11 +120,11 @@ export class TransactionDesk {
           ? batch.earlierHashes
           : [...batch.earlierHashes, batch.transactionHash];
       const kept = {
-        ...{ sender: signer.address, nonce: terms.nonce, rawTransaction },
+        ...{ sender: signer.address, nonce: terms.nonce },
         ...{ transactionHash: hash, earlierHashes },
       };
       await tx.update(settlementBatches).set(kept).where(eq(settlementBatches.id, batch.id));
-      return { ...batch, ...kept };
+      return { ...batch, ...kept, rawTransaction };
     });
   }
 
@@ -165,8 +165,7 @@ export class TransactionDesk {
   }
 
   /** Hands the bytes to the chain, where that is due; true when the chain has them. */
-  async offer(rawTransaction: Hex): Promise<boolean> {
-    const hash = keccak256(rawTransaction);
+  async offer(hash: Hex, rawTransaction: Hex): Promise<boolean> {
     if (!this.isDue(hash)) return false;
     if (this.#offeredAtMs.size >= maxOffered) this.#offeredAtMs.clear();
     this.#offeredAtMs.set(hash, this.#needs.nowMs());

@@ -82,12 +82,12 @@ describe('a trade that its venue changed', () => {
   it('is not there any more, however often it is taken back', async () => {
     expect(await withdraw('TRADE_BUSTED')).toBe('withdrawn');
     expect(await withdraw('TRADE_BUSTED')).toBe('withdrawn');
-    await instructions.closeGroup('alpha-1');
+    await store.db.transaction((tx) => instructions.closeGroup(tx, 'alpha-1'));
     expect(await store.sql`select 1 from settlement_batches`).toEqual([]);
   });
 
   it('stays in its batch, and is noted as to be reversed', async () => {
-    await instructions.closeGroup('alpha-1');
+    await store.db.transaction((tx) => instructions.closeGroup(tx, 'alpha-1'));
     expect(await withdraw('TRADE_BUSTED')).toBe('in-settlement');
     const legs = await store.sql`select quantity, reversal, state from settlement_legs`;
     expect(legs).toEqual([{ quantity: '60', reversal: 'TRADE_BUSTED', state: 'instructed' }]);

@@ -9,23 +9,39 @@ export interface StoredSignature {
   readonly signature: `0x${string}`;
 }
 
+/** Legs that follow each other in a batch and settle all or none. */
+export interface StoredGroup {
+  /** Its place in the whole batch, as the chain names it. */
+  readonly index: number;
+  readonly legs: number;
+  /** Home batches only: the order, and which of its groups this is. A reversal has none. */
+  readonly orderId?: string;
+  readonly groupNumber?: number;
+}
+
 /**
  * Batches that this node composed (`home`) or signed for another venue (`executing`). What was
- * signed stands in `legs`, whole and in order; a home batch is one all-or-none group.
+ * signed stands in `legs`, whole and in order, and how they are grouped in `groups`; an executing
+ * venue has its own legs only. The trades that are still the batch's are those whose row names it: a
+ * group that failed by itself has left it.
  */
 export const settlementBatches = pgTable(
   'settlement_batches',
   {
     id: text().$type<`0x${string}`>().primaryKey(),
     role: text().$type<'home' | 'executing'>().notNull(),
-    /** Settles its legs, or undoes legs that another batch settled. */
-    purpose: text().$type<'settle' | 'reverse'>().notNull().default('settle'),
+    /** Settles its legs, each by itself or net, or undoes legs that another batch settled. */
+    purpose: text().$type<'settle' | 'net' | 'reverse'>().notNull().default('settle'),
     homeVenue: text('home_venue').notNull(),
-    /** Home batches only; with the number of the group within the order. */
+    /** Home batches only: of the first group. */
     orderId: text('order_id'),
     groupNumber: integer('group_number'),
     legs: jsonb().$type<readonly SettlementLegMessage[]>().notNull(),
+    /** Null in rows of versions before there were batches of several groups: all legs are one. */
+    groups: jsonb().$type<readonly StoredGroup[]>(),
     groupsHash: text('groups_hash').$type<`0x${string}`>().notNull(),
+    /** Home batches only: the EIP-712 digest that each venue is to sign. */
+    digests: jsonb().$type<Readonly<Record<string, `0x${string}`>>>(),
     /** Unix seconds: after it, none of the legs can settle. */
     deadline: bigint({ mode: 'number' }).notNull(),
     signatures: jsonb().$type<readonly StoredSignature[]>().notNull(),
@@ -39,10 +55,9 @@ export const settlementBatches = pgTable(
     retryAtMs: bigint('retry_at_ms', { mode: 'number' }),
     /** Failures so far, those of batches that this one replaced included. */
     attempts: integer().notNull().default(0),
-    /** The signed transaction, kept before it is broadcast: what is sent again is the same bytes. */
+    /** Of the signed transaction, whose bytes stand in `settlement_transactions`. */
     sender: text().$type<`0x${string}`>(),
     nonce: bigint({ mode: 'number' }),
-    rawTransaction: text('raw_transaction').$type<`0x${string}`>(),
     /** Of the signed transaction, or of whoever's transaction settled the batch. */
     transactionHash: text('transaction_hash').$type<`0x${string}`>(),
     /** Hashes of earlier versions, of earlier attempts, and of those whose nonce another took. */

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { bigint, index, numeric, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { bigint, index, integer, numeric, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
 
 const chainAmount = (name: string) => numeric(name, { precision: 78, scale: 0, mode: 'bigint' });
 
@@ -26,6 +26,9 @@ export const settlementLegs = pgTable(
     /** This node's order that took liquidity, whose group settles the trade; null where another is home. */
     orderId: text('order_id'),
     legId: text('leg_id'),
+    /** Which of the order's groups the trade is in, and since when that waits for a batch. */
+    groupNumber: integer('group_number'),
+    readyAtMs: bigint('ready_at_ms', { mode: 'number' }),
     batchId: text('batch_id').$type<`0x${string}`>(),
     /** `instructed` until it settles or fails: what it is meanwhile, its batch is. */
     state: text()
@@ -49,6 +52,9 @@ export const settlementLegs = pgTable(
     index('settlement_legs_to_reverse')
       .on(table.recordedAtMs)
       .where(sql`reversal is not null and state = 'settled'`),
+    index('settlement_legs_ready')
+      .on(table.readyAtMs)
+      .where(sql`batch_id is null and ready_at_ms is not null`),
     index('settlement_legs_block').on(table.blockNumber),
     index('settlement_legs_open')
       .on(table.recordedAtMs)

@@ -1,0 +1,1 @@
+ALTER TABLE "settlement_batches" DROP COLUMN "raw_transaction";
