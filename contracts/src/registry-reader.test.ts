@@ -76,6 +76,7 @@ describe('reading the directory', () => {
         tickSize: 100,
         lotSize: 1,
         partition: `0x${'00'.repeat(32)}`,
+        nettable: false,
       },
     ]);
     expect(directory.listings).toHaveLength(3);

@@ -197,7 +197,9 @@ it('is not failed by a stranger who submits the batch when it cannot settle', as
   const orderId = await world.order([await world.trade('beta')]);
   world.proxies.alpha.fate = loseSending;
   await world.nodes.alpha.service.closeGroup(orderId);
-  await expect.poll(async () => (await world.transactionOf(orderId))?.rawTransaction).toMatch(/^0x02/);
+  await expect
+    .poll(async () => (await world.transactionOf(orderId))?.rawTransaction)
+    .toMatch(/^0x02/);
   await world.approveTokens('beta', 0n);
   const kept = parseTransaction((await world.transactionOf(orderId))?.rawTransaction ?? '0x');
   const stranger = privateKeyToAccount(network.mallory.privateKey);

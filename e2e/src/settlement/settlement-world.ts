@@ -23,7 +23,7 @@ import {
   type SettlementNodeOptions,
   startSettlementNode,
 } from '@stoa/node/testing/settlement-node';
-import type { DirectorySource, Execution, VenueId } from '@stoa/schema';
+import type { Directory, DirectorySource, Execution, VenueId } from '@stoa/schema';
 import { type Abi, createClient, type Hex, http, type LocalAccount, parseAbi } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { expect } from 'vitest';
@@ -53,6 +53,7 @@ export class SettlementWorld {
     venue: Venue,
     options?: Partial<SettlementNodeOptions>,
   ) => Promise<SettlementNode>;
+  readonly #directory: ReturnType<typeof directoryOf>;
   readonly #tradeNumbers = { alpha: 0, beta: 0, gamma: 0 };
   readonly #postman = new AbortController();
   readonly #delivered: Promise<void>;
@@ -65,7 +66,8 @@ export class SettlementWorld {
       startNetworkFixture(),
       startEmbeddedPostgres({ dataDir: join(folder, 'postgres') }),
     ]);
-    const directory = await directoryOf(fixture);
+    const directory = directoryOf(fixture);
+    await directory.read();
     const proxies = await forEachVenue(() => startRpcProxy(fixture.rpcUrl));
     const startNode = async (venue: Venue, overrides: Partial<SettlementNodeOptions> = {}) =>
       startSettlementNode({
@@ -83,12 +85,12 @@ export class SettlementWorld {
           transport: http(proxies[venue].url, { retryCount: 0, timeout: 5_000 }),
         }),
         signer: signerOf(fixture, venue),
-        directory,
+        directory: directory.source,
         ...every,
         ...overrides,
       });
     const nodes = await forEachVenue((venue) => startNode(venue));
-    return new SettlementWorld({ fixture, proxies, nodes, folder, server, startNode });
+    return new SettlementWorld({ fixture, proxies, nodes, folder, server, startNode, directory });
   }
 
   private constructor(parts: {
@@ -98,7 +100,9 @@ export class SettlementWorld {
     folder: string;
     server: EmbeddedPostgres;
     startNode: (venue: Venue, options?: Partial<SettlementNodeOptions>) => Promise<SettlementNode>;
+    directory: ReturnType<typeof directoryOf>;
   }) {
+    this.#directory = parts.directory;
     this.fixture = parts.fixture;
     this.proxies = parts.proxies;
     this.nodes = parts.nodes;
@@ -106,6 +110,11 @@ export class SettlementWorld {
     this.#server = parts.server;
     this.#startNode = parts.startNode;
     this.#delivered = this.#deliver();
+  }
+
+  /** What the registries say now is what the nodes know from now on. */
+  async readDirectoryAnew(): Promise<void> {
+    await this.#directory.read();
   }
 
   /** The next trade of a venue's book: alice buys 25 at 585.33, through the home venue alpha. */
@@ -289,13 +298,25 @@ async function forEachVenue<T>(make: (venue: Venue) => Promise<T>): Promise<Reco
   return Object.fromEntries(made) as Record<Venue, T>;
 }
 
-async function directoryOf(fixture: NetworkFixture): Promise<DirectorySource> {
-  const read = await readDirectory(fixture.client, fixture.network);
-  const directory = {
-    blockNumber: read.blockNumber,
-    members: new Map(read.members.map((member) => [member.id, member])),
-    instruments: new Map(read.instruments.map((instrument) => [instrument.id, instrument])),
-    listings: read.listings,
+function directoryOf(fixture: NetworkFixture) {
+  let current: Directory | undefined;
+  const source: DirectorySource = {
+    current: () => {
+      if (current === undefined) throw new Error('the directory was not read');
+      return current;
+    },
+    onChange: () => () => undefined,
   };
-  return { current: () => directory, onChange: () => () => undefined };
+  const read = async (): Promise<void> => {
+    const { blockNumber, members, instruments, listings } = await readDirectory(
+      fixture.client,
+      fixture.network,
+    );
+    current = {
+      ...{ blockNumber, listings },
+      members: new Map(members.map((member) => [member.id, member])),
+      instruments: new Map(instruments.map((instrument) => [instrument.id, instrument])),
+    };
+  };
+  return { source, read };
 }

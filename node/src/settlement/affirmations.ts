@@ -271,9 +271,10 @@ export class Affirmations {
   }
 }
 
-type AskedBatch = BatchHead & Pick<BatchRow, 'signatures'> & {
-  readonly digests: NonNullable<BatchRow['digests']>;
-};
+type AskedBatch = BatchHead &
+  Pick<BatchRow, 'signatures'> & {
+    readonly digests: NonNullable<BatchRow['digests']>;
+  };
 
 /** Runs of legs of one group; the groups in between are other venues' alone. */
 function groupsAsked({ legs, groups }: Of<'settlement-request'>): StoredGroup[] {

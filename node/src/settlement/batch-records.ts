@@ -38,7 +38,10 @@ export function createBatchRecords(
       const columns = { ...columnsOf(after), ...(isAnew(event) && chainColumnsOf(after)) };
       const kept = {
         ...columns,
-        ...courseOf({ ...batch, before: before.state }, after, { firstWaitMs: retryAfterMs, nowMs: needs.nowMs() }),
+        ...courseOf({ ...batch, before: before.state }, after, {
+          firstWaitMs: retryAfterMs,
+          nowMs: needs.nowMs(),
+        }),
         ...(event.kind === 'retried' && noTransaction(batch)),
       };
       await tx.update(settlementBatches).set(kept).where(eq(settlementBatches.id, batchId));

@@ -215,14 +215,18 @@ export class ChainFollower {
     const { batchId, transactionHash } = failed;
     const { message: reason } = failed.reason;
     const code = failureCode(failed.reason);
-    this.#needs.logger.warn({ batchId, group: failed.groupIndex, code }, 'settlement failed on chain');
+    this.#needs.logger.warn(
+      { batchId, group: failed.groupIndex, code },
+      'settlement failed on chain',
+    );
     const block = { transactionHash, blockNumber: Number(failed.blockNumber) };
     const groups = groupsOf(batch);
     const group = groups.find(({ index }) => index === failed.groupIndex);
     // An executing venue does not see the groups that hold none of its trades.
     if (!group) return;
     if (groups.length > 1) {
-      if (batch.role === 'home') await this.#depart(tx, batch, group, { code, reason, transactionHash });
+      if (batch.role === 'home')
+        await this.#depart(tx, batch, group, { code, reason, transactionHash });
       else await failTrades(tx, batch, group, { code, reason });
       if ((await tradesLeft(tx, batchId)) > 0) return;
     }

@@ -1,8 +1,8 @@
 import { groupsHash } from '@stoa/contracts';
 import { invariant } from '@stoa/schema';
 import { and, eq, inArray, ne, or } from 'drizzle-orm';
-import { isAnyOf } from '../store/insert-rows.ts';
 import type { Transaction } from '../store/database.ts';
+import { isAnyOf } from '../store/insert-rows.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import { type BatchGroup, batchIdOf, legFromMessage } from './batch-composition.ts';
@@ -21,7 +21,11 @@ export type GroupFailure = Omit<Extract<BatchEvent, { kind: 'failed' }>, 'kind' 
  */
 export async function departGroup(
   tx: Transaction,
-  { batch, group, groupNumber }: {
+  {
+    batch,
+    group,
+    groupNumber,
+  }: {
     readonly batch: BatchRow;
     readonly group: BatchGroup;
     /** A number that the order has not used before. */

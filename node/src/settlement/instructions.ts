@@ -1,4 +1,9 @@
-import { type BatchPurpose, maxLegsPerBatch, nettedMoves, type SettlementLeg } from '@stoa/contracts';
+import {
+  type BatchPurpose,
+  maxLegsPerBatch,
+  nettedMoves,
+  type SettlementLeg,
+} from '@stoa/contracts';
 import { type Execution, instrumentParts, invariant, isRefusal } from '@stoa/schema';
 import { and, eq, isNull, or, sql } from 'drizzle-orm';
 import { type Hex, zeroAddress } from 'viem';

@@ -28,6 +28,9 @@ export function insertRows<Table extends PgTable>(
 }
 
 /** `column = any(…)` for whole numbers, as one parameter. */
-export function isAnyOf(column: SQL.Aliased | SQL | PgTable['_']['columns'][string], numbers: readonly number[]): SQL {
+export function isAnyOf(
+  column: SQL.Aliased | SQL | PgTable['_']['columns'][string],
+  numbers: readonly number[],
+): SQL {
   return sql`${column} = any(${`{${numbers.join(',')}}`}::text::bigint[])`;
 }

@@ -12,10 +12,11 @@ import type { Execution } from '@stoa/schema';
 import { type NetworkFixture, startNetworkFixture } from '../../chain/network-fixture.ts';
 import { admitSigner, startNodes, startVenueProcess, tradeAt } from './venue-processes.ts';
 
-/** How many batches, and how often their operator dies. The same seed chooses the same. */
+/** How many orders, and how often their operator dies. The same seed chooses the same. */
 export interface KillPlan {
   readonly seed: number;
   readonly kills: number;
+  /** Orders of one to three trades; those that come close to each other share a batch. */
   readonly batches: number;
 }
 
@@ -25,6 +26,8 @@ export interface KillResult {
   readonly kills: number;
   readonly batches: number;
   readonly legs: number;
+  /** Batches that the operator composed for them. */
+  readonly composed: number;
   /** Legs that the chain settled, each counted as often as it did. */
   readonly settledOnChain: number;
   /** Legs that the chain did not settle, and that it settled more than once. */
@@ -39,6 +42,8 @@ export interface KillResult {
 
 const mostTrades = 3;
 const killWithinMs = 600;
+/** Orders that come within it share a batch. */
+const batchWaitMs = 60;
 const settleWithinMs = 120_000;
 const shares = 25n * 10n ** 18n;
 
@@ -125,7 +130,7 @@ async function startKillWorld(): Promise<KillWorld> {
     },
     trades,
     startOperator: async () => {
-      const child = await startVenueProcess(fixture, 'alpha', { urls, signerKey });
+      const child = await startVenueProcess(fixture, 'alpha', { urls, signerKey, batchWaitMs });
       children.push(child);
       return child;
     },
@@ -144,11 +149,10 @@ async function startKillWorld(): Promise<KillWorld> {
       for (;;) {
         await deliver();
         // Beta reads the chain for itself, a little later.
-        const { settled = 0 } = await nodes.alpha.states();
-        const { settled: settledAtBeta = 0 } = await nodes.beta.states();
-        if (settled === orders && settledAtBeta === orders) return;
-        if (performance.now() > until)
-          throw new Error(`${orders - settled} batches did not settle`);
+        const legs = [...(await nodes.alpha.legs()), ...(await nodes.beta.legs())];
+        const open = 2 * trades.length - legs.filter(({ state }) => state === 'settled').length;
+        if (open === 0) return;
+        if (performance.now() > until) throw new Error(`${open} legs are not settled`);
         await sleep(20);
       }
     },
@@ -179,6 +183,7 @@ async function audit(
   const received = (await fixture.balance(network.token, network.alice.address)) - held;
   return {
     legs: trades.length,
+    composed: (await nodes.alpha.batches()).length,
     settledOnChain: settled.length,
     lost: trades.filter(({ tradeNumber }) => !times.has(tradeNumber)).length,
     doubled: [...times.values()].filter((count) => count > 1).length,

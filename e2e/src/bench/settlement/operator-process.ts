@@ -16,6 +16,8 @@ export interface OperatorOptions {
   readonly memberRegistry: Address;
   readonly listingRegistry: Address;
   readonly signerKey: Hex;
+  /** How long an order's trades wait for others to share their batch. */
+  readonly batchWaitMs: number;
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as OperatorOptions;
@@ -33,6 +35,7 @@ const shared = {
   signer: privateKeyToAccount(options.signerKey),
   directory: { current: () => directory, onChange: () => () => undefined },
   indexTokens: false,
+  batchWaitMs: options.batchWaitMs,
 } as const;
 const node = await startSettlementNode({
   ...shared,
@@ -49,7 +52,7 @@ process.on('disconnect', () => process.exit(0));
 process.send?.('ready');
 // Until it is killed: what it does at any moment is what it may be killed in.
 for (;;) {
-  for (const orderId of await node.uncomposed()) await node.service.closeGroup(orderId);
+  for (const orderId of await node.ungrouped()) await node.service.closeGroup(orderId);
   for (const { id, body } of await peer.outbox()) {
     await node.receive(other, body);
     await peer.forget(id);

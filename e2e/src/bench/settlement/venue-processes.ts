@@ -18,10 +18,14 @@ export type VenueUrls = Readonly<Record<BenchVenue, string>>;
 export async function startVenueProcess(
   { rpcUrl, network }: NetworkFixture,
   venue: BenchVenue,
-  { urls, signerKey }: { readonly urls: VenueUrls; readonly signerKey: Hex },
+  {
+    urls,
+    signerKey,
+    batchWaitMs = 0,
+  }: { readonly urls: VenueUrls; readonly signerKey: Hex; readonly batchWaitMs?: number },
 ): Promise<ChildProcess> {
   const operator: OperatorOptions = {
-    ...{ venue, rpcUrl, signerKey, databaseUrl: urls[venue] },
+    ...{ venue, rpcUrl, signerKey, batchWaitMs, databaseUrl: urls[venue] },
     peerDatabaseUrl: urls[venue === 'alpha' ? 'beta' : 'alpha'],
     ...{ chainId: network.chainId, settlement: network.settlement },
     ...{ memberRegistry: network.memberRegistry, listingRegistry: network.listingRegistry },

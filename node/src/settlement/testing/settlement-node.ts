@@ -42,8 +42,8 @@ export interface SettlementNode {
   /** Records a trade at this venue's own book, as the order service does. */
   recordTrade(execution: Execution, sides?: TradeSides): Promise<void>;
   recordTrades(executions: readonly Execution[]): Promise<void>;
-  /** Orders with trades that are in no batch yet. */
-  uncomposed(): Promise<string[]>;
+  /** Orders with trades that are in no group yet. */
+  ungrouped(): Promise<string[]>;
   /** Records trades of an order whose home this is, and instructs their settlement. */
   instruct(orderId: string, trades: readonly Execution[]): Promise<void>;
   /** Records that a trade's venue undid it; the home of its order takes its settlement back. */
@@ -116,11 +116,16 @@ export async function startSettlementNode(options: SettlementNodeOptions): Promi
         await service.instruct(tx, instructions);
       });
     },
-    uncomposed: async () => {
+    ungrouped: async () => {
       const rows = await db
         .selectDistinct({ orderId: settlementLegs.orderId })
         .from(settlementLegs)
-        .where(and(isNull(settlementLegs.batchId), eq(settlementLegs.state, 'instructed')));
+        .where(
+          and(
+            ...[isNull(settlementLegs.batchId), isNull(settlementLegs.readyAtMs)],
+            eq(settlementLegs.state, 'instructed'),
+          ),
+        );
       return rows.flatMap(({ orderId: id }) => id ?? []);
     },
     bust: (trade) =>
