@@ -305,7 +305,8 @@ it('says that it is not ready on a chain that began anew', async () => {
   const id = await client.snapshot();
   await client.mine({ blocks: 20 });
   await expect.poll(() => service.readiness().ready).toBe(true);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  const newest = Number(await client.getBlockNumber({ cacheTime: 0 }));
+  await expect.poll(() => world.nodes.gamma.position(), { timeout: 10_000 }).toBe(newest);
   await client.revert({ id });
   await expect
     .poll(() => service.readiness(), { timeout: 5_000 })

@@ -70,7 +70,6 @@ export async function createTrading(
       ...shared,
       ...{ db: database, client, signer },
       send: async (tx, to, body) => sessions.send(tx, to, body),
-      flushAfter: (tx) => sessions.flushAfter(tx),
     },
   );
   const topicNames = config.STOA_CLAIM_TOPICS;

@@ -9,7 +9,7 @@ import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 const mostWaiting = 500;
 
 /** What putting batches together is given. */
-export type AssemblyNeeds = Pick<SettlementNeeds, 'nowMs' | 'flushAfter'> & {
+export type AssemblyNeeds = Pick<SettlementNeeds, 'nowMs'> & {
   readonly db: Database;
   readonly instructions: Instructions;
 };
@@ -70,8 +70,8 @@ export class BatchAssembly {
   }
 
   async #compose(groups: readonly WaitingGroup[]): Promise<void> {
-    const { db, instructions, flushAfter } = this.#needs;
-    const written = await db.transaction(async (tx) => {
+    const { db, instructions } = this.#needs;
+    await db.transaction(async (tx) => {
       const rows = await tx
         .select()
         .from(settlementLegs)
@@ -97,8 +97,6 @@ export class BatchAssembly {
         return own ? [{ orderId, groupNumber, rows: own }] : [];
       });
       await instructions.compose(tx, whole);
-      return tx;
     });
-    await flushAfter?.(written);
   }
 }

@@ -52,8 +52,6 @@ export interface SettlementNeeds {
   readonly directory: DirectorySource;
   /** Writes a message to another member into the outbox, in the given transaction. */
   readonly send: (tx: Transaction, to: MemberId, body: OrderMessageBody) => Promise<void>;
-  /** Has what a transaction wrote into the outbox sent, after its commit; else it goes at its own time. */
-  readonly flushAfter?: (tx: Transaction) => Promise<void>;
   readonly logger: Logger;
   readonly metrics: Registry;
   readonly nowMs: () => number;

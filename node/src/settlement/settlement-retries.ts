@@ -20,7 +20,7 @@ import type { SettlementNeeds } from './settlement-needs.ts';
 const mostAtOnce = 50;
 
 /** What trying again is given. */
-export type RetryNeeds = Pick<SettlementNeeds, 'logger' | 'nowMs' | 'flushAfter'> & {
+export type RetryNeeds = Pick<SettlementNeeds, 'logger' | 'nowMs'> & {
   readonly db: Database;
   readonly records: BatchRecords;
   readonly instructions: Instructions;
@@ -57,14 +57,12 @@ export class SettlementRetries {
       .orderBy(asc(settlementBatches.retryAtMs))
       .limit(mostAtOnce);
     for (const { id } of due) {
-      const written = await db.transaction(async (tx) => {
+      await db.transaction(async (tx) => {
         const batch = await lockBatch(tx, id);
-        if (batch?.state !== 'failed' || batch.afterFailure !== 'retry') return tx;
+        if (batch?.state !== 'failed' || batch.afterFailure !== 'retry') return;
         const outcome = await this.#again(tx, batch, false);
         if (isRefusal(outcome)) await this.#leaveToOperator(tx, batch, outcome);
-        return tx;
       });
-      await this.#needs.flushAfter?.(written);
     }
   }
 

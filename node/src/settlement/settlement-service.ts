@@ -2,6 +2,7 @@ import type { Execution, MemberId, Refusal } from '@stoa/schema';
 import { inArray } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
+import { whenEnded } from '../store/transactions.ts';
 import { Affirmations } from './affirmations.ts';
 import { BatchAssembly } from './batch-assembly.ts';
 import { createBatchRecords } from './batch-records.ts';
@@ -95,7 +96,11 @@ export function createSettlementService(
       await needs.db.transaction((tx) => instructions.closeGroup(tx, orderId));
       worker.wake();
     },
-    onMessage: (tx, from, body) => affirmations.onMessage(tx, from, body),
+    onMessage: async (tx, from, body) => {
+      // A batch that has its last signature goes out at once.
+      if (body.kind === 'settlement-affirmed') whenEnded(tx, () => worker.wake());
+      await affirmations.onMessage(tx, from, body);
+    },
     operatorQueue: (first) => queue.read(first),
     retryByOperator: async (batchId) => {
       const outcome = await retries.byOperator(batchId);

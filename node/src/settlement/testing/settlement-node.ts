@@ -7,6 +7,7 @@ import {
 import { and, asc, count, eq, isNull } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { type OpenDatabase, openDatabase } from '../../store/database.ts';
+import { chainCursors } from '../../store/tables/chain-cursors.ts';
 import { executionChanges } from '../../store/tables/execution-changes.ts';
 import { executions } from '../../store/tables/executions.ts';
 import { legs } from '../../store/tables/legs.ts';
@@ -59,6 +60,8 @@ export interface SettlementNode {
   receive(from: MemberId, body: OrderMessageBody): Promise<void>;
   batches(): Promise<(typeof settlementBatches.$inferSelect)[]>;
   legs(): Promise<(typeof settlementLegs.$inferSelect)[]>;
+  /** The newest block whose logs were taken in. */
+  position(): Promise<number | undefined>;
   /** How many batches there are in each state. */
   states(): Promise<Partial<Record<SettlementState, number>>>;
   /** Every signed version of every transaction. */
@@ -163,6 +166,13 @@ export async function startSettlementNode(options: SettlementNodeOptions): Promi
         service.onMessage(tx, from, orderMessageBody.parse(body) as SettlementMessage),
       ),
     batches: () => db.select().from(settlementBatches).orderBy(asc(settlementBatches.createdAtMs)),
+    position: async () => {
+      const [row] = await db
+        .select()
+        .from(chainCursors)
+        .where(eq(chainCursors.contract, options.settlement.toLowerCase()));
+      return row?.blockNumber;
+    },
     states: async () => {
       const { state } = settlementBatches;
       const rows = await db
