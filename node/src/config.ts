@@ -121,7 +121,12 @@ const environment = z
     STOA_MEMBER_REGISTRY: address,
     STOA_LISTING_REGISTRY: address,
     STOA_SETTLEMENT_BATCH_WAIT_MS: z.coerce.number().int().min(0).max(60_000).default(100),
-    STOA_SETTLEMENT_BATCH_LEGS: z.coerce.number().int().min(1).max(maxLegsPerBatch).default(maxLegsPerBatch),
+    STOA_SETTLEMENT_BATCH_LEGS: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(maxLegsPerBatch)
+      .default(maxLegsPerBatch),
     STOA_SETTLEMENT: address,
     STOA_PRE_TRADE_LENS: address.optional(),
     STOA_FINALITY: z

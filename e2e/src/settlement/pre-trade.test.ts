@@ -50,14 +50,19 @@ beforeEach(async () => {
   nowMs = 1_000_000;
   proxy.fate = () => 'pass';
   proxy.passed.length = 0;
-  checks = createPreTradeChecks({
+  checks = checksOf();
+});
+
+function checksOf(options: { readonly lookEveryMs?: number } = {}): PreTradeChecks {
+  return createPreTradeChecks({
+    ...options,
     client: createClient({ transport: http(proxy.url, { retryCount: 0 }) }),
     settlement: fixture.network.settlement,
     topicNames: fixture.network.topicNames,
     logger: pino({ level: 'silent' }),
     nowMs: () => nowMs,
   });
-});
+}
 afterEach(() => fixture.client.revert({ id: snapshot }));
 
 const buy = (overrides: Partial<PreTradeQuestion> = {}) =>
@@ -207,6 +212,8 @@ it('asks again after a claim was revoked at its issuer', async () => {
 });
 
 it('asks everything anew after a reorganization, and after a long pause', async () => {
+  // Nobody looks while blocks are being mined: the pause is as long as it is meant to be.
+  checks = checksOf({ lookEveryMs: 600_000 });
   await buy();
   await fixture.client.mine({ blocks: 3 });
   await buy();

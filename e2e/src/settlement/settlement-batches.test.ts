@@ -40,6 +40,8 @@ async function logsOf(orderIds: readonly string[]) {
   return { hashes, events: parseEventLogs({ abi: settlementAbi, logs }) };
 }
 
+const byName = (one: string, other: string): number => (one < other ? -1 : 1);
+
 const askedFor = (messages: readonly SettlementMessage[]) =>
   messages.flatMap((body) => (body.kind === 'settlement-request' ? [body] : []));
 
@@ -199,7 +201,8 @@ it('settles net where the token’s issuer allows it, and gross what does not se
   ];
   await world.approveTokens('beta', shares);
   await close(more);
-  const states = async () => (await viewsOf(more)).map((view) => view?.state).toSorted();
+  const states = async () =>
+    (await viewsOf(more)).map((view) => view?.state ?? '').toSorted(byName);
   await expect.poll(states, { timeout: 15_000 }).toEqual(['failed', 'settled']);
   await world.approveTokens('beta', maxUint256);
   await setNetting(false);

@@ -77,6 +77,8 @@ export interface PreTradeNeeds {
   readonly lens?: Address | undefined;
   readonly logger: Logger;
   readonly nowMs: () => number;
+  /** So often new blocks are searched before anybody asks; default 50 ms. */
+  readonly lookEveryMs?: number;
   /** Names for claim topics by decimal number, used in messages. */
   readonly topicNames?: Readonly<Record<string, string>>;
 }
@@ -86,7 +88,7 @@ const LOOK_EVERY_MS = 50;
 /** The checks against the chain, in one call of the lens, with answers kept while they hold. */
 export function createPreTradeChecks(needs: PreTradeNeeds): PreTradeChecks {
   const tokens = new Map<string, PermissionedToken>();
-  const cache = createAnswerCache<Settleable>({ ...needs, lookEveryMs: LOOK_EVERY_MS });
+  const cache = createAnswerCache<Settleable>({ lookEveryMs: LOOK_EVERY_MS, ...needs });
 
   function tokenOf({ standard, token, partition }: PreTradeQuestion['instrument']) {
     const key = `${standard} ${token} ${partition}`;
