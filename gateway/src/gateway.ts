@@ -93,7 +93,7 @@ export async function createGateway(
       engine: () => runtime,
       answer: (request, response) => runtime(request, response),
       verify,
-      logger,
+      maskError,
     },
   );
   // Composed and planned for now, not at the first caller's expense.

@@ -168,7 +168,7 @@ export async function createApiServer(
     engine: () => yoga,
     answer: (request, response) => yoga(request, response),
     verify: (authorization) => verifier.verify(authorization),
-    logger,
+    maskError,
   });
   const http = await startHttpServer(options, {
     graphql: endpoint,

@@ -10,8 +10,10 @@ import {
   TransportWsConnection,
   type TransportWsOptions,
 } from '../streams/transport-ws.ts';
+import { answerDirectly, type DirectAnswerNeeds } from './direct-answer.ts';
+import { afterOf, operationOf, refuseRequest } from './operation-request.ts';
+import { RequestHead } from './request-head.ts';
 import type { StreamOperations } from './stream-operations.ts';
-import { afterOf, type HttpRefusal, operationOf, webRequest } from './stream-request.ts';
 
 /** Bounds and times of an endpoint. */
 export interface GraphqlEndpointOptions {
@@ -34,8 +36,8 @@ export const GRAPHQL_ENDPOINT_OPTIONS: GraphqlEndpointOptions = {
 };
 
 /** What stands behind an endpoint. */
-export interface GraphqlEndpointNeeds {
-  /** Serves what is no stream. */
+export interface GraphqlEndpointNeeds extends DirectAnswerNeeds {
+  /** Serves what is neither a stream nor JSON for JSON: pages, other media types, preflights. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => unknown;
   readonly operations: StreamOperations;
   readonly verify: (authorization: string | null) => Promise<Verification>;
@@ -52,15 +54,15 @@ export interface GraphqlEndpoint {
 const SUBPROTOCOL = 'graphql-transport-ws';
 
 /**
- * Creates the endpoint: streams (Server-Sent Events, WebSocket) are served here, answers by the engine.
- * Both pass the engine's stages before anything is executed.
+ * Creates the endpoint. Streams (Server-Sent Events, WebSocket), JSON for JSON, and the rest: all of
+ * them pass the engine's stages before anything is executed.
  */
 export function createGraphqlEndpoint(
   options: GraphqlEndpointOptions,
   needs: GraphqlEndpointNeeds,
 ): GraphqlEndpoint {
   const responses = new Set<SseResponse>();
-  const connections = new Set<TransportWsConnection<Request>>();
+  const connections = new Set<TransportWsConnection<RequestHead>>();
   const sockets = new WebSocketServer({
     noServer: true,
     // Compressed, a thousand readers would need a thousand encodings of one update.
@@ -77,8 +79,13 @@ export function createGraphqlEndpoint(
   return {
     async request(request, response) {
       const isStream = request.headers.accept?.includes('text/event-stream') ?? false;
-      if (!isStream || request.method === 'OPTIONS') await needs.answer(request, response);
-      else await serveEvents(request, response, { options, needs, responses });
+      if (isStream && request.method !== 'OPTIONS') {
+        await serveEvents(request, response, { options, needs, responses });
+        return;
+      }
+      if (options.anyOrigin) response.setHeader('access-control-allow-origin', '*');
+      const isAnswered = await answerDirectly(request, response, options.maxBodyBytes, needs);
+      if (!isAnswered) await needs.answer(request, response);
     },
     upgrade(request, socket, head) {
       sockets.handleUpgrade(request, socket, head, (ws) => {
@@ -109,7 +116,7 @@ async function serveEvents(
   if (options.anyOrigin) response.setHeader('access-control-allow-origin', '*');
   const asked = await operationOf(request, options.maxBodyBytes);
   if ('status' in asked) {
-    refuse(response, asked);
+    refuseRequest(response, asked);
     return;
   }
   // On a connection with requests in advance, the answers before this one come first.
@@ -120,7 +127,7 @@ async function serveEvents(
   const seen = request.headers['last-event-id'];
   const after = typeof seen === 'string' && seen !== '' ? seen : afterOf(asked.params);
   const caller = {
-    request: webRequest(request, request.method === 'GET' ? 'GET' : 'POST'),
+    request: new RequestHead(request, response, request.method === 'GET' ? 'GET' : 'POST'),
     address: addressOf(request),
     after,
   };
@@ -137,12 +144,12 @@ function serveSocket(
   serving: {
     readonly options: GraphqlEndpointOptions;
     readonly needs: GraphqlEndpointNeeds;
-    readonly connections: Set<TransportWsConnection<Request>>;
+    readonly connections: Set<TransportWsConnection<RequestHead>>;
   },
 ): void {
   const { options, needs, connections } = serving;
   const address = addressOf(request);
-  const connection = new TransportWsConnection<Request>(
+  const connection = new TransportWsConnection<RequestHead>(
     ws,
     request.socket as Socket,
     {
@@ -151,7 +158,9 @@ function serveSocket(
         const authorization = typeof given === 'string' ? given : request.headers.authorization;
         const auth = await needs.verify(authorization ?? null);
         if (auth.kind === 'refused') return { refused: auth.reason };
-        return { session: webRequest(request, 'POST', authorization ? { authorization } : {}) };
+        return {
+          session: new RequestHead(request, ws, 'POST', authorization ? { authorization } : {}),
+        };
       },
       run: (session, params, reader) => {
         const caller = { request: session, address, after: afterOf(params) };
@@ -162,16 +171,6 @@ function serveSocket(
     options.transportWs,
   );
   connections.add(connection);
-}
-
-function refuse(response: ServerResponse, { status, code, message }: HttpRefusal): void {
-  const body = JSON.stringify({ errors: [{ message, extensions: { code } }] });
-  response.writeHead(status, {
-    'content-type': 'application/json; charset=utf-8',
-    // What was not read of the body would be taken for the next request.
-    connection: 'close',
-  });
-  response.end(body);
 }
 
 function addressOf({ socket }: IncomingMessage): string {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GraphQLError } from 'graphql';
 import type { Verification } from '../access/verification.ts';
 import {
   createStreamHub,
@@ -6,7 +7,6 @@ import {
   type StreamHubOptions,
 } from '../streams/stream-hub.ts';
 import { createStreamSlots } from '../streams/stream-slots.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import {
   createGraphqlEndpoint,
   GRAPHQL_ENDPOINT_OPTIONS,
@@ -40,7 +40,7 @@ export function createStreamEndpoint(
     readonly engine: () => OperationEngine;
     readonly answer: (request: IncomingMessage, response: ServerResponse) => unknown;
     readonly verify: (authorization: string | null) => Promise<Verification>;
-    readonly logger: Logger;
+    readonly maskError: (error: unknown) => GraphQLError;
   },
 ): StreamEndpoint {
   const slots = createStreamSlots({

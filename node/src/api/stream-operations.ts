@@ -1,4 +1,4 @@
-import { type ExecutionResult, GraphQLError } from 'graphql';
+import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { Verification } from '../access/verification.ts';
 import type { OperationParams } from '../streams/operation-params.ts';
 import { sendPrivateStream } from '../streams/private-stream.ts';
@@ -6,8 +6,8 @@ import type { StreamHub, StreamResult } from '../streams/stream-hub.ts';
 import type { StreamError, StreamReader } from '../streams/stream-reader.ts';
 import type { StreamSlots } from '../streams/stream-slots.ts';
 import { UpdateBatch } from '../streams/update-batch.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import { apiError } from './api-error.ts';
+import type { RequestHead } from './request-head.ts';
 import { sharedOperationOf } from './shared-execution.ts';
 import type { StreamContext } from './stream-context.ts';
 
@@ -24,7 +24,7 @@ type EngineResult = ExecutionResult | AsyncIterable<ExecutionResult> | undefined
 /** Whoever asks for an operation. */
 export interface StreamCaller {
   /** The request as the engine's stages read it. */
-  readonly request: Request;
+  readonly request: RequestHead;
   /** Address the request came from. */
   readonly address: string;
   /** Id of the last update that it has seen before. */
@@ -47,7 +47,7 @@ export interface StreamOperationsNeeds {
   readonly hub: StreamHub;
   readonly slots: StreamSlots;
   readonly verify: (authorization: string | null) => Promise<Verification>;
-  readonly logger: Logger;
+  readonly maskError: (error: unknown) => GraphQLError;
 }
 
 const EXPIRED = told([
@@ -121,12 +121,7 @@ class RunningOperation {
     try {
       await this.#execute();
     } catch (error) {
-      this.#needs.logger.error({ err: error }, 'stream failed');
-      this.end(
-        told([
-          new GraphQLError('Unexpected error.', { extensions: { code: 'INTERNAL_SERVER_ERROR' } }),
-        ]),
-      );
+      this.end(told([this.#needs.maskError(error)]));
     } finally {
       stopTimer();
       slot();
@@ -155,7 +150,7 @@ class RunningOperation {
 
   async #execute(): Promise<void> {
     const { signal } = this.#stopping;
-    const { request } = this.#caller;
+    const request = this.#caller.request.asRequest;
     const stream: StreamContext = { after: this.#caller.after, ids: [] };
     const result = await this.#needs
       .engine()

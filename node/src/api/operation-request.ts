@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type OperationParams, paramsOf } from '../streams/operation-params.ts';
 import type { ApiErrorCode } from './api-error.ts';
 import { readBody } from './request-body.ts';
@@ -10,7 +10,7 @@ export interface HttpRefusal {
   readonly message: string;
 }
 
-/** The operation of a request for a stream, by POST or GET (GraphQL over HTTP). */
+/** The operation of a request, by POST or GET (GraphQL over HTTP). */
 export async function operationOf(
   request: IncomingMessage,
   maxBodyBytes: number,
@@ -34,21 +34,18 @@ export function afterOf({ extensions }: OperationParams): string | undefined {
   return typeof after === 'string' && after !== '' ? after : undefined;
 }
 
-/**
- * A request's head, as the engine's stages read it: the method says whether it may change anything, and
- * what replaces a header comes with it.
- */
-export function webRequest(
-  request: IncomingMessage,
-  method: 'GET' | 'POST',
-  replaced: Readonly<Record<string, string>> = {},
-): Request {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries({ ...request.headers, ...replaced })) {
-    if (value !== undefined) headers.set(name, String(value));
-  }
-  const host = request.headers.host ?? 'localhost';
-  return new Request(new URL(request.url ?? '/', `http://${host}`), { method, headers });
+/** Tells a refusal as HTTP has it. */
+export function refuseRequest(
+  response: ServerResponse,
+  { status, code, message }: HttpRefusal,
+): void {
+  const body = JSON.stringify({ errors: [{ message, extensions: { code } }] });
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    // What was not read of the body would be taken for the next request.
+    connection: 'close',
+  });
+  response.end(body);
 }
 
 /** @throws SyntaxError for a body that is not JSON */
