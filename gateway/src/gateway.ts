@@ -14,9 +14,9 @@ import {
   createTokenVerifier,
   type HttpServer,
   type ListenOptions,
+  publicExecution,
   requestGuards,
   type StreamOptions,
-  sharedExecution,
   startHttpServer,
   type TokenOptions,
 } from '@stoa/node/market-api';
@@ -24,6 +24,7 @@ import type { Logger, MarketView } from '@stoa/node/observer';
 import { CodedError, type DirectorySource } from '@stoa/schema';
 import type { Registry } from 'prom-client';
 import { callerContext } from './caller-context.ts';
+import { createMarketExecution } from './compiled-market.ts';
 import { exampleTabs, graphiqlHeaders } from './graphiql.ts';
 import { createMarketSubgraph, type MarketSubgraph } from './market-subgraph.ts';
 import { createPool, POOL_TIMEOUTS, type Pool, type PoolOptions } from './pool-transport.ts';
@@ -78,13 +79,13 @@ export async function createGateway(
     pool,
     maskError,
     market: createMarketSubgraph(schema, createErrorMask(logger)),
-    // Before execution, in this order: who calls; then size, cheapest check first; last what is shared,
-    // which so has passed every check before it.
+    // Before execution, in this order: who calls; then size, cheapest check first; last the public market,
+    // which is executed apart and so has passed every check before it.
     stages: [
       callerContext(verify),
       requestGuards(),
       metrics.plugin,
-      sharedExecution({ schema, maskError }),
+      publicExecution({ schema, maskError, execution: createMarketExecution(schema) }),
     ],
   });
   const endpoint = createStreamEndpoint(

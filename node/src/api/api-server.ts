@@ -35,13 +35,13 @@ import { createOrderEntryResolvers } from './order-entry-resolvers.ts';
 import { createOrderEventResolvers } from './order-event-resolvers.ts';
 import { createOrderOutput } from './order-output.ts';
 import { createOrderResolvers } from './order-resolvers.ts';
+import { publicExecution } from './public-execution.ts';
 import { createReceiptResolvers } from './receipt-resolvers.ts';
 import { refusalResolvers } from './refusal-type.ts';
 import { REQUEST_LIMITS, type RequestLimits, requestGuards } from './request-guards.ts';
 import { createRoutePreviewResolvers } from './route-preview-resolvers.ts';
 import { createSettlementOperationResolvers } from './settlement-operation-resolvers.ts';
 import { createSettlementResolvers } from './settlement-resolvers.ts';
-import { sharedExecution } from './shared-execution.ts';
 import { createStreamEndpoint, type StreamOptions } from './stream-endpoint.ts';
 import { buildStoaSchema } from './subgraph-schema.ts';
 import { createSubscriptionStreams, type SubscriptionStreams } from './subscription-streams.ts';
@@ -153,7 +153,7 @@ export async function createApiServer(
       requestGuards(options.limits ?? REQUEST_LIMITS),
       metrics.plugin,
       // Last: what is shared has passed every check before it.
-      sharedExecution({ schema: buildMarketSchema({ ...needs, streams }), maskError }),
+      publicExecution({ schema: buildMarketSchema({ ...needs, streams }), maskError }),
     ],
     maskedErrors: { maskError },
     batching: false,

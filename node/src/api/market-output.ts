@@ -15,13 +15,16 @@ export function venueOf(directory: Directory, id: VenueId): VenueParent {
   return { id, membership: directory.members.get(id)?.status ?? 'ceased' };
 }
 
-/** A consolidated book in the shape of the SDL: decimal strings, at most `depth` levels a side. */
-export function bookOutput(
-  directory: Directory,
-  instrument: Instrument,
-  book: ConsolidatedBook,
-  depth: number,
-) {
+const written = new WeakMap<ConsolidatedBook, ReturnType<typeof writeBook>>();
+
+/** A book is looked at many times and never changes: it is written once. */
+function writtenBook(instrument: Instrument, book: ConsolidatedBook) {
+  const known = written.get(book) ?? writeBook(instrument, book);
+  written.set(book, known);
+  return known;
+}
+
+function writeBook(instrument: Instrument, book: ConsolidatedBook) {
   const amounts = (level: { readonly price: number; readonly quantity: number }) => ({
     price: formatDecimal(level.price, instrument.priceDecimals),
     quantity: formatDecimal(level.quantity, instrument.quantityDecimals),
@@ -35,22 +38,19 @@ export function bookOutput(
   });
   const [bid] = book.bids;
   const [offer] = book.offers;
+  const bids = book.bids.map(level);
+  const offers = book.offers.map(level);
   return {
-    instrument: instrument.id,
-    version: book.version,
+    bids,
+    offers,
     asOf: sdlDateTime(book.asOfMs),
-    // Of all levels, whatever depth was asked for; hashed only where somebody asks.
-    digest: () => bookDigest(book),
     cbbo: {
-      bid: bid ? level(bid) : null,
-      offer: offer ? level(offer) : null,
+      bid: bids[0] ?? null,
+      offer: offers[0] ?? null,
       locked: bid !== undefined && offer !== undefined && bid.price === offer.price,
       crossed: bid !== undefined && offer !== undefined && bid.price > offer.price,
     },
-    bids: book.bids.slice(0, depth).map(level),
-    offers: book.offers.slice(0, depth).map(level),
-    venues: book.venues.map((quote) => ({
-      venue: venueOf(directory, quote.venue),
+    quotes: book.venues.map((quote) => ({
       state: quote.state,
       since: sdlDateTime(quote.sinceMs),
       halted: quote.halted,
@@ -58,6 +58,30 @@ export function bookOutput(
       firm: quote.firm,
       bid: quote.bids[0] ? amounts(quote.bids[0]) : null,
       offer: quote.offers[0] ? amounts(quote.offers[0]) : null,
+    })),
+  };
+}
+
+/** A consolidated book in the shape of the SDL: decimal strings, at most `depth` levels a side. */
+export function bookOutput(
+  directory: Directory,
+  instrument: Instrument,
+  book: ConsolidatedBook,
+  depth: number,
+) {
+  const { bids, offers, asOf, cbbo, quotes } = writtenBook(instrument, book);
+  return {
+    instrument: instrument.id,
+    version: book.version,
+    ...{ asOf, cbbo },
+    // Of all levels, whatever depth was asked for; hashed only where somebody asks.
+    digest: () => bookDigest(book),
+    bids: bids.slice(0, depth),
+    offers: offers.slice(0, depth),
+    venues: book.venues.map(({ venue }, index) => ({
+      // Its standing in the registry changes apart from the book.
+      venue: venueOf(directory, venue),
+      ...quotes[index],
     })),
   };
 }

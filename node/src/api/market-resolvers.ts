@@ -52,6 +52,8 @@ export function createMarketResolvers(needs: MarketNeeds) {
     Subscription: { book: bookSubscription(needs) },
     Instrument: instrumentResolvers(needs),
     Venue: venueResolvers(needs),
+    // A function on the parent would be called by one way of execution and not by another.
+    ConsolidatedBook: { digest: (book: { digest(): string }) => book.digest() },
     VenueQuote: { state: (quote: { readonly state: string }) => sdlEnum(quote.state) },
     Listing: {
       instrument: (listing: Listing) =>

@@ -7,8 +7,8 @@ import type { StreamError, StreamReader } from '../streams/stream-reader.ts';
 import type { StreamSlots } from '../streams/stream-slots.ts';
 import { UpdateBatch } from '../streams/update-batch.ts';
 import { apiError } from './api-error.ts';
+import { sharedOperationOf } from './public-execution.ts';
 import type { RequestHead } from './request-head.ts';
-import { sharedOperationOf } from './shared-execution.ts';
 import type { StreamContext } from './stream-context.ts';
 
 /** A GraphQL engine with all its stages: yoga, or a gateway runtime made with it. */

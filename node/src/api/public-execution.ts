@@ -1,13 +1,15 @@
 import {
   type DocumentNode,
+  type ExecutionArgs,
   type ExecutionResult,
   GraphQLError,
   type GraphQLSchema,
+  Kind,
   print,
   subscribe,
   validate,
 } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
+import type { Plugin, PromiseOrValue } from 'graphql-yoga';
 import type { StreamResult } from '../streams/stream-hub.ts';
 import type { ApiContext } from './api-context.ts';
 import { apiError } from './api-error.ts';
@@ -26,25 +28,34 @@ export function sharedOperationOf(result: object): SharedOperation | undefined {
   return (result as { [SHARED]?: SharedOperation })[SHARED];
 }
 
+/** Executes an operation of the public parts. */
+export type PublicExecution = (args: ExecutionArgs) => PromiseOrValue<ExecutionResult>;
+
 /** What is public, and how it is executed for nobody in particular. */
 export interface PublicMarket {
   /** Of the public parts of the SDL alone: what is valid here shows the same to everybody. */
   readonly schema: GraphQLSchema;
   readonly maskError: (error: unknown) => GraphQLError;
+  /** Where public queries are executed apart from all others. */
+  readonly execution?: PublicExecution;
 }
 
 /**
- * The last stage before execution: subscriptions are served on streams or not at all, and public ones
- * are handed over to be shared. It stands behind every check, so a shared operation passed all of them.
+ * The last stage before execution: subscriptions are served on streams or not at all, public ones are
+ * handed over to be shared, public queries to their own execution. It stands behind every check, so that
+ * what is executed elsewhere has passed all of them.
  */
-export function sharedExecution({ schema, maskError }: PublicMarket): Plugin {
+export function publicExecution({ schema, maskError, execution }: PublicMarket): Plugin {
   const publicity = new WeakMap<DocumentNode, boolean>();
   const isPublic = (document: DocumentNode): boolean => {
-    const known = publicity.get(document) ?? validate(schema, document).length === 0;
+    const known = publicity.get(document) ?? judge(schema, document);
     publicity.set(document, known);
     return known;
   };
   return {
+    onExecute({ args, setExecuteFn }) {
+      if (execution && isPublic(args.document)) setExecuteFn(execution as never);
+    },
     onSubscribe({ args, setResultAndStopExecution }) {
       const { document, operationName, variableValues, contextValue } = args;
       if (!(contextValue as { stream?: StreamContext }).stream) {
@@ -64,6 +75,18 @@ export function sharedExecution({ schema, maskError }: PublicMarket): Plugin {
       setResultAndStopExecution({ [SHARED]: shared } as ExecutionResult);
     },
   };
+}
+
+/** Public is what is valid in the public schema; what asks for the schema itself asks for all of it. */
+function judge(schema: GraphQLSchema, document: DocumentNode): boolean {
+  const asksForSchema = document.definitions.some(
+    (definition) =>
+      'selectionSet' in definition &&
+      definition.selectionSet.selections.some(
+        (field) => field.kind === Kind.FIELD && /^__(schema|type)$/.test(field.name.value),
+      ),
+  );
+  return !asksForSchema && validate(schema, document).length === 0;
 }
 
 function sorted(variables: Readonly<Record<string, unknown>>): Record<string, unknown> {
