@@ -132,8 +132,9 @@ class RunningOperation {
   async checkToken(): Promise<void> {
     if (this.#auth?.kind !== 'caller') return;
     const auth = await this.#needs.verify(this.#authorization);
-    if (auth.kind === 'refused' && auth.code === 'UNAUTHENTICATED') {
-      this.end(told([apiError('UNAUTHENTICATED', auth.reason)]));
+    // Keys that cannot be had now say nothing against a token.
+    if (auth.kind === 'refused' && auth.code !== 'AUTH_UNAVAILABLE') {
+      this.end(told([apiError(auth.code, auth.reason)]));
     }
   }
 
