@@ -18,7 +18,7 @@ export { publicExecution } from './api/public-execution.ts';
 export { requestGuards } from './api/request-guards.ts';
 export type { StreamContext } from './api/stream-context.ts';
 export { createStreamEndpoint, type StreamOptions } from './api/stream-endpoint.ts';
-export { buildStoaSchema, subgraphTypeDefs } from './api/subgraph-schema.ts';
+export { buildStoaSchema, buildSubgraph, subgraphTypeDefs } from './api/subgraph-schema.ts';
 export { createSubscriptionStreams, type SubscriptionStreams } from './api/subscription-streams.ts';
 export { address, type ConfigMistakes, list, nodeKeyFile, readEnvironment } from './config.ts';
 export { type RunningService, refuseEnvironment, runProcess } from './run-process.ts';

@@ -24,6 +24,7 @@ import type {
   ApiTerms,
 } from './api-services.ts';
 import { createCapTableResolvers } from './cap-table-resolvers.ts';
+import { federatedTracing } from './federated-trace.ts';
 import { type HttpServer, type ListenOptions, startHttpServer } from './http-server.ts';
 import { createEligibilityResolvers } from './market-eligibility-resolvers.ts';
 import { createHistoryResolvers } from './market-history-resolvers.ts';
@@ -139,19 +140,22 @@ export async function createApiServer(
   const streams = createSubscriptionStreams(MAX_SOURCES);
   const metrics = createApiMetrics(needs.metrics, () => endpoint.count());
   const maskError = createErrorMask(logger, metrics.onError);
-  const yoga = createYoga<object, ApiContext>({
-    schema: buildNodeSchema(options.venue, {
+  const makeSchema = () =>
+    buildNodeSchema(options.venue, {
       ...needs,
       streams,
       watch: (caller, onRefused) => verifier.watch(caller, onRefused),
       maxStreamsPerMember: options.maxStreamsPerMember,
-    }),
+    });
+  const yoga = createYoga<object, ApiContext>({
+    schema: makeSchema(),
     context: async ({ request }) => ({
       auth: await verifier.verify(request.headers.get('authorization')),
     }),
     plugins: [
       requestGuards(options.limits ?? REQUEST_LIMITS),
       metrics.plugin,
+      federatedTracing(makeSchema, needs.nowMs),
       // Last: what is shared has passed every check before it.
       publicExecution({ schema: buildMarketSchema({ ...needs, streams }), maskError }),
     ],

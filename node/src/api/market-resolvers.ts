@@ -6,6 +6,8 @@ import {
   identifiersOf,
   type Listing,
   MAX_LEVELS,
+  type Member,
+  type MemberId,
   type VenueId,
 } from '@stoa/schema';
 import { MAX_PROOFS } from '../market/judgement-record.ts';
@@ -28,6 +30,7 @@ import {
 import { statisticsOutput } from './market-statistics-output.ts';
 import { connectionOf, type PageArguments, readPageArguments } from './page-arguments.ts';
 import { boundedCount, sdlDateTime, sdlEnum } from './sdl-value.ts';
+import { keyText } from './subgraph-schema.ts';
 import type { SubscriptionStreams } from './subscription-streams.ts';
 
 /** What the market's part of the API is served from: verified gossip and the registries. */
@@ -54,6 +57,7 @@ export function createMarketResolvers(needs: MarketNeeds) {
     Venue: venueResolvers(needs),
     // A function on the parent would be called by one way of execution and not by another.
     ConsolidatedBook: { digest: (book: { digest(): string }) => book.digest() },
+    Member: memberResolvers(needs),
     VenueQuote: { state: (quote: { readonly state: string }) => sdlEnum(quote.state) },
     Listing: {
       instrument: (listing: Listing) =>
@@ -109,6 +113,15 @@ function marketQueries({ market, directory }: MarketNeeds) {
       const current = directory.current();
       return current.members.get(id)?.kind === 'venue' ? venueOf(current, id) : null;
     },
+    member: (_root: unknown, { id }: { readonly id: MemberId }) =>
+      directory.current().members.get(id) ?? null,
+    members(_root: unknown, { kind, ...args }: PageArguments & { readonly kind?: string | null }) {
+      const members = sortedById(directory.current().members.values()).filter(
+        (member) => kind == null || sdlEnum(member.kind) === kind,
+      );
+      const page = listPage(members, ({ id }) => id, readPageArguments(args));
+      return connectionOf(page, (member) => member);
+    },
     book(_root: unknown, { instrument: id, depth }: BookArguments) {
       const levels = boundedCount('depth', depth, MAX_LEVELS);
       const current = directory.current();
@@ -160,12 +173,14 @@ function bookSubscription({ market, directory, streams }: MarketNeeds) {
 function instrumentResolvers({ market, directory }: MarketNeeds) {
   return {
     // A copy: the subgraph library writes __typename into what it is given.
-    __resolveReference({ id }: { readonly id: InstrumentId }) {
-      const instrument = directory.current().instruments.get(id);
+    __resolveReference({ id }: { readonly id: unknown }) {
+      const { instruments } = directory.current();
+      const instrument = instruments.get(keyText(id).toLowerCase());
       return instrument ? { ...instrument } : null;
     },
     isin: (instrument: Instrument) => identifiersOf(instrument).isin ?? null,
     cusip: (instrument: Instrument) => identifiersOf(instrument).cusip ?? null,
+    issuedBy: ({ issuer }: Instrument) => directory.current().members.get(issuer) ?? null,
     dataQuality: (instrument: Instrument) => dataQualityOf(directory.current(), instrument),
     tokenStandard: (instrument: Instrument) => instrument.standard,
     currency: (instrument: Instrument) => instrument.cashSymbol,
@@ -191,11 +206,13 @@ function instrumentResolvers({ market, directory }: MarketNeeds) {
 function venueResolvers({ market, directory }: MarketNeeds) {
   const feedOf = ({ id }: VenueParent) => market.feeds().find(({ venue }) => venue === id);
   return {
-    __resolveReference({ id }: { readonly id: VenueId }) {
+    __resolveReference(key: { readonly id: unknown }) {
+      const id = keyText(key.id);
       const current = directory.current();
       return current.members.get(id)?.kind === 'venue' ? { ...venueOf(current, id) } : null;
     },
     membership: (venue: VenueParent) => sdlEnum(venue.membership),
+    member: ({ id }: VenueParent) => directory.current().members.get(id) ?? null,
     quotes: (venue: VenueParent) => sdlEnum(feedOf(venue)?.state ?? 'silent'),
     quotesSince(venue: VenueParent) {
       const sinceMs = feedOf(venue)?.sinceMs;
@@ -204,5 +221,20 @@ function venueResolvers({ market, directory }: MarketNeeds) {
     lastSequence: (venue: VenueParent) => feedOf(venue)?.lastSequence ?? null,
     listings: ({ id }: VenueParent) =>
       sortedListings(directory.current().listings.filter(({ venue }) => venue === id)),
+  };
+}
+
+function memberResolvers({ directory }: MarketNeeds) {
+  return {
+    // A copy: the subgraph library writes __typename into what it is given.
+    __resolveReference({ id }: { readonly id: unknown }) {
+      const member = directory.current().members.get(keyText(id));
+      return member ? { ...member } : null;
+    },
+    kind: ({ kind }: Member) => sdlEnum(kind),
+    status: ({ status }: Member) => sdlEnum(status),
+    venue({ id, kind }: Member) {
+      return kind === 'venue' ? venueOf(directory.current(), id) : null;
+    },
   };
 }

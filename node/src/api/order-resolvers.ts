@@ -14,6 +14,7 @@ import {
 import type { OrderOutput, OrderParent } from './order-output.ts';
 import { connectionOf, type PageArguments, readPageArguments } from './page-arguments.ts';
 import { sdlDateTime, sdlEnum } from './sdl-value.ts';
+import { keyText } from './subgraph-schema.ts';
 
 /** What the orders' part of the API is served from. */
 export interface OrderNeeds {
@@ -74,9 +75,16 @@ function orderFields({ venue, blotter, output, directory }: OrderNeeds) {
   const price = (order: OrderParent, value: number | bigint) =>
     formatDecimal(value, order.instrumentTerms.priceDecimals);
   return {
-    async __resolveReference({ id }: { readonly id: string }, context: ApiContext) {
+    async __resolveReference(
+      key: { readonly id?: unknown; readonly clientOrderId?: unknown },
+      context: ApiContext,
+    ) {
       const { member } = requireCaller(context, venue, 'orders:read');
-      const found = await blotter.order(member, { id });
+      const named =
+        key.id === undefined
+          ? { clientOrderId: keyText(key.clientOrderId) }
+          : { id: keyText(key.id) };
+      const found = await blotter.order(member, named);
       return found ? output.order(found) : null;
     },
     instrument: (order: OrderParent) => order.instrumentTerms,

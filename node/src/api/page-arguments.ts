@@ -31,6 +31,16 @@ export function readPageArguments({ first, after, last, before }: PageArguments)
   };
 }
 
+type PageInfoParent = Readonly<Record<'hasNextPage' | 'hasPreviousPage', () => Promise<boolean>>>;
+
+/** Resolvers of the SDL's PageInfo, whatever executes: not all of them call functions of a parent. */
+export const pageResolvers = {
+  PageInfo: {
+    hasNextPage: (info: PageInfoParent) => info.hasNextPage(),
+    hasPreviousPage: (info: PageInfoParent) => info.hasPreviousPage(),
+  },
+};
+
 /** A page as a Relay connection; what lies around it is looked up only where it is selected. */
 export async function connectionOf<Row, Node>(
   reading: Promise<Page<Row>>,

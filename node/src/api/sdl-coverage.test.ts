@@ -30,6 +30,7 @@ import {
 const ARGUMENTS: Record<string, string> = {
   'Query.instrument': `(id: "${ACME.id}")`,
   'Query.venue': '(id: "alpha")',
+  'Query.member': '(id: "alpha")',
   'Query.book': `(instrument: "${ACME.id}")`,
   'Query.bookAt': `(instrument: "${ACME.id}", at: "2023-11-14T22:13:20.000Z")`,
   'Query.settleableBook': `(instrument: "${ACME.id}", account: "0x${'22'.repeat(20)}")`,
