@@ -133,39 +133,6 @@ describe("a node's market data", () => {
     ]);
   });
 
-  it('resolves federated entities', async () => {
-    const answer = await ask(
-      `query ($of: [_Any!]!) { _entities(representations: $of) {
-        ... on Venue { quotes } ... on Instrument { symbol } ... on Member { kind } } _service { sdl } }`,
-      undefined,
-      {
-        of: [
-          { __typename: 'Venue', id: 'beta' },
-          { __typename: 'Instrument', id: ACME.id },
-          { __typename: 'Venue', id: 'nobody' },
-          { __typename: 'Member', id: 'acme' },
-        ],
-      },
-    );
-    expect(answer.data?._entities).toEqual([
-      ...[{ quotes: 'DEGRADED' }, { symbol: 'ACME' }, null, { kind: 'ISSUER' }],
-    ]);
-    expect(answer.data?._service).toMatchObject({ sdl: expect.stringContaining('@key') });
-  });
-
-  it('resolves a thousand entities at a time, and no key that is no text', async () => {
-    const query = `query ($of: [_Any!]!) { _entities(representations: $of) { ... on Venue { id } } }`;
-    const of = (count: number) =>
-      Array.from({ length: count }, () => ({ __typename: 'Venue', id: 'beta' }));
-    const most = await ask(query, undefined, { of: of(1_000) });
-    expect(most.data?._entities).toHaveLength(1_000);
-    expect(codes(await ask(query, undefined, { of: of(1_001) }))).toEqual(['BAD_USER_INPUT']);
-    for (const id of [undefined, null, 1, { a: 1 }, 'x'.repeat(257)]) {
-      const answer = await ask(query, undefined, { of: [{ __typename: 'Venue', id }] });
-      expect(codes(answer)).toEqual(['BAD_USER_INPUT']);
-    }
-  });
-
   it("speaks for its own venue's node only", async () => {
     const answer = await ask(`{ venues { id node {
       framesPublished peers registryBlock venueLink { adapter state since reason }
