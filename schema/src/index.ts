@@ -20,3 +20,4 @@ export * from './wire/heads-codec.ts';
 export * from './wire/node-key.ts';
 export * from './wire/order-message-codec.ts';
 export * from './wire/signed-bytes.ts';
+export * from './zone-clock.ts';

@@ -1,0 +1,518 @@
+import { CodedError } from '@stoa/schema';
+import { FixFields } from '../wire/fix-fields.ts';
+import { MessageWriter } from '../wire/message-writer.ts';
+import { REJECT, TAG } from '../wire/tags.ts';
+import { GapQueue } from './gap-queue.ts';
+import { type HeaderFault, judgeHeader, writeHeader } from './message-header.ts';
+import { ResendJob } from './resend-job.ts';
+import type {
+  SentMessages,
+  SessionLimits,
+  SessionNotice,
+  SessionOutput,
+  SessionSettings,
+} from './session-settings.ts';
+
+/** `logging-on`: connected, and both Logons not yet seen. `logging-out`: our Logout waits for theirs. */
+export type SessionPhase = 'down' | 'logging-on' | 'up' | 'logging-out';
+
+/** Without a sign of life for this many heartbeat intervals the peer is asked for one. */
+const SILENT_INTERVALS = 1.2;
+const MAX_GAP_REQUESTS = 3;
+const MAX_HEARTBEAT_SECONDS = 3_600;
+
+export interface SessionNumbers {
+  readonly nextOut: number;
+  readonly nextIn: number;
+}
+
+/**
+ * One FIX session, either side: numbers, gaps, repeats, heartbeats, logon and logout. FIX 4.2 and 4.4
+ * volume 2, FIXT 1.1; ISO 3531-3.
+ *
+ * It has no clock, no socket and no file: messages, moments and the loss of a connection come in, and
+ * what is to be done goes to {@link SessionOutput} in order.
+ */
+export class FixSession {
+  readonly settings: SessionSettings;
+  readonly #limits: SessionLimits;
+  readonly #output: SessionOutput;
+  readonly #fields = new FixFields();
+  readonly #writer = new MessageWriter();
+  readonly #queue: GapQueue;
+  readonly #resend: ResendJob;
+  #phase: SessionPhase = 'down';
+  #nextOut: number;
+  #nextIn: number;
+  #heartbeatMs: number;
+  #phaseSinceMs = 0;
+  #sentAtMs = 0;
+  #receivedAtMs = 0;
+  #testRequestAtMs: number | undefined;
+  #gap: { readonly to: number; chunkEnd: number; askedAtMs: number; tries: number } | undefined;
+  /** Whether something was sent while the session was down: the peer must be made to miss it. */
+  #unsent = false;
+
+  constructor(
+    settings: SessionSettings,
+    limits: SessionLimits,
+    numbers: SessionNumbers,
+    needs: { readonly output: SessionOutput; readonly sent: SentMessages },
+  ) {
+    this.settings = settings;
+    this.#limits = limits;
+    this.#output = needs.output;
+    this.#nextOut = numbers.nextOut;
+    this.#nextIn = numbers.nextIn;
+    this.#heartbeatMs = settings.heartbeatSeconds * 1_000;
+    this.#queue = new GapQueue(limits.maxQueuedMessages, limits.maxQueuedBytes);
+    this.#resend = new ResendJob(settings, needs.sent, (bytes) => this.#output.repeat(bytes));
+  }
+
+  get phase(): SessionPhase {
+    return this.#phase;
+  }
+
+  get nextOut(): number {
+    return this.#nextOut;
+  }
+
+  get nextIn(): number {
+    return this.#nextIn;
+  }
+
+  /** Whether repeats wait to be sent: call {@link continueResend} when there is room for more. */
+  get isResending(): boolean {
+    return this.#resend.isActive;
+  }
+
+  /** A connection stands. An initiator says Logon first. */
+  connected(nowMs: number): void {
+    this.#enter('logging-on', nowMs);
+    this.#queue.clear();
+    this.#gap = undefined;
+    this.#testRequestAtMs = undefined;
+    this.#receivedAtMs = nowMs;
+    if (this.settings.role === 'acceptor') return;
+    this.#heartbeatMs = this.settings.heartbeatSeconds * 1_000;
+    if (this.settings.resetOnLogon) this.reset();
+    this.#sendLogon(this.settings.resetOnLogon, nowMs);
+  }
+
+  disconnected(nowMs: number): void {
+    this.#enter('down', nowMs);
+    this.#resend.stop();
+    this.#queue.clear();
+  }
+
+  /** Both sides begin again at 1, as agreed: at the start of a scheduled session, say. */
+  reset(): void {
+    this.#nextOut = 1;
+    this.#nextIn = 1;
+    this.#unsent = false;
+    this.#queue.clear();
+    this.#gap = undefined;
+    this.#output.reset(1, 1);
+  }
+
+  /**
+   * Sends an application message under the next number. Where the session is down, it is kept and
+   * goes out when the peer misses it.
+   *
+   * @throws CodedError `FIX_VALUE_INVALID` when a field cannot be written; no number is used then.
+   */
+  send(
+    msgType: string,
+    nowMs: number,
+    body: (writer: MessageWriter) => void,
+    note?: Buffer,
+  ): number {
+    return this.#send(msgType, nowMs, body, { kept: true, note });
+  }
+
+  /** Says goodbye; the session ends with the peer's answer, or without after a while. */
+  logout(nowMs: number, text?: string): void {
+    if (this.#phase === 'up') {
+      this.#sendLogout(nowMs, text);
+      this.#enter('logging-out', nowMs);
+    } else if (this.#phase === 'logging-on') this.#output.end();
+  }
+
+  /** Sends the next repeats that were asked for. */
+  continueResend(nowMs: number): void {
+    this.#resend.continue(nowMs);
+    if (!this.#resend.isActive) this.#sentAtMs = nowMs;
+  }
+
+  /** To be called several times in a heartbeat interval. */
+  tick(nowMs: number): void {
+    const inPhaseMs = nowMs - this.#phaseSinceMs;
+    if (this.#phase === 'logging-on' && inPhaseMs >= this.#limits.logonTimeoutMs) {
+      this.#end('LOGON_REFUSED', 'No answer to the logon');
+    } else if (this.#phase === 'logging-out' && inPhaseMs >= this.#limits.logoutTimeoutMs) {
+      this.#end('LOGGED_OUT', 'No answer to the logout');
+    } else if (this.#phase === 'up') {
+      this.#watchPeer(nowMs);
+      if (this.#phase === 'up') this.#watchGap(nowMs);
+    }
+  }
+
+  /** A message whose frame is sound stands in the bytes from `start` up to `end`. */
+  receive(bytes: Buffer, start: number, end: number, nowMs: number): void {
+    if (this.#phase === 'down') return;
+    this.#receivedAtMs = nowMs;
+    this.#testRequestAtMs = undefined;
+    this.#take(bytes, start, end, nowMs);
+    // What waited behind a gap follows; each message may open or close another.
+    while (this.#phase === 'up') {
+      const next = this.#queue.take(this.#nextIn);
+      if (next === undefined) break;
+      this.#take(next, 0, next.length, nowMs);
+    }
+    this.#nextChunk(nowMs);
+  }
+
+  #take(bytes: Buffer, start: number, end: number, nowMs: number): void {
+    const fields = this.#fields;
+    const fault = fields.scan(bytes, start, end);
+    const msgType = fields.text(TAG.MsgType) ?? '';
+    if (fields.text(TAG.BeginString) !== this.settings.beginString) {
+      this.#part('BEGIN_STRING_WRONG', 'Incorrect BeginString', nowMs);
+      return;
+    }
+    if (this.#phase === 'logging-on' && msgType !== 'A') {
+      this.#notLoggedOn(msgType);
+      return;
+    }
+    const seq = fields.int(TAG.MsgSeqNum) ?? -1;
+    if (seq < 1) {
+      this.#part('REJECT_SENT', 'Required tag missing: MsgSeqNum', nowMs);
+      return;
+    }
+    const header = judgeHeader(fields, this.settings, nowMs);
+    if (header !== undefined) this.#refuseHeader(header, seq, msgType, nowMs);
+    else if (fault !== undefined && msgType !== 'A') this.#refuse(fault, seq, msgType, nowMs);
+    else if (msgType === 'A') this.#takeLogon(seq, nowMs);
+    else if (msgType === '5') this.#takeLogout(seq, nowMs);
+    else if (msgType === '2') this.#takeResendRequest(seq, nowMs);
+    else if (msgType === '4') this.#takeSequenceReset(seq, nowMs);
+    else if (this.#isNext(seq, bytes, start, end, nowMs)) this.#takeNext(msgType, seq, nowMs);
+  }
+
+  #takeNext(msgType: string, seq: number, nowMs: number): void {
+    const fields = this.#fields;
+    if (msgType === '1') {
+      const testReqId = fields.text(TAG.TestReqID);
+      if (testReqId === undefined) {
+        this.#refuse(missing(TAG.TestReqID), seq, msgType, nowMs);
+        return;
+      }
+      this.#sendAdmin('0', nowMs, (writer) => writer.text(TAG.TestReqID, testReqId));
+    } else if (msgType !== '0') {
+      if (msgType === '3') {
+        const text = fields.text(TAG.Text) ?? `reason ${fields.text(TAG.SessionRejectReason)}`;
+        this.#notice('REJECTED_BY_PEER', `Message ${fields.text(TAG.RefSeqNum)}: ${text}`);
+      }
+      const possDup = fields.flag(TAG.PossDupFlag) === true;
+      const possResend = fields.flag(TAG.PossResend) === true;
+      this.#output.deliver({ fields, msgType, seq, possDup, possResend });
+    }
+    this.#advance(seq + 1);
+  }
+
+  #notLoggedOn(msgType: string): void {
+    const text = this.#fields.text(TAG.Text);
+    const said = text === undefined ? '' : `: ${text}`;
+    this.#end(
+      'LOGON_REFUSED',
+      msgType === '5'
+        ? `The peer refused the logon${said}`
+        : `The first message is no Logon${said}`,
+    );
+  }
+
+  #takeLogon(seq: number, nowMs: number): void {
+    if (this.#phase !== 'logging-on') {
+      this.#part('LOGON_TWICE', 'Already logged on', nowMs);
+      return;
+    }
+    const fields = this.#fields;
+    const acceptor = this.settings.role === 'acceptor';
+    const heartbeat = fields.int(TAG.HeartBtInt) ?? -1;
+    if (heartbeat < 0 || heartbeat > MAX_HEARTBEAT_SECONDS) {
+      this.#part('LOGON_REFUSED', 'HeartBtInt is missing or out of range', nowMs);
+      return;
+    }
+    const encrypt = fields.text(TAG.EncryptMethod);
+    if (encrypt !== '0' && encrypt !== undefined) {
+      this.#part('LOGON_REFUSED', 'EncryptMethod is not supported', nowMs);
+      return;
+    }
+    const reset = fields.flag(TAG.ResetSeqNumFlag) === true;
+    if (reset && acceptor) this.reset();
+    if (reset && !acceptor && !this.settings.resetOnLogon) {
+      // What was missed would be lost without anybody having agreed to it.
+      this.#part('SEQUENCE_RESET', 'ResetSeqNumFlag was not agreed on', nowMs);
+      return;
+    }
+    if (seq < this.#nextIn && fields.flag(TAG.PossDupFlag) !== true) {
+      this.#tooLow(seq, nowMs);
+      return;
+    }
+    if (acceptor) {
+      this.#heartbeatMs = heartbeat * 1_000;
+      this.#sendLogon(reset, nowMs);
+    }
+    this.#enter('up', nowMs);
+    const behind = seq > this.#nextIn;
+    if (seq === this.#nextIn) this.#advance(seq + 1);
+    this.#output.established();
+    if (behind) this.#openGap(seq, nowMs);
+    else if (this.#unsent) this.#sendTestRequest(nowMs);
+    this.#unsent = false;
+  }
+
+  #takeLogout(seq: number, nowMs: number): void {
+    const text = this.#fields.text(TAG.Text) ?? 'no reason given';
+    if (seq === this.#nextIn) this.#advance(seq + 1);
+    if (this.#phase === 'up') this.#sendLogout(nowMs);
+    this.#end('LOGGED_OUT', `The peer logged out: ${text}`);
+  }
+
+  /** Answered also when messages before it are missing: both sides would wait for each other else. */
+  #takeResendRequest(seq: number, nowMs: number): void {
+    const begin = this.#fields.int(TAG.BeginSeqNo) ?? -1;
+    const end = this.#fields.int(TAG.EndSeqNo) ?? -1;
+    const isRange = begin >= 1 && end >= 0 && (end === 0 || end >= begin);
+    if (seq < this.#nextIn && this.#fields.flag(TAG.PossDupFlag) !== true) {
+      this.#tooLow(seq, nowMs);
+      return;
+    }
+    if (!isRange || begin >= this.#nextOut) {
+      const tag = begin < 1 || begin >= this.#nextOut ? TAG.BeginSeqNo : TAG.EndSeqNo;
+      const fault = { reason: REJECT.ValueOutOfRange, tag, text: 'Value is incorrect' };
+      this.#refuse(fault, seq, '2', nowMs);
+      return;
+    }
+    const last = this.#nextOut - 1;
+    this.#resend.start(begin, end === 0 ? last : Math.min(end, last));
+    if (seq === this.#nextIn) this.#advance(seq + 1);
+    else if (seq > this.#nextIn) this.#openGap(seq + 1, nowMs);
+    this.continueResend(nowMs);
+  }
+
+  #takeSequenceReset(seq: number, nowMs: number): void {
+    const fields = this.#fields;
+    const newSeq = fields.int(TAG.NewSeqNo) ?? -1;
+    const fills = fields.flag(TAG.GapFillFlag) === true;
+    if (newSeq < 1) {
+      this.#refuse(missing(TAG.NewSeqNo), seq, '4', nowMs);
+      return;
+    }
+    if (fills) {
+      if (seq > this.#nextIn) {
+        this.#queue.add(seq, fields.bytes.subarray(...this.#extent()));
+        this.#openGap(seq, nowMs);
+        return;
+      }
+      if (seq < this.#nextIn) {
+        if (fields.flag(TAG.PossDupFlag) !== true) this.#tooLow(seq, nowMs);
+        return;
+      }
+    }
+    // A number may be skipped, never used again.
+    if (newSeq < this.#nextIn || (fills && newSeq <= seq)) {
+      const text = `Attempt to lower sequence number, invalid value NewSeqNo ${newSeq}`;
+      const fault = { reason: REJECT.ValueOutOfRange, tag: TAG.NewSeqNo, text };
+      this.#refuse(fault, seq, '4', nowMs, fills);
+      return;
+    }
+    if (!fills) this.#notice('SEQUENCE_RESET', `The peer set its next number to ${newSeq}`);
+    this.#advance(newSeq);
+    this.#queue.dropBelow(newSeq);
+  }
+
+  /** Where the message being read stands in its bytes. */
+  #extent(): [number, number] {
+    const { starts, ends, count } = this.#fields;
+    return [(starts[0] as number) - 2, (ends[count - 1] as number) + 1];
+  }
+
+  /** Whether it is this message's turn; if not, what follows from that is done. */
+  #isNext(seq: number, bytes: Buffer, start: number, end: number, nowMs: number): boolean {
+    if (seq === this.#nextIn) return true;
+    if (seq > this.#nextIn) {
+      this.#queue.add(seq, bytes.subarray(start, end));
+      this.#openGap(seq, nowMs);
+    } else if (this.#fields.flag(TAG.PossDupFlag) !== true) this.#tooLow(seq, nowMs);
+    return false;
+  }
+
+  #tooLow(seq: number, nowMs: number): void {
+    const text = `MsgSeqNum too low, expecting ${this.#nextIn} but received ${seq}`;
+    this.#part('SEQUENCE_TOO_LOW', text, nowMs);
+  }
+
+  /** Messages from the next one up to the one before `seq` are missing. */
+  #openGap(seq: number, nowMs: number): void {
+    if (this.#gap !== undefined || seq <= this.#nextIn) return;
+    this.#gap = { to: seq - 1, chunkEnd: 0, askedAtMs: nowMs, tries: 1 };
+    this.#notice('SEQUENCE_GAP', `Messages ${this.#nextIn} to ${seq - 1} are missing`);
+    this.#askAgain(nowMs);
+  }
+
+  #askAgain(nowMs: number): void {
+    const gap = this.#gap;
+    if (gap === undefined) return;
+    const { resendChunk } = this.settings;
+    const begin = this.#nextIn;
+    const end = resendChunk > 0 ? Math.min(gap.to, begin + resendChunk - 1) : gap.to;
+    gap.askedAtMs = nowMs;
+    this.#sendAdmin('2', nowMs, (writer) =>
+      writer.int(TAG.BeginSeqNo, begin).int(TAG.EndSeqNo, end),
+    );
+    gap.chunkEnd = end;
+  }
+
+  /** When a part of a gap is filled, the next part is asked for. */
+  #nextChunk(nowMs: number): void {
+    const gap = this.#gap;
+    if (gap === undefined || this.#phase !== 'up') return;
+    if (this.#nextIn > gap.to) this.#gap = undefined;
+    else if (this.#nextIn > gap.chunkEnd) {
+      gap.tries = 1;
+      this.#askAgain(nowMs);
+    }
+  }
+
+  #watchGap(nowMs: number): void {
+    const gap = this.#gap;
+    if (gap === undefined || nowMs - gap.askedAtMs < this.#limits.gapTimeoutMs) return;
+    if (gap.tries === MAX_GAP_REQUESTS) {
+      this.#part('SEQUENCE_GAP', `Message ${this.#nextIn} was asked for and never came`, nowMs);
+      return;
+    }
+    gap.tries += 1;
+    this.#askAgain(nowMs);
+  }
+
+  #watchPeer(nowMs: number): void {
+    if (this.#heartbeatMs === 0) return;
+    const silentMs = this.#heartbeatMs * SILENT_INTERVALS;
+    if (this.#testRequestAtMs !== undefined) {
+      if (nowMs - this.#testRequestAtMs >= silentMs) {
+        this.#end('HEARTBEAT_LOST', 'The peer does not answer the test request');
+        return;
+      }
+    } else if (nowMs - this.#receivedAtMs >= silentMs) {
+      this.#sendTestRequest(nowMs);
+      this.#testRequestAtMs = nowMs;
+    }
+    if (nowMs - this.#sentAtMs >= this.#heartbeatMs) this.#sendAdmin('0', nowMs);
+  }
+
+  #refuseHeader(fault: HeaderFault, seq: number, msgType: string, nowMs: number): void {
+    const known = this.#phase === 'up' || this.#phase === 'logging-out';
+    if (known) this.#refuse(fault, seq, msgType, nowMs);
+    if (!fault.ends && known) return;
+    const code = fault.reason === REJECT.CompIdProblem ? 'COMP_ID_WRONG' : 'CLOCK_SKEW';
+    // Who is not yet known, and says a company that is none, is told nothing.
+    if (known || code === 'CLOCK_SKEW') this.#part(code, fault.text, nowMs);
+    else this.#end(code, fault.text);
+  }
+
+  /** Answers Reject(3). The message counts as taken in: it would come again and again else. */
+  #refuse(
+    fault: Pick<HeaderFault, 'reason' | 'tag' | 'text'>,
+    seq: number,
+    msgType: string,
+    nowMs: number,
+    counts = true,
+  ): void {
+    if (seq < this.#nextIn && this.#fields.flag(TAG.PossDupFlag) === true) return;
+    this.#notice('REJECT_SENT', `${fault.text}: tag ${fault.tag} of message ${seq}`);
+    // FIX 4.2 knows reasons up to 11 only.
+    const says = fault.reason <= 11 || this.settings.beginString !== 'FIX.4.2';
+    this.#sendAdmin('3', nowMs, (writer) => {
+      writer.int(TAG.RefSeqNum, seq);
+      if (fault.tag > 0) writer.int(TAG.RefTagID, fault.tag);
+      if (msgType !== '') writer.text(TAG.RefMsgType, msgType);
+      if (says) writer.int(TAG.SessionRejectReason, fault.reason);
+      writer.text(TAG.Text, fault.text);
+    });
+    if (seq === this.#nextIn && counts) this.#advance(seq + 1);
+  }
+
+  /** Logs out with a reason and ends at once: the peer is not one to wait for. */
+  #part(code: SessionNotice['code'], text: string, nowMs: number): void {
+    this.#sendLogout(nowMs, text);
+    this.#end(code, text);
+  }
+
+  #end(code: SessionNotice['code'], text: string): void {
+    this.#phase = 'down';
+    this.#notice(code, text);
+    this.#output.end();
+  }
+
+  #advance(nextIn: number): void {
+    this.#nextIn = nextIn;
+    this.#output.advanced(nextIn);
+  }
+
+  #enter(phase: SessionPhase, nowMs: number): void {
+    this.#phase = phase;
+    this.#phaseSinceMs = nowMs;
+  }
+
+  #notice(code: SessionNotice['code'], text: string): void {
+    this.#output.notice({ code, text });
+  }
+
+  #sendLogon(reset: boolean, nowMs: number): void {
+    const { username, password, defaultApplVerId, logonFields, role } = this.settings;
+    this.#sendAdmin('A', nowMs, (writer) => {
+      writer.int(TAG.EncryptMethod, 0).int(TAG.HeartBtInt, this.#heartbeatMs / 1_000);
+      if (reset) writer.flag(TAG.ResetSeqNumFlag, true);
+      if (username !== undefined && role === 'initiator') writer.text(TAG.Username, username);
+      if (password !== undefined && role === 'initiator') writer.text(TAG.Password, password);
+      if (defaultApplVerId !== undefined) writer.text(TAG.DefaultApplVerID, defaultApplVerId);
+      for (const [tag, value] of logonFields) writer.text(tag, value);
+    });
+  }
+
+  #sendLogout(nowMs: number, text?: string): void {
+    this.#sendAdmin('5', nowMs, (writer) => text !== undefined && writer.text(TAG.Text, text));
+  }
+
+  #sendTestRequest(nowMs: number): void {
+    this.#sendAdmin('1', nowMs, (writer) => writer.text(TAG.TestReqID, `${nowMs}`));
+  }
+
+  #sendAdmin(msgType: string, nowMs: number, body?: (writer: MessageWriter) => unknown): void {
+    this.#send(msgType, nowMs, body, { kept: false, note: undefined });
+  }
+
+  #send(
+    msgType: string,
+    nowMs: number,
+    body: ((writer: MessageWriter) => unknown) | undefined,
+    { kept, note }: { readonly kept: boolean; readonly note: Buffer | undefined },
+  ): number {
+    const seq = this.#nextOut;
+    if (seq > 0x7fff_ffff) throw new CodedError('FIX_NUMBERS_END', 'No sequence number is left.');
+    writeHeader(this.#writer, this.settings, { msgType, seq, atMs: nowMs });
+    body?.(this.#writer);
+    const bytes = this.#writer.finish();
+    this.#nextOut = seq + 1;
+    const online = !kept || this.#phase === 'up';
+    if (!online) this.#unsent = true;
+    if (online) this.#sentAtMs = nowMs;
+    this.#output.send({ seq, bytes, kept, note, online });
+    return seq;
+  }
+}
+
+function missing(tag: number): Pick<HeaderFault, 'reason' | 'tag' | 'text'> {
+  return { reason: REJECT.RequiredTagMissing, tag, text: 'Required tag missing' };
+}
