@@ -68,10 +68,7 @@ export const faultCases: readonly KitCase[] = [
       await bench.start();
       await bench.enter('a', 'buy', 1, 100);
       await drive.dropLink();
-      await bench.sink.until(
-        (event) => event.kind === 'link' && event.state !== 'ready',
-        'the link is down',
-      );
+      await expect.poll(() => bench.adapter.link, { timeout: 5_000 }).not.toBe('ready');
       const order = bench.order('meanwhile', 'buy', 1, 100);
       const receipt = await bench.adapter.submit({ kind: 'new', order });
       expect(receipt).toMatchObject({ outcome: 'refused' });

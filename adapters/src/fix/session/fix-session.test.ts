@@ -54,6 +54,7 @@ class Script {
           this.resets += 1;
         },
         established: () => undefined,
+        pong: (id) => this.delivered.push(`pong#${id}`),
         end: () => {
           this.ended += 1;
         },
@@ -254,6 +255,19 @@ describe('numbers', () => {
     expect(script.notices.at(-1)).toContain('SEQUENCE_GAP');
   });
 
+  it('ask for what a second gap left, when the first is filled', () => {
+    const script = new Script(BASE, { nextOut: 3, nextIn: 5 });
+    script.session.connected(script.nowMs);
+    script.say('A', '98=0|108=30', 7);
+    script.say('8', '58=b', 8);
+    script.say('8', '58=d', 10);
+    expect(script.sent(7, 16)).toEqual(['A  ', '2 5 6']);
+    script.say('4', '123=Y|36=7', 5, dupHeader(script.nowMs));
+    // The Logon was 7, and is not asked for again.
+    expect(script.delivered).toEqual(['8#8#b']);
+    expect(script.sent(7, 16)).toEqual(['2 9 9']);
+  });
+
   it('drop what has no room behind a gap, and ask for it once the gap is filled', () => {
     const limits = { ...SESSION_LIMITS, maxQueuedMessages: 2 };
     const script = new Script(BASE, undefined, limits).up();
@@ -330,6 +344,16 @@ describe('sequence resets', () => {
     expect(script.session.nextIn).toBe(60);
     script.say('4', '', 60);
     expect(script.sent(373, 371)).toEqual(['3 1 36']);
+  });
+});
+
+describe('a number that is skipped to', () => {
+  it('is told to the peer, and never lower', () => {
+    const script = new Script().up();
+    script.session.skipTo(50, script.nowMs);
+    script.session.skipTo(10, script.nowMs);
+    expect(script.sent(36, 123)).toEqual(['4 50 N']);
+    expect(script.session.nextOut).toBe(50);
   });
 });
 
@@ -423,6 +447,16 @@ describe('signs of life', () => {
     script.pass(36_000);
     expect(script.ended).toBe(1);
     expect(script.notices.at(-1)).toContain('HEARTBEAT_LOST');
+  });
+
+  it('tell when the peer has come to a point, after all it said before', () => {
+    const script = new Script().up();
+    script.session.ping(script.nowMs, 'here');
+    expect(script.sent(112)).toEqual(['1 here']);
+    script.say('0', '112=here', 3);
+    expect(script.delivered).toEqual([]);
+    script.say('8', '58=a', 2, dupHeader(script.nowMs));
+    expect(script.delivered).toEqual(['8#2#a dup', 'pong#here']);
   });
 
   it('are answered with the peer’s own id', () => {

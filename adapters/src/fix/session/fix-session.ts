@@ -50,6 +50,8 @@ export class FixSession {
   #receivedAtMs = 0;
   #testRequestAtMs: number | undefined;
   #gap: { readonly to: number; chunkEnd: number; askedAtMs: number; tries: number } | undefined;
+  /** Numbers of messages that were worked on before their turn: a Logon, a ResendRequest. */
+  readonly #early = new Set<number>();
   /** Whether something was sent while the session was down: the peer must be made to miss it. */
   #unsent = false;
 
@@ -90,6 +92,7 @@ export class FixSession {
   connected(nowMs: number): void {
     this.#enter('logging-on', nowMs);
     this.#queue.clear();
+    this.#early.clear();
     this.#gap = undefined;
     this.#testRequestAtMs = undefined;
     this.#receivedAtMs = nowMs;
@@ -130,6 +133,20 @@ export class FixSession {
     return this.#send(msgType, nowMs, body, { kept: true, note });
   }
 
+  /** Asks for a sign that the peer has come to this point: it is told as a pong, in its turn. */
+  ping(nowMs: number, id: string): void {
+    this.#sendAdmin('1', nowMs, (writer) => writer.text(TAG.TestReqID, id));
+  }
+
+  /** Goes on with a higher number, and tells the peer not to wait for those between. */
+  skipTo(nextOut: number, nowMs: number): void {
+    if (nextOut <= this.#nextOut) return;
+    this.#sendAdmin('4', nowMs, (writer) =>
+      writer.flag(TAG.GapFillFlag, false).int(TAG.NewSeqNo, nextOut),
+    );
+    this.#nextOut = nextOut;
+  }
+
   /** Says goodbye; the session ends with the peer's answer, or without after a while. */
   logout(nowMs: number, text?: string): void {
     if (this.#phase === 'up') {
@@ -166,8 +183,9 @@ export class FixSession {
     // What waited behind a gap follows; each message may open or close another.
     while (this.#phase === 'up') {
       const next = this.#queue.take(this.#nextIn);
-      if (next === undefined) break;
-      this.#take(next, 0, next.length, nowMs);
+      if (next !== undefined) this.#take(next, 0, next.length, nowMs);
+      else if (this.#early.delete(this.#nextIn)) this.#advance(this.#nextIn + 1);
+      else break;
     }
     this.#nextChunk(nowMs);
   }
@@ -208,7 +226,10 @@ export class FixSession {
         return;
       }
       this.#sendAdmin('0', nowMs, (writer) => writer.text(TAG.TestReqID, testReqId));
-    } else if (msgType !== '0') {
+    } else if (msgType === '0') {
+      const answered = fields.text(TAG.TestReqID);
+      if (answered !== undefined) this.#output.pong(answered);
+    } else {
       if (msgType === '3') {
         const text = fields.text(TAG.Text) ?? `reason ${fields.text(TAG.SessionRejectReason)}`;
         this.#notice('REJECTED_BY_PEER', `Message ${fields.text(TAG.RefSeqNum)}: ${text}`);
@@ -266,6 +287,7 @@ export class FixSession {
     this.#enter('up', nowMs);
     const behind = seq > this.#nextIn;
     if (seq === this.#nextIn) this.#advance(seq + 1);
+    else if (behind) this.#early.add(seq);
     this.#output.established();
     if (behind) this.#openGap(seq, nowMs);
     else if (this.#unsent) this.#sendTestRequest(nowMs);
@@ -297,7 +319,10 @@ export class FixSession {
     const last = this.#nextOut - 1;
     this.#resend.start(begin, end === 0 ? last : Math.min(end, last));
     if (seq === this.#nextIn) this.#advance(seq + 1);
-    else if (seq > this.#nextIn) this.#openGap(seq + 1, nowMs);
+    else if (seq > this.#nextIn) {
+      this.#early.add(seq);
+      this.#openGap(seq, nowMs);
+    }
     this.continueResend(nowMs);
   }
 
@@ -378,8 +403,12 @@ export class FixSession {
   #nextChunk(nowMs: number): void {
     const gap = this.#gap;
     if (gap === undefined || this.#phase !== 'up') return;
-    if (this.#nextIn > gap.to) this.#gap = undefined;
-    else if (this.#nextIn > gap.chunkEnd) {
+    if (this.#nextIn > gap.to) {
+      this.#gap = undefined;
+      // What came while this gap was open may have left another.
+      const next = this.#queue.lowest;
+      if (next !== undefined) this.#openGap(next, nowMs);
+    } else if (this.#nextIn > gap.chunkEnd) {
       gap.tries = 1;
       this.#askAgain(nowMs);
     }

@@ -10,6 +10,11 @@ export class GapQueue {
     this.#maxBytes = maxBytes;
   }
 
+  /** The lowest number that is kept. */
+  get lowest(): number | undefined {
+    return this.#messages.size === 0 ? undefined : Math.min(...this.#messages.keys());
+  }
+
   /** Keeps a copy; what has no room is dropped, and asked for again when it is missed. */
   add(seq: number, message: Buffer): void {
     if (this.#messages.has(seq) || this.#messages.size >= this.#maxMessages) return;

@@ -50,6 +50,8 @@ export class SessionRunner {
   /** Numbers of messages that were delivered and not yet acknowledged, in order. */
   #unacknowledged: number[] = [];
   #numbering = 0;
+  readonly #pings = new Map<string, () => void>();
+  #pinged = 0;
 
   constructor(settings: SessionSettings, limits: SessionLimits, needs: SessionRunnerNeeds) {
     this.#needs = needs;
@@ -71,6 +73,7 @@ export class SessionRunner {
           this.#guard(() => store.reset(nextOut, nextIn));
         },
         established: () => needs.onEstablished(),
+        pong: (id) => this.#pings.get(id)?.(),
         end: () => this.#endConnection(),
         notice: (notice) => needs.onNotice(notice),
       },
@@ -87,6 +90,11 @@ export class SessionRunner {
 
   get isUp(): boolean {
     return this.#session.phase === 'up';
+  }
+
+  /** The number that the next message will have. */
+  get nextSeq(): number {
+    return this.#session.nextOut;
   }
 
   get numbering(): number {
@@ -118,6 +126,25 @@ export class SessionRunner {
   /** See {@link FixSession.send}; answers the number. */
   send(msgType: string, body: (writer: MessageWriter) => void, note?: Buffer): number {
     return this.#session.send(msgType, this.#needs.nowMs(), body, note);
+  }
+
+  /**
+   * Resolves when everything that the peer had to say until now was delivered; false where the
+   * connection was lost before.
+   */
+  async ping(): Promise<boolean> {
+    const socket = this.#socket;
+    if (socket === undefined || !this.isUp) return false;
+    this.#pinged += 1;
+    const id = `ping-${this.#pinged}`;
+    const answered = new Promise<boolean>((resolve) => {
+      this.#pings.set(id, () => resolve(true));
+      socket.once('close', () => resolve(false));
+    });
+    this.#session.ping(this.#needs.nowMs(), id);
+    const reached = await answered;
+    this.#pings.delete(id);
+    return reached;
   }
 
   /** Resolves when all that was sent is persisted as was asked for. */

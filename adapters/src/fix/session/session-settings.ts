@@ -98,6 +98,8 @@ export interface SessionOutput {
   advanced(nextIn: number): void;
   /** Numbers begin anew. */
   reset(nextOut: number, nextIn: number): void;
+  /** A heartbeat that answers a ping, after everything that was said before it. */
+  pong(id: string): void;
   /** Logged on, by both sides' word. */
   established(): void;
   /** The connection is to be closed once what was sent is out. */

@@ -1,0 +1,119 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { type Instrument, isRefusal, type TradingCalendar } from '@stoa/schema';
+import { venueAdapterSuite } from './conformance/venue-adapter-suite.ts';
+import { CLEARING, type VenueUnderTest } from './conformance/venue-bench.ts';
+import { EmbeddedVenue } from './embedded/embedded-venue.ts';
+import { TestClock } from './embedded/testing/test-clock.ts';
+import type { Dialect } from './fix/dialect/dialect.ts';
+import { readDialect } from './fix/dialect/shipped-dialects.ts';
+import { SESSION_LIMITS, type SessionSettings } from './fix/session/session-settings.ts';
+import { FixVenue } from './fix/venue/fix-venue.ts';
+import type { VenueSessionOptions } from './fix/venue/venue-session.ts';
+import { EmbeddedFixVenue } from './testing/embedded-fix-venue.ts';
+
+const INSTRUMENT: Instrument = {
+  id: 'eip155:31337/erc20:0x0000000000000000000000000000000000000001',
+  token: '0x0000000000000000000000000000000000000001',
+  standard: 'ERC-3643',
+  symbol: 'ACME',
+  name: 'Acme Class A',
+  isin: '',
+  issuer: 'acme',
+  tokenDecimals: 18,
+  cashToken: '0x0000000000000000000000000000000000000002',
+  cashSymbol: 'USDX',
+  cashDecimals: 6,
+  priceDecimals: 2,
+  quantityDecimals: 3,
+  tickSize: 5,
+  lotSize: 10,
+};
+
+const CALENDAR: TradingCalendar = {
+  timeZone: 'UTC',
+  weekdays: [1, 2, 3, 4, 5, 6, 7],
+  ...{ entryOpen: '08:00', open: '09:00', close: '17:00' },
+  ...{ holidays: [], earlyCloses: [] },
+};
+const NOON = Date.parse('2027-03-01T12:00:00Z');
+const HOUR_MS = 3_600_000;
+
+export function shippedDialect(name: string): Dialect {
+  const dialect = readDialect(name);
+  if (isRefusal(dialect)) throw new Error(dialect.message);
+  return dialect;
+}
+
+function settingsOf(version: Dialect['version'], ours: string): SessionSettings {
+  return {
+    role: 'initiator',
+    beginString: version === 'FIX.5.0SP2' ? 'FIXT.1.1' : version,
+    ...(version === 'FIX.5.0SP2' && { defaultApplVerId: '9' }),
+    ...{ senderCompId: ours, targetCompId: 'VENUE', heartbeatSeconds: 30, resetOnLogon: false },
+    ...{ maxClockSkewMs: 120_000, resendChunk: 0, logonFields: [] },
+  };
+}
+
+function peerOf(settings: SessionSettings): SessionSettings {
+  const { senderCompId, targetCompId } = settings;
+  return { ...settings, role: 'acceptor', senderCompId: targetCompId, targetCompId: senderCompId };
+}
+
+async function fixVenueUnderTest(dialect: Dialect): Promise<VenueUnderTest> {
+  const clock = new TestClock(NOON);
+  const folder = fs.mkdtempSync(join(os.tmpdir(), 'stoa-fix-venue-'));
+  const engine = new EmbeddedVenue({
+    ...{ venue: 'alpha', instruments: [INSTRUMENT], calendar: CALENDAR, ...clock },
+    flowOwner: { member: 'alpha', account: CLEARING },
+  });
+  const orders = settingsOf(dialect.version, 'STOA');
+  const dropCopy = settingsOf(dialect.dropCopyVersion ?? dialect.version, 'STOA-DC');
+  const peer = new EmbeddedFixVenue({
+    ...{ instrument: INSTRUMENT, symbol: 'ACME', engine, nowMs: clock.nowMs },
+    ...{ settings: peerOf(orders), dropCopySettings: peerOf(dropCopy) },
+    isFix42: dialect.version === 'FIX.4.2',
+    dropCopyIdTag: dialect.dropCopy?.clientOrderIdTag ?? 11,
+  });
+  const port = await peer.listen();
+  const session = (settings: SessionSettings): VenueSessionOptions => ({
+    ...{ settings, limits: SESSION_LIMITS },
+    connection: { hosts: [{ host: '127.0.0.1', port }], firstRetryMs: 20, lastRetryMs: 100 },
+  });
+  const { orders: terms } = dialect;
+  const passTo = async (atMs: number): Promise<void> => {
+    await peer.settle();
+    clock.passTo(atMs);
+  };
+  return {
+    instrument: INSTRUMENT,
+    newAdapter: () =>
+      new FixVenue({
+        ...{ venue: 'alpha', dialect, instruments: [INSTRUMENT], symbols: new Map(), folder },
+        walletOf: () => CLEARING,
+        ...{ orders: session(orders), dropCopy: session(dropCopy), durability: 'page-cache' },
+        ...{ nowMs: clock.nowMs, maxRequestsPerSecond: 100_000, answerTimeoutMs: 5_000 },
+        ...{ throttleRestMs: 20, startTimeoutMs: 5_000, onNotice: () => undefined },
+      }),
+    drive: {
+      ...peer.driver(),
+      endSession: () => passTo(NOON + 5 * HOUR_MS),
+      startEntry: () => passTo(NOON + 20 * HOUR_MS),
+      openSession: () => passTo(NOON + 21 * HOUR_MS),
+      nowMs: clock.nowMs,
+      passUntil: passTo,
+      ...(terms.status ? {} : { loseNextAnswer: undefined }),
+    } as VenueUnderTest['drive'],
+    teardown: async () => {
+      await peer.close();
+      fs.rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+for (const name of ['fix42', 'fix44', 'fix50sp2', 'tzero']) {
+  venueAdapterSuite(`a venue over FIX, dialect ${name},`, () =>
+    fixVenueUnderTest(shippedDialect(name)),
+  );
+}
