@@ -1,45 +1,26 @@
 import net from 'node:net';
-import type { Instrument, InstrumentId, Level } from '@stoa/schema';
+import type { Instrument } from '@stoa/schema';
 import type { VenueDriver } from '../conformance/venue-bench.ts';
 import type { EmbeddedVenue } from '../embedded/embedded-venue.ts';
 import type { Delivery, SessionSettings } from '../fix/session/session-settings.ts';
 import { fixField, fixMessage } from '../fix/testing/fix-text.ts';
-import { readDecimal } from '../fix/wire/decimal-field.ts';
 import type { FixFields } from '../fix/wire/fix-fields.ts';
-import type { MessageWriter } from '../fix/wire/message-writer.ts';
 import { TAG } from '../fix/wire/tags.ts';
-import { readTimestamp, timestampText } from '../fix/wire/utc-timestamp.ts';
-import type { VenueEvent, VenueOrder } from '../venue-adapter.ts';
+import { timestampText } from '../fix/wire/utc-timestamp.ts';
+import type { VenueEvent } from '../venue-adapter.ts';
+import { FAULTS, REJECTIONS } from './fix-faults.ts';
+import { FixMarketFeed } from './fix-market-feed.ts';
+import { amounts, readOrder } from './fix-order-reader.ts';
 import { FixPeerSession } from './fix-peer-session.ts';
-
-/** An order as the venue's gateway knows it. */
-interface PeerOrder {
-  clientId: string;
-  readonly engineId: string;
-  readonly instrument: InstrumentId;
-  readonly side: string;
-  quantity: number;
-  price: number;
-  filled: number;
-  status: string;
-  cancelId?: string;
-  replaceId?: string;
-  statusAsked: number;
-}
-
-interface PeerFill {
-  readonly order: PeerOrder;
-  readonly executionId: string;
-  readonly engineExecutionId: string;
-  quantity: number;
-  price: number;
-}
+import { FixReports, type PeerFill, type PeerOrder } from './fix-reports.ts';
 
 export interface EmbeddedFixVenueOptions {
   readonly instrument: Instrument;
   readonly symbol: string;
   readonly engine: EmbeddedVenue;
   readonly settings: SessionSettings;
+  /** Absent: market data goes over the order session. */
+  readonly marketSettings?: SessionSettings;
   readonly dropCopySettings?: SessionSettings;
   /** ExecTransType(20), fills as ExecType 1 and 2. */
   readonly isFix42: boolean;
@@ -48,7 +29,6 @@ export interface EmbeddedFixVenueOptions {
   readonly nowMs: () => number;
 }
 
-const TIMES = { '0': 'day', '1': 'gtc', '3': 'ioc', '4': 'fok', '6': 'gtd' } as const;
 const REASONS: Readonly<Record<string, string>> = {
   UNKNOWN_INSTRUMENT: '1',
   HALTED: '2',
@@ -67,6 +47,7 @@ const REASONS: Readonly<Record<string, string>> = {
  */
 export class EmbeddedFixVenue {
   readonly orders: FixPeerSession;
+  readonly market: FixPeerSession;
   readonly dropCopy: FixPeerSession | undefined;
   readonly #options: EmbeddedFixVenueOptions;
   readonly #server: net.Server;
@@ -77,15 +58,8 @@ export class EmbeddedFixVenue {
   readonly #running = new AbortController();
   #accepting = true;
   #skewMs = 0;
-  #reports = 0;
-  #unknownTags = false;
-  #marketRequest: string | undefined;
-  #told: { bids: readonly Level[]; offers: readonly Level[] } = { bids: [], offers: [] };
-  #book: { bids: readonly Level[]; offers: readonly Level[] } = { bids: [], offers: [] };
-  #sequence = 0;
-  #status: { state: string; reason: string } = { state: 'trading', reason: 'opened' };
-  #statusAsked = false;
-  #loseMarketData = false;
+  readonly #feed: FixMarketFeed;
+  readonly #reports: FixReports;
   #next: { reject?: string; throttle?: boolean; silent?: boolean; fillFirst?: boolean } = {};
   #fillFirst: PeerOrder | undefined;
   #silent: PeerOrder | undefined;
@@ -95,9 +69,15 @@ export class EmbeddedFixVenue {
     const nowMs = (): number => options.nowMs() + this.#skewMs;
     const onMessage = (delivery: Delivery): void => this.#take(delivery);
     this.orders = new FixPeerSession(options.settings, { nowMs, onMessage });
+    this.market =
+      options.marketSettings === undefined
+        ? this.orders
+        : new FixPeerSession(options.marketSettings, { nowMs, onMessage });
     this.dropCopy =
       options.dropCopySettings &&
       new FixPeerSession(options.dropCopySettings, { nowMs, onMessage });
+    this.#feed = new FixMarketFeed(this.market, options.symbol, options.instrument);
+    this.#reports = new FixReports(this.orders, options);
     this.#server = net.createServer((socket) => this.#greet(socket));
   }
 
@@ -118,6 +98,7 @@ export class EmbeddedFixVenue {
   async settle(): Promise<void> {
     await this.#options.engine.reconcile();
     await this.orders.settle();
+    await this.market.settle();
   }
 
   async close(): Promise<void> {
@@ -143,36 +124,23 @@ export class EmbeddedFixVenue {
         await engine.correct(this.#engineExecution(executionId), to);
       },
       repeatExecutions: () => {
-        for (const fill of this.#fills) this.#sendFill(fill, false);
+        for (const fill of this.#fills) this.#reports.fill(fill, false);
       },
       resendLastExecution: () => {
         const last = this.#fills.at(-1);
-        if (last !== undefined) this.#sendFill(last, true);
+        if (last !== undefined) this.#reports.fill(last, true);
       },
       replayAsPossibleDuplicates: () => this.orders.repeat((one) => fixField(one, 35) === '8'),
       fillBeforeAccept: () => void (this.#next = { fillFirst: true }),
       rejectNextOddly: () => void (this.#next = { reject: '77' }),
-      rejections: () => ({
-        '0': 'VENUE_REJECTED',
-        '1': 'UNKNOWN_INSTRUMENT',
-        '2': 'CLOSED',
-        '3': 'ORDER_LIMIT_EXCEEDED',
-        '4': 'EXPIRED',
-        '6': 'DUPLICATE_ORDER_ID',
-        '11': 'ORDER_TERMS_INVALID',
-        '13': 'QUANTITY_INVALID',
-        '15': 'UNKNOWN_ACCOUNT',
-        '16': 'PRICE_OUT_OF_BAND',
-        '18': 'OFF_TICK',
-        '99': 'VENUE_REJECTED',
-        '4711': 'VENUE_REASON_4711',
-      }),
+      rejections: () => REJECTIONS,
       rejectNextWith: (code) => void (this.#next = { reject: code }),
       throttleNext: () => void (this.#next = { throttle: true }),
       loseNextAnswer: () => void (this.#next = { silent: true }),
-      loseMarketData: () => void (this.#loseMarketData = true),
+      loseMarketData: () => void (this.#feed.losesNext = true),
       restartVenue: () => {
         this.orders.restart();
+        if (this.market !== this.orders) this.market.restart();
         this.dropCopy?.restart();
       },
       dropLink: () => {
@@ -183,7 +151,7 @@ export class EmbeddedFixVenue {
       cancelsOnDisconnect: () => false,
       garble: () =>
         this.orders.write(Buffer.from('8=FIX.4.4\x019=12\x0135=8\x01garbage\x0110=000\x01')),
-      brokenAnswers: () => ['checksum', 'length', 'cut', 'empty tag'],
+      brokenAnswers: () => ['checksum', 'length', 'cut'],
       breakNextAnswer: (how) => void (this.orders.nextFault = FAULTS[how]),
       loginElsewhere: () =>
         this.orders.session.logout(this.#options.nowMs(), 'Logged on elsewhere'),
@@ -206,10 +174,13 @@ export class EmbeddedFixVenue {
         this.orders.session.skipTo(this.orders.session.nextOut + 50, this.#options.nowMs()),
       ...(this.dropCopy !== undefined && {
         tellOnDropCopy: () => {
-          for (const fill of this.#fills) this.#sendFill(fill, false, this.dropCopy);
+          for (const fill of this.#fills) this.#reports.fill(fill, false, this.dropCopy);
         },
       }),
-      addUnknownTags: () => void (this.#unknownTags = true),
+      addUnknownTags: () => {
+        this.#feed.unknownTags = true;
+        this.#reports.unknownTags = true;
+      },
     };
   }
 
@@ -227,8 +198,8 @@ export class EmbeddedFixVenue {
     socket.once('close', () => this.#sockets.delete(socket));
     socket.once('data', (chunk: Buffer) => {
       const who = fixField(chunk.toString('latin1').replaceAll('\x01', '|'), 49);
-      const isDropCopy = who === this.dropCopy?.settings.targetCompId;
-      (isDropCopy ? this.dropCopy : this.orders)?.attach(socket, chunk);
+      const named = [this.dropCopy, this.market].find((one) => one?.settings.targetCompId === who);
+      (named ?? this.orders).attach(socket, chunk);
     });
   }
 
@@ -244,11 +215,8 @@ export class EmbeddedFixVenue {
       });
     } else if (msgType === 'AF') {
       for (const order of this.#byEngine.values()) this.#askStatus(order.clientId);
-    } else if (msgType === 'V') this.#subscribe(fields);
-    else if (msgType === 'e') {
-      this.#statusAsked = true;
-      this.#sendStatus();
-    }
+    } else if (msgType === 'V') this.#feed.subscribe(fields);
+    else if (msgType === 'e') this.#feed.askStatus();
   }
 
   #enter(fields: FixFields): void {
@@ -256,11 +224,7 @@ export class EmbeddedFixVenue {
     const clientId = fields.text(TAG.ClOrdID) ?? '';
     const next = this.#next;
     this.#next = {};
-    const amount = (tag: number, decimals: number): number => {
-      const index = fields.find(tag);
-      const { starts, ends } = fields;
-      return readDecimal(fields.bytes, starts[index] ?? 0, ends[index] ?? 0, decimals);
-    };
+    const amount = amounts(fields);
     const order: PeerOrder = {
       ...{ clientId, engineId: clientId, instrument: instrument.id, statusAsked: 0 },
       side: fields.text(TAG.Side) ?? '1',
@@ -275,7 +239,7 @@ export class EmbeddedFixVenue {
       return;
     }
     if (next.reject !== undefined || fields.text(TAG.Symbol) !== symbol) {
-      this.#sendReport(
+      this.#reports.report(
         order,
         '8',
         (writer) => writer.text(TAG.OrdRejReason, next.reject ?? '1'),
@@ -284,35 +248,14 @@ export class EmbeddedFixVenue {
       return;
     }
     if (this.#byClient.has(clientId)) {
-      this.#sendReport(order, '8', (writer) => writer.text(TAG.OrdRejReason, '6'), '8');
+      this.#reports.report(order, '8', (writer) => writer.text(TAG.OrdRejReason, '6'), '8');
       return;
     }
     if (next.fillFirst === true) this.#fillFirst = order;
     if (next.silent === true) this.#silent = order;
     this.#byClient.set(clientId, order);
     this.#byEngine.set(clientId, order);
-    void engine.submit({ kind: 'new', order: this.#engineOrder(order, fields, amount) });
-  }
-
-  #engineOrder(
-    order: PeerOrder,
-    fields: FixFields,
-    amount: (tag: number, decimals: number) => number,
-  ): VenueOrder {
-    const { quantityDecimals } = this.#options.instrument;
-    const time = (fields.text(TAG.TimeInForce) ?? '0') as keyof typeof TIMES;
-    const expires = readTimestamp(fields.text(TAG.ExpireTime) ?? '');
-    const account = fields.text(TAG.Account) as `0x${string}`;
-    return {
-      ...{ orderId: order.engineId, instrument: order.instrument, homeVenue: 'peer' },
-      side: order.side === '1' ? 'buy' : 'sell',
-      ...{ timeInForce: TIMES[time], quantity: order.quantity, limitPrice: order.price },
-      ...(expires !== undefined && { expireAtMs: expires }),
-      ...(fields.text(TAG.ExecInst) === 'G' && { allOrNone: true }),
-      ...(fields.has(TAG.MinQty) && { minQuantity: amount(TAG.MinQty, quantityDecimals) }),
-      ...(fields.has(TAG.MaxFloor) && { displayQuantity: amount(TAG.MaxFloor, quantityDecimals) }),
-      owner: { member: 'fix', account },
-    };
+    void engine.submit({ kind: 'new', order: readOrder(order, fields, instrument) });
   }
 
   #change(fields: FixFields, msgType: 'F' | 'G'): void {
@@ -320,7 +263,7 @@ export class EmbeddedFixVenue {
     const clientId = fields.text(TAG.ClOrdID) ?? '';
     const order = this.#byClient.get(fields.text(TAG.OrigClOrdID) ?? '');
     if (order === undefined) {
-      this.#sendCancelReject(clientId, undefined, msgType, '1');
+      this.#reports.cancelReject(clientId, undefined, msgType, '1');
       return;
     }
     if (msgType === 'F') {
@@ -329,15 +272,7 @@ export class EmbeddedFixVenue {
       return;
     }
     order.replaceId = clientId;
-    const read = (tag: number, decimals: number): number => {
-      const index = fields.find(tag);
-      return readDecimal(
-        fields.bytes,
-        fields.starts[index] ?? 0,
-        fields.ends[index] ?? 0,
-        decimals,
-      );
-    };
+    const read = amounts(fields);
     const quantity = read(TAG.OrderQty, instrument.quantityDecimals);
     const limitPrice = read(TAG.Price, instrument.priceDecimals);
     const { engineId: orderId } = order;
@@ -356,7 +291,7 @@ export class EmbeddedFixVenue {
     if (order === undefined) {
       const side = '1';
       const unknown = { clientId, side, quantity: 0, price: 0, filled: 0, status: '8' };
-      this.#sendReport(
+      this.#reports.report(
         { ...unknown, engineId: 'NONE', instrument: instrument.id, statusAsked: 0 },
         'I',
         (writer) => writer.text(TAG.OrdRejReason, '5'),
@@ -369,12 +304,10 @@ export class EmbeddedFixVenue {
   }
 
   #event(event: VenueEvent): void {
-    if (event.kind === 'book') this.#bookTold(event);
-    else if (event.kind === 'print') this.#printTold(event);
-    else if (event.kind === 'trading-status') {
-      this.#status = event;
-      if (this.#statusAsked) this.#sendStatus();
-    } else if (event.kind === 'executed') this.#executed(event);
+    if (event.kind === 'book') this.#feed.book(event);
+    else if (event.kind === 'print') this.#feed.print(event);
+    else if (event.kind === 'trading-status') this.#feed.status(event);
+    else if (event.kind === 'executed') this.#executed(event);
     else if (event.kind === 'busted' || event.kind === 'corrected') this.#tradeChanged(event);
     else if ('orderId' in event) {
       const order = this.#byEngine.get(event.orderId);
@@ -388,17 +321,17 @@ export class EmbeddedFixVenue {
         order.status = '0';
         if (this.#fillFirst === order) return;
         if (this.#silent === order) this.#silent = undefined;
-        else this.#sendReport(order, '0');
+        else this.#reports.report(order, '0');
         return;
       case 'rejected':
         order.status = '8';
-        this.#sendReport(order, '8', (writer) => {
+        this.#reports.report(order, '8', (writer) => {
           writer.text(TAG.OrdRejReason, REASONS[event.rejection.code] ?? '99');
           writer.text(TAG.Text, event.rejection.message);
         });
         return;
       case 'cancel-rejected':
-        this.#sendCancelReject(order.cancelId ?? '', order, 'F', '0');
+        this.#reports.cancelReject(order.cancelId ?? '', order, 'F', '0');
         return;
       case 'replaced': {
         const before = order.clientId;
@@ -406,17 +339,17 @@ export class EmbeddedFixVenue {
         order.price = event.limitPrice;
         order.clientId = order.replaceId ?? before;
         this.#byClient.set(order.clientId, order);
-        this.#sendReport(order, '5', (writer) => writer.text(TAG.OrigClOrdID, before));
+        this.#reports.report(order, '5', (writer) => writer.text(TAG.OrigClOrdID, before));
         return;
       }
       case 'replace-rejected': {
         const done = event.rejection.code === 'TOO_LATE';
-        this.#sendCancelReject(order.replaceId ?? '', order, 'G', done ? '0' : '99');
+        this.#reports.cancelReject(order.replaceId ?? '', order, 'G', done ? '0' : '99');
         return;
       }
       case 'done-for-day':
         order.status = '3';
-        this.#sendReport(order, '3');
+        this.#reports.report(order, '3');
         return;
       case 'done':
         this.#done(order, event.state, event.reason);
@@ -427,7 +360,7 @@ export class EmbeddedFixVenue {
         if (!asked) order.status = order.filled > 0 ? '1' : '0';
         order.filled = event.filled;
         if (asked && order.status === '1' && order.filled === 0) order.status = '0';
-        this.#sendReport(order, asked ? 'I' : 'D');
+        this.#reports.report(order, asked ? 'I' : 'D');
       }
     }
   }
@@ -437,7 +370,7 @@ export class EmbeddedFixVenue {
     order.status = state === 'canceled' ? '4' : 'C';
     const { cancelId, clientId } = order;
     const by = cancelId ?? clientId;
-    this.#sendReport({ ...order, clientId: by }, order.status, (writer) => {
+    this.#reports.report({ ...order, clientId: by }, order.status, (writer) => {
       if (by !== clientId) writer.text(TAG.OrigClOrdID, clientId);
       writer.text(TAG.Text, reason);
     });
@@ -456,10 +389,10 @@ export class EmbeddedFixVenue {
       const executionId = `${engineExecutionId}-${suffix}`;
       const fill = { order, executionId, engineExecutionId, quantity, price };
       this.#fills.push(fill);
-      this.#sendFill(fill, false);
+      this.#reports.fill(fill, false);
       if (this.#fillFirst === order) {
         this.#fillFirst = undefined;
-        this.#sendReport(order, '0');
+        this.#reports.report(order, '0');
       }
     }
   }
@@ -475,190 +408,10 @@ export class EmbeddedFixVenue {
         order.filled += fill.quantity - before;
       } else order.filled -= before;
       if (order.status === '1' && order.filled === 0) order.status = '0';
-      this.#sendReport(order, event.kind === 'busted' ? 'H' : 'G', (writer) => {
+      this.#reports.report(order, event.kind === 'busted' ? 'H' : 'G', (writer) => {
         writer.text(TAG.ExecRefID, executionId);
-        this.#writeLast(writer, fill);
+        this.#reports.writeLast(writer, fill);
       });
     }
   }
-
-  #sendFill(fill: PeerFill, possResend: boolean, session = this.orders): void {
-    const { order, executionId } = fill;
-    const isDropCopy = session !== this.orders;
-    const report = (writer: MessageWriter): void => {
-      if (possResend) writer.flag(TAG.PossResend, true);
-      this.#writeReport(writer, order, this.#options.isFix42 ? order.status : 'F', executionId);
-      this.#writeLast(writer, fill);
-      if (isDropCopy) writer.text(this.#options.dropCopyIdTag, order.clientId);
-      if (this.#unknownTags) {
-        writer.int(TAG.NoContraBrokers, 1).text(TAG.ContraBroker, 'OTHER').text(9_001, 'what');
-      }
-    };
-    session.send('8', report);
-  }
-
-  #writeLast(writer: MessageWriter, { quantity, price }: PeerFill): void {
-    const { quantityDecimals, priceDecimals } = this.#options.instrument;
-    writer.decimal(TAG.LastQty, quantity, quantityDecimals);
-    writer.decimal(TAG.LastPx, price, priceDecimals);
-  }
-
-  #sendReport(
-    order: PeerOrder,
-    type: string,
-    more?: (writer: MessageWriter) => unknown,
-    status?: string,
-  ): void {
-    this.#reports += 1;
-    const id = `R${this.#reports}`;
-    this.orders.send('8', (writer) => {
-      this.#writeReport(writer, order, type, type === 'I' ? '0' : id, status);
-      more?.(writer);
-    });
-  }
-
-  #writeReport(
-    writer: MessageWriter,
-    order: PeerOrder,
-    type: string,
-    executionId: string,
-    status = order.status,
-  ): void {
-    const { isFix42, symbol, instrument, nowMs } = this.#options;
-    const { quantityDecimals, priceDecimals } = instrument;
-    writer.text(TAG.OrderID, order.engineId);
-    writer.text(TAG.ClOrdID, order.clientId).text(TAG.ExecID, executionId);
-    const transaction = { H: '1', G: '2', I: '3' }[type] ?? '0';
-    if (isFix42) writer.text(TAG.ExecTransType, transaction);
-    writer.text(TAG.ExecType, isFix42 && transaction !== '0' ? status : type);
-    writer.text(TAG.OrdStatus, status).text(TAG.Symbol, symbol).text(TAG.Side, order.side);
-    writer.decimal(TAG.OrderQty, order.quantity, quantityDecimals);
-    writer.decimal(TAG.Price, order.price, priceDecimals);
-    const ended = '2483C'.includes(status) && status !== '3';
-    writer.decimal(TAG.LeavesQty, ended ? 0 : order.quantity - order.filled, quantityDecimals);
-    writer.decimal(TAG.CumQty, order.filled, quantityDecimals).text(TAG.AvgPx, '0');
-    writer.time(TAG.TransactTime, nowMs());
-    if (this.#unknownTags) writer.text(9_000, 'nobody knows');
-  }
-
-  #sendCancelReject(
-    clientId: string,
-    order: PeerOrder | undefined,
-    msgType: 'F' | 'G',
-    reason: string,
-  ): void {
-    this.orders.send('9', (writer) => {
-      writer.text(TAG.OrderID, order?.engineId ?? 'NONE').text(TAG.ClOrdID, clientId);
-      writer.text(TAG.OrigClOrdID, order?.clientId ?? 'NONE');
-      writer.text(TAG.OrdStatus, order?.status ?? '8');
-      writer.text(TAG.CxlRejResponseTo, msgType === 'F' ? '1' : '2').text(TAG.CxlRejReason, reason);
-    });
-  }
-
-  #subscribe(fields: FixFields): void {
-    if (fields.text(TAG.SubscriptionRequestType) === '2') return;
-    this.#marketRequest = fields.text(TAG.MDReqID);
-    this.#told = this.#book;
-    this.orders.send('W', (writer) => {
-      const levels = [
-        ...this.#book.bids.map((level) => ({ ...level, type: '0' })),
-        ...this.#book.offers.map((level) => ({ ...level, type: '1' })),
-      ];
-      this.#writeMarketHead(writer);
-      writer.text(TAG.Symbol, this.#options.symbol).int(TAG.RptSeq, this.#sequence);
-      writer.int(TAG.NoMDEntries, levels.length);
-      for (const { type, price, quantity } of levels) {
-        writer.text(TAG.MDEntryType, type);
-        this.#writeLevel(writer, price, quantity);
-      }
-    });
-  }
-
-  #writeMarketHead(writer: MessageWriter): void {
-    writer.text(TAG.MDReqID, this.#marketRequest ?? '');
-  }
-
-  #writeLevel(writer: MessageWriter, price: number, quantity: number): void {
-    const { quantityDecimals, priceDecimals } = this.#options.instrument;
-    if (this.#unknownTags) writer.text(9_002, 'nobody knows');
-    writer.decimal(TAG.MDEntryPx, price, priceDecimals);
-    writer.decimal(TAG.MDEntrySize, quantity, quantityDecimals);
-  }
-
-  #bookTold(book: Extract<VenueEvent, { kind: 'book' }>): void {
-    this.#book = book;
-    if (this.#marketRequest === undefined) return;
-    const changes = [
-      ...changesOf('0', this.#told.bids, book.bids),
-      ...changesOf('1', this.#told.offers, book.offers),
-    ];
-    this.#told = book;
-    if (changes.length === 0) return;
-    this.#sequence += 1;
-    if (this.#loseMarketData) {
-      this.#loseMarketData = false;
-      return;
-    }
-    this.#sendChanges(changes);
-  }
-
-  #printTold(print: Extract<VenueEvent, { kind: 'print' }>): void {
-    if (this.#marketRequest === undefined) return;
-    this.#sequence += 1;
-    const { executionId, price, quantity } = print;
-    this.#sendChanges([{ action: '0', type: '2', price, quantity, id: executionId }]);
-  }
-
-  #sendChanges(changes: readonly Change[]): void {
-    this.orders.send('X', (writer) => {
-      this.#writeMarketHead(writer);
-      writer.int(TAG.NoMDEntries, changes.length);
-      for (const { action, type, price, quantity, id } of changes) {
-        writer.text(TAG.MDUpdateAction, action).text(TAG.MDEntryType, type);
-        if (id !== undefined) writer.text(TAG.MDEntryID, id);
-        writer.text(TAG.Symbol, this.#options.symbol);
-        this.#writeLevel(writer, price, quantity);
-        writer.int(TAG.RptSeq, this.#sequence);
-      }
-    });
-  }
-
-  #sendStatus(): void {
-    const { state, reason } = this.#status;
-    this.orders.send('f', (writer) =>
-      writer
-        .text(TAG.Symbol, this.#options.symbol)
-        .text(TAG.SecurityTradingStatus, state === 'trading' ? '17' : '2')
-        .text(TAG.Text, reason),
-    );
-  }
 }
-
-interface Change {
-  readonly action: '0' | '1' | '2';
-  readonly type: string;
-  readonly price: number;
-  readonly quantity: number;
-  readonly id?: string;
-}
-
-function changesOf(type: string, before: readonly Level[], after: readonly Level[]): Change[] {
-  const old = new Map(before.map(({ price, quantity }) => [price, quantity]));
-  const now = new Map(after.map(({ price, quantity }) => [price, quantity]));
-  const gone = before.filter(({ price }) => !now.has(price));
-  return [
-    ...gone.map((level) => ({ action: '2', type, ...level }) as const),
-    ...after
-      .filter(({ price, quantity }) => old.get(price) !== quantity)
-      .map((level) => ({ action: old.has(level.price) ? '1' : '0', type, ...level }) as const),
-  ];
-}
-
-const FAULTS: Readonly<Record<string, (bytes: Buffer) => Buffer | undefined | 'cut'>> = {
-  checksum: (bytes) =>
-    Buffer.from(bytes.toString('latin1').replace(/10=\d{3}\x01$/, '10=000\x01'), 'latin1'),
-  length: (bytes) =>
-    Buffer.from(bytes.toString('latin1').replace(/\x019=\d+/, '\x019=7'), 'latin1'),
-  cut: () => 'cut',
-  'empty tag': () => undefined,
-};

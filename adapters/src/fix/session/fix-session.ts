@@ -3,8 +3,11 @@ import { FixFields } from '../wire/fix-fields.ts';
 import { MessageWriter } from '../wire/message-writer.ts';
 import { REJECT, TAG } from '../wire/tags.ts';
 import { GapQueue } from './gap-queue.ts';
-import { type HeaderFault, judgeHeader, writeHeader } from './message-header.ts';
+import { type GapRange, MessageGap } from './message-gap.ts';
+import { type HeaderFault, judgeHeader, missing, writeHeader } from './message-header.ts';
+import { PeerWatch } from './peer-watch.ts';
 import { ResendJob } from './resend-job.ts';
+import { logonRefusal, readResendRange, writeLogon, writeReject } from './session-messages.ts';
 import type {
   SentMessages,
   SessionLimits,
@@ -16,10 +19,7 @@ import type {
 /** `logging-on`: connected, and both Logons not yet seen. `logging-out`: our Logout waits for theirs. */
 export type SessionPhase = 'down' | 'logging-on' | 'up' | 'logging-out';
 
-/** Without a sign of life for this many heartbeat intervals the peer is asked for one. */
-const SILENT_INTERVALS = 1.2;
-const MAX_GAP_REQUESTS = 3;
-const MAX_HEARTBEAT_SECONDS = 3_600;
+const LOWER = 'Attempt to lower the sequence number';
 
 export interface SessionNumbers {
   readonly nextOut: number;
@@ -44,12 +44,9 @@ export class FixSession {
   #phase: SessionPhase = 'down';
   #nextOut: number;
   #nextIn: number;
-  #heartbeatMs: number;
+  readonly #watch: PeerWatch;
   #phaseSinceMs = 0;
-  #sentAtMs = 0;
-  #receivedAtMs = 0;
-  #testRequestAtMs: number | undefined;
-  #gap: { readonly to: number; chunkEnd: number; askedAtMs: number; tries: number } | undefined;
+  #gap: MessageGap | undefined;
   /** Numbers of messages that were worked on before their turn: a Logon, a ResendRequest. */
   readonly #early = new Set<number>();
   /** Whether something was sent while the session was down: the peer must be made to miss it. */
@@ -66,7 +63,7 @@ export class FixSession {
     this.#output = needs.output;
     this.#nextOut = numbers.nextOut;
     this.#nextIn = numbers.nextIn;
-    this.#heartbeatMs = settings.heartbeatSeconds * 1_000;
+    this.#watch = new PeerWatch(settings.heartbeatSeconds * 1_000);
     this.#queue = new GapQueue(limits.maxQueuedMessages, limits.maxQueuedBytes);
     this.#resend = new ResendJob(settings, needs.sent, (bytes) => this.#output.repeat(bytes));
   }
@@ -94,10 +91,9 @@ export class FixSession {
     this.#queue.clear();
     this.#early.clear();
     this.#gap = undefined;
-    this.#testRequestAtMs = undefined;
-    this.#receivedAtMs = nowMs;
+    this.#watch.received(nowMs);
     if (this.settings.role === 'acceptor') return;
-    this.#heartbeatMs = this.settings.heartbeatSeconds * 1_000;
+    this.#watch.heartbeatMs = this.settings.heartbeatSeconds * 1_000;
     if (this.settings.resetOnLogon) this.reset();
     this.#sendLogon(this.settings.resetOnLogon, nowMs);
   }
@@ -149,16 +145,16 @@ export class FixSession {
 
   /** Says goodbye; the session ends with the peer's answer, or without after a while. */
   logout(nowMs: number, text?: string): void {
-    if (this.#phase === 'up') {
-      this.#sendLogout(nowMs, text);
-      this.#enter('logging-out', nowMs);
-    } else if (this.#phase === 'logging-on') this.#output.end();
+    if (this.#phase === 'logging-on') this.#output.end();
+    if (this.#phase !== 'up') return;
+    this.#sendLogout(nowMs, text);
+    this.#enter('logging-out', nowMs);
   }
 
   /** Sends the next repeats that were asked for. */
   continueResend(nowMs: number): void {
     this.#resend.continue(nowMs);
-    if (!this.#resend.isActive) this.#sentAtMs = nowMs;
+    this.#watch.sent(nowMs);
   }
 
   /** To be called several times in a heartbeat interval. */
@@ -177,8 +173,7 @@ export class FixSession {
   /** A message whose frame is sound stands in the bytes from `start` up to `end`. */
   receive(bytes: Buffer, start: number, end: number, nowMs: number): void {
     if (this.#phase === 'down') return;
-    this.#receivedAtMs = nowMs;
-    this.#testRequestAtMs = undefined;
+    this.#watch.received(nowMs);
     this.#take(bytes, start, end, nowMs);
     // What waited behind a gap follows; each message may open or close another.
     while (this.#phase === 'up') {
@@ -242,14 +237,9 @@ export class FixSession {
   }
 
   #notLoggedOn(msgType: string): void {
-    const text = this.#fields.text(TAG.Text);
-    const said = text === undefined ? '' : `: ${text}`;
-    this.#end(
-      'LOGON_REFUSED',
-      msgType === '5'
-        ? `The peer refused the logon${said}`
-        : `The first message is no Logon${said}`,
-    );
+    const said = this.#fields.text(TAG.Text) ?? 'no reason given';
+    const what = msgType === '5' ? 'The peer refused the logon' : 'The first message is no Logon';
+    this.#end('LOGON_REFUSED', `${what}: ${said}`);
   }
 
   #takeLogon(seq: number, nowMs: number): void {
@@ -259,14 +249,9 @@ export class FixSession {
     }
     const fields = this.#fields;
     const acceptor = this.settings.role === 'acceptor';
-    const heartbeat = fields.int(TAG.HeartBtInt) ?? -1;
-    if (heartbeat < 0 || heartbeat > MAX_HEARTBEAT_SECONDS) {
-      this.#part('LOGON_REFUSED', 'HeartBtInt is missing or out of range', nowMs);
-      return;
-    }
-    const encrypt = fields.text(TAG.EncryptMethod);
-    if (encrypt !== '0' && encrypt !== undefined) {
-      this.#part('LOGON_REFUSED', 'EncryptMethod is not supported', nowMs);
+    const refusal = logonRefusal(fields);
+    if (refusal !== undefined) {
+      this.#part('LOGON_REFUSED', refusal, nowMs);
       return;
     }
     const reset = fields.flag(TAG.ResetSeqNumFlag) === true;
@@ -281,7 +266,7 @@ export class FixSession {
       return;
     }
     if (acceptor) {
-      this.#heartbeatMs = heartbeat * 1_000;
+      this.#watch.heartbeatMs = (fields.int(TAG.HeartBtInt) ?? 0) * 1_000;
       this.#sendLogon(reset, nowMs);
     }
     this.#enter('up', nowMs);
@@ -290,7 +275,7 @@ export class FixSession {
     else if (behind) this.#early.add(seq);
     this.#output.established();
     if (behind) this.#openGap(seq, nowMs);
-    else if (this.#unsent) this.#sendTestRequest(nowMs);
+    else if (this.#unsent) this.ping(nowMs, `${nowMs}`);
     this.#unsent = false;
   }
 
@@ -303,21 +288,16 @@ export class FixSession {
 
   /** Answered also when messages before it are missing: both sides would wait for each other else. */
   #takeResendRequest(seq: number, nowMs: number): void {
-    const begin = this.#fields.int(TAG.BeginSeqNo) ?? -1;
-    const end = this.#fields.int(TAG.EndSeqNo) ?? -1;
-    const isRange = begin >= 1 && end >= 0 && (end === 0 || end >= begin);
     if (seq < this.#nextIn && this.#fields.flag(TAG.PossDupFlag) !== true) {
       this.#tooLow(seq, nowMs);
       return;
     }
-    if (!isRange || begin >= this.#nextOut) {
-      const tag = begin < 1 || begin >= this.#nextOut ? TAG.BeginSeqNo : TAG.EndSeqNo;
-      const fault = { reason: REJECT.ValueOutOfRange, tag, text: 'Value is incorrect' };
-      this.#refuse(fault, seq, '2', nowMs);
+    const range = readResendRange(this.#fields, this.#nextOut - 1);
+    if ('reason' in range) {
+      this.#refuse(range, seq, '2', nowMs);
       return;
     }
-    const last = this.#nextOut - 1;
-    this.#resend.start(begin, end === 0 ? last : Math.min(end, last));
+    this.#resend.start(range.begin, range.end);
     if (seq === this.#nextIn) this.#advance(seq + 1);
     else if (seq > this.#nextIn) {
       this.#early.add(seq);
@@ -336,7 +316,7 @@ export class FixSession {
     }
     if (fills) {
       if (seq > this.#nextIn) {
-        this.#queue.add(seq, fields.bytes.subarray(...this.#extent()));
+        this.#queue.add(seq, fields.message());
         this.#openGap(seq, nowMs);
         return;
       }
@@ -347,20 +327,13 @@ export class FixSession {
     }
     // A number may be skipped, never used again.
     if (newSeq < this.#nextIn || (fills && newSeq <= seq)) {
-      const text = `Attempt to lower sequence number, invalid value NewSeqNo ${newSeq}`;
-      const fault = { reason: REJECT.ValueOutOfRange, tag: TAG.NewSeqNo, text };
+      const fault = { reason: REJECT.ValueOutOfRange, tag: TAG.NewSeqNo, text: LOWER };
       this.#refuse(fault, seq, '4', nowMs, fills);
       return;
     }
     if (!fills) this.#notice('SEQUENCE_RESET', `The peer set its next number to ${newSeq}`);
     this.#advance(newSeq);
     this.#queue.dropBelow(newSeq);
-  }
-
-  /** Where the message being read stands in its bytes. */
-  #extent(): [number, number] {
-    const { starts, ends, count } = this.#fields;
-    return [(starts[0] as number) - 2, (ends[count - 1] as number) + 1];
   }
 
   /** Whether it is this message's turn; if not, what follows from that is done. */
@@ -381,63 +354,43 @@ export class FixSession {
   /** Messages from the next one up to the one before `seq` are missing. */
   #openGap(seq: number, nowMs: number): void {
     if (this.#gap !== undefined || seq <= this.#nextIn) return;
-    this.#gap = { to: seq - 1, chunkEnd: 0, askedAtMs: nowMs, tries: 1 };
+    this.#gap = new MessageGap(seq - 1, this.settings.resendChunk, this.#limits.gapTimeoutMs);
     this.#notice('SEQUENCE_GAP', `Messages ${this.#nextIn} to ${seq - 1} are missing`);
-    this.#askAgain(nowMs);
+    this.#request(this.#gap.next(this.#nextIn, nowMs), nowMs);
   }
 
-  #askAgain(nowMs: number): void {
-    const gap = this.#gap;
-    if (gap === undefined) return;
-    const { resendChunk } = this.settings;
-    const begin = this.#nextIn;
-    const end = resendChunk > 0 ? Math.min(gap.to, begin + resendChunk - 1) : gap.to;
-    gap.askedAtMs = nowMs;
+  #request(range: GapRange | undefined, nowMs: number): void {
+    if (range === undefined) return;
     this.#sendAdmin('2', nowMs, (writer) =>
-      writer.int(TAG.BeginSeqNo, begin).int(TAG.EndSeqNo, end),
+      writer.int(TAG.BeginSeqNo, range.begin).int(TAG.EndSeqNo, range.end),
     );
-    gap.chunkEnd = end;
   }
 
   /** When a part of a gap is filled, the next part is asked for. */
   #nextChunk(nowMs: number): void {
     const gap = this.#gap;
     if (gap === undefined || this.#phase !== 'up') return;
-    if (this.#nextIn > gap.to) {
-      this.#gap = undefined;
-      // What came while this gap was open may have left another.
-      const next = this.#queue.lowest;
-      if (next !== undefined) this.#openGap(next, nowMs);
-    } else if (this.#nextIn > gap.chunkEnd) {
-      gap.tries = 1;
-      this.#askAgain(nowMs);
+    if (!gap.isFilled(this.#nextIn)) {
+      this.#request(gap.next(this.#nextIn, nowMs), nowMs);
+      return;
     }
+    this.#gap = undefined;
+    // What came while this gap was open may have left another.
+    const next = this.#queue.lowest;
+    if (next !== undefined) this.#openGap(next, nowMs);
   }
 
   #watchGap(nowMs: number): void {
-    const gap = this.#gap;
-    if (gap === undefined || nowMs - gap.askedAtMs < this.#limits.gapTimeoutMs) return;
-    if (gap.tries === MAX_GAP_REQUESTS) {
-      this.#part('SEQUENCE_GAP', `Message ${this.#nextIn} was asked for and never came`, nowMs);
-      return;
-    }
-    gap.tries += 1;
-    this.#askAgain(nowMs);
+    const range = this.#gap?.overdue(this.#nextIn, nowMs);
+    if (range !== 'lost') this.#request(range, nowMs);
+    else this.#part('SEQUENCE_GAP', `Message ${this.#nextIn} was asked for and never came`, nowMs);
   }
 
   #watchPeer(nowMs: number): void {
-    if (this.#heartbeatMs === 0) return;
-    const silentMs = this.#heartbeatMs * SILENT_INTERVALS;
-    if (this.#testRequestAtMs !== undefined) {
-      if (nowMs - this.#testRequestAtMs >= silentMs) {
-        this.#end('HEARTBEAT_LOST', 'The peer does not answer the test request');
-        return;
-      }
-    } else if (nowMs - this.#receivedAtMs >= silentMs) {
-      this.#sendTestRequest(nowMs);
-      this.#testRequestAtMs = nowMs;
-    }
-    if (nowMs - this.#sentAtMs >= this.#heartbeatMs) this.#sendAdmin('0', nowMs);
+    const { lost, ask, beat } = this.#watch.due(nowMs);
+    if (lost) this.#end('HEARTBEAT_LOST', 'The peer does not answer the test request');
+    else if (ask) this.ping(nowMs, `${nowMs}`);
+    else if (beat) this.#sendAdmin('0', nowMs);
   }
 
   #refuseHeader(fault: HeaderFault, seq: number, msgType: string, nowMs: number): void {
@@ -460,14 +413,8 @@ export class FixSession {
   ): void {
     if (seq < this.#nextIn && this.#fields.flag(TAG.PossDupFlag) === true) return;
     this.#notice('REJECT_SENT', `${fault.text}: tag ${fault.tag} of message ${seq}`);
-    // FIX 4.2 knows reasons up to 11 only.
-    const says = fault.reason <= 11 || this.settings.beginString !== 'FIX.4.2';
     this.#sendAdmin('3', nowMs, (writer) => {
-      writer.int(TAG.RefSeqNum, seq);
-      if (fault.tag > 0) writer.int(TAG.RefTagID, fault.tag);
-      if (msgType !== '') writer.text(TAG.RefMsgType, msgType);
-      if (says) writer.int(TAG.SessionRejectReason, fault.reason);
-      writer.text(TAG.Text, fault.text);
+      writeReject(writer, { ...fault, seq, msgType }, this.settings.beginString);
     });
     if (seq === this.#nextIn && counts) this.#advance(seq + 1);
   }
@@ -499,23 +446,14 @@ export class FixSession {
   }
 
   #sendLogon(reset: boolean, nowMs: number): void {
-    const { username, password, defaultApplVerId, logonFields, role } = this.settings;
-    this.#sendAdmin('A', nowMs, (writer) => {
-      writer.int(TAG.EncryptMethod, 0).int(TAG.HeartBtInt, this.#heartbeatMs / 1_000);
-      if (reset) writer.flag(TAG.ResetSeqNumFlag, true);
-      if (username !== undefined && role === 'initiator') writer.text(TAG.Username, username);
-      if (password !== undefined && role === 'initiator') writer.text(TAG.Password, password);
-      if (defaultApplVerId !== undefined) writer.text(TAG.DefaultApplVerID, defaultApplVerId);
-      for (const [tag, value] of logonFields) writer.text(tag, value);
-    });
+    const { heartbeatMs } = this.#watch;
+    this.#sendAdmin('A', nowMs, (writer) =>
+      writeLogon(writer, this.settings, { heartbeatMs, reset }),
+    );
   }
 
   #sendLogout(nowMs: number, text?: string): void {
     this.#sendAdmin('5', nowMs, (writer) => text !== undefined && writer.text(TAG.Text, text));
-  }
-
-  #sendTestRequest(nowMs: number): void {
-    this.#sendAdmin('1', nowMs, (writer) => writer.text(TAG.TestReqID, `${nowMs}`));
   }
 
   #sendAdmin(msgType: string, nowMs: number, body?: (writer: MessageWriter) => unknown): void {
@@ -536,12 +474,8 @@ export class FixSession {
     this.#nextOut = seq + 1;
     const online = !kept || this.#phase === 'up';
     if (!online) this.#unsent = true;
-    if (online) this.#sentAtMs = nowMs;
+    if (online) this.#watch.sent(nowMs);
     this.#output.send({ seq, bytes, kept, note, online });
     return seq;
   }
-}
-
-function missing(tag: number): Pick<HeaderFault, 'reason' | 'tag' | 'text'> {
-  return { reason: REJECT.RequiredTagMissing, tag, text: 'Required tag missing' };
 }

@@ -19,7 +19,7 @@ const CLOCK: Omit<HeaderFault, 'tag'> = {
 };
 
 /** Whether both company ids, and the sub ids where agreed, are those of this session. */
-export function areCompIdsRight(fields: FixFields, settings: SessionSettings): boolean {
+function areCompIdsRight(fields: FixFields, settings: SessionSettings): boolean {
   const { senderCompId, targetCompId, senderSubId } = settings;
   const targetSub = fields.text(TAG.TargetSubID);
   return (
@@ -57,7 +57,8 @@ export function judgeHeader(
   return firstSentAtMs > sentAtMs ? { ...CLOCK, tag: TAG.OrigSendingTime } : undefined;
 }
 
-function missing(tag: number): HeaderFault {
+/** A field that must be there is not. */
+export function missing(tag: number): HeaderFault {
   return { reason: REJECT.RequiredTagMissing, tag, text: 'Required tag missing', ends: false };
 }
 

@@ -80,7 +80,11 @@ export class SessionRunner {
     });
     this.#splitter = new FrameSplitter(limits.maxMessageBytes, {
       onFrame: (bytes, start, end) => this.#session.receive(bytes, start, end, needs.nowMs()),
-      onGarbled: (reason) => needs.onNotice({ code: 'GARBLED', text: reason }),
+      onGarbled: (reason) => {
+        needs.onNotice({ code: 'GARBLED', text: reason });
+        // A number went with it, maybe the last for long: an answer shows what is missing.
+        if (this.isUp) this.#session.ping(needs.nowMs(), 'garbled');
+      },
     });
   }
 

@@ -39,7 +39,7 @@ export interface ExecutionReport {
 }
 
 /** OrdStatus(39). Stopped(7), calculated(B) and accepted for bidding(D) say nothing that we have a word for. */
-export const ORDER_STATUSES: Readonly<Record<string, OrderStatus>> = {
+const ORDER_STATUSES: Readonly<Record<string, OrderStatus>> = {
   '0': 'new',
   '1': 'partially-filled',
   '2': 'filled',

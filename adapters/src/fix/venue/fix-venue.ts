@@ -328,11 +328,9 @@ class Running {
       runner.acknowledge(place);
       return;
     }
-    const { bytes, starts, ends, count } = delivery.fields;
-    const from = (starts[0] as number) - 2;
-    const message = bytes.subarray(from, (ends[count - 1] as number) + 1);
     const dropCopy = name === 'drop-copy';
-    const note = Buffer.concat([Buffer.of(dropCopy ? FROM_DROP_COPY : FROM_ORDERS), message]);
+    const from = Buffer.of(dropCopy ? FROM_DROP_COPY : FROM_ORDERS);
+    const note = Buffer.concat([from, delivery.fields.message()]);
     this.desk.heard(outcome);
     this.outbox.pushAll(outcome.events, () => {
       if (this.isEnded) return;

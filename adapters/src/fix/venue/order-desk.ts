@@ -68,6 +68,9 @@ export class OrderDesk {
   async submit(request: VenueRequest): Promise<Receipt> {
     if (request.kind === 'new') return this.#enter(request.order);
     if (request.kind === 'mass-cancel') return this.#cancelAll(request.instrument);
+    // FIX has messages for it (R, S, AJ); no dialect of ours speaks them.
+    if (request.kind.startsWith('quote-')) return refused(rejectionOf('rfq-not-offered'));
+    if (!('orderId' in request)) return refused(unsupported('it'));
     const { orderId, kind } = request;
     const order = this.#needs.orders.get(orderId);
     if (order === undefined) {

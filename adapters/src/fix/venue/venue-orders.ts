@@ -6,7 +6,7 @@ import type { FixFields } from '../wire/fix-fields.ts';
 import { TAG } from '../wire/tags.ts';
 import { clientOrderId } from './client-order-id.ts';
 import { type ExecutionReport, readExecutionReport } from './execution-report.ts';
-import type { FixExecution, FixNote, FixOrder, FixRequest } from './fix-order.ts';
+import type { FixNote, FixOrder, FixRequest } from './fix-order.ts';
 import {
   businessRejection,
   cancelRejection,
@@ -14,12 +14,10 @@ import {
   sessionRejection,
   THROTTLED,
 } from './reject-codes.ts';
+import { TradeLedger } from './trade-ledger.ts';
 
-/** Of each, the latest are kept; a day of a busy session has fewer. */
+/** The latest are kept; a day of a busy session has fewer. */
 const MAX_DONE_ORDERS = 50_000;
-const MAX_EXECUTIONS = 50_000;
-const MAX_SEEN = 200_000;
-const NOTES_A_LIST = 10_000;
 
 /** What an order waits for from the venue. */
 export type Awaited = 'new' | 'cancel' | 'replace' | 'status';
@@ -59,14 +57,11 @@ export class VenueOrders {
   readonly #done = new Set<string>();
   readonly #requests = new Map<string, FixRequest>();
   readonly #bySeq = new Map<number, string>();
-  readonly #executions = new Map<string, FixExecution>();
-  readonly #numbers = new Map<string, number>();
-  /** ExecIDs that were worked on: a repeat under another number or on the drop copy says nothing new. */
-  readonly #seen = new Set<string>();
-  #nextTradeNumber = 1;
+  readonly #trades: TradeLedger;
 
   constructor(needs: VenueOrdersNeeds) {
     this.#needs = needs;
+    this.#trades = new TradeLedger(needs.onNumbered);
   }
 
   get(orderId: string): FixOrder | undefined {
@@ -79,41 +74,33 @@ export class VenueOrders {
     }
   }
 
-  /** Where trade numbers go on: above what the node has, and above what was given and not yet told. */
+  /** See {@link TradeLedger.beginNumbers}. */
   beginNumbers(nextTradeNumber: number): void {
-    this.#nextTradeNumber = Math.max(nextTradeNumber, this.#nextTradeNumber);
+    this.#trades.beginNumbers(nextTradeNumber);
   }
 
   /** Takes back what was noted, in its order. */
   read(note: FixNote): void {
     if (note.note === 'asked') this.asked(note.request, note.order);
     else if (note.note === 'known') this.add(note.order, note.filled);
-    else if (note.note === 'number') this.#numbered(note.executionId, note.tradeNumber);
-    else if (note.note === 'seen') for (const id of note.ids) this.#see(id);
+    else if (note.note === 'number') this.#trades.numbered(note.executionId, note.tradeNumber);
+    else if (note.note === 'seen') for (const id of note.ids) this.#trades.isNew(id);
     else if (note.note === 'order') {
       this.#orders.set(note.order.request.orderId, note.order);
       this.#requests.set(note.order.clientId, requestOf(note.order));
       if (TERMINAL_STATUSES.has(note.order.status)) this.#finish(note.order, note.order.status);
     } else {
       const { execution } = note.execution;
-      this.#executions.set(execution.executionId, note.execution);
-      this.#numbered(execution.executionId, execution.tradeNumber);
+      this.#trades.keep(note.execution);
+      this.#trades.numbered(execution.executionId, execution.tradeNumber);
     }
   }
 
   /** Everything, as notes that lead to it. */
   snapshot(): FixNote[] {
-    const seen = [...this.#seen];
-    const lists: FixNote[] = [];
-    for (let at = 0; at < seen.length; at += NOTES_A_LIST) {
-      lists.push({ note: 'seen', ids: seen.slice(at, at + NOTES_A_LIST) });
-    }
     return [
-      ...lists,
+      ...this.#trades.snapshot(),
       ...[...this.#orders.values()].map((order) => ({ note: 'order', order }) as const),
-      ...[...this.#executions.values()].map(
-        (execution) => ({ note: 'execution', execution }) as const,
-      ),
     ];
   }
 
@@ -164,8 +151,7 @@ export class VenueOrders {
     if (report.kind === 'ignored') return { events: [], orderId };
     if (report.kind !== 'status') {
       const id = `${report.kind === 'fill' ? '' : `${report.kind}:`}${this.#idOf(report)}`;
-      if (this.#seen.has(id)) return { events: [], orderId, answers };
-      this.#see(id);
+      if (!this.#trades.isNew(id)) return { events: [], orderId, answers };
     }
     order.venueOrderId = report.venueOrderId ?? order.venueOrderId;
     const events = this.#apply(order, report, clientId ?? '', nowMs);
@@ -307,7 +293,7 @@ export class VenueOrders {
       this.#needs.onProblem('AMOUNT_NOT_EXACT', text);
       return [{ kind: 'order-status', orderId, status: 'unknown', filled: order.filled }];
     }
-    this.#keepExecution({ orderId, execution, busted: false });
+    this.#trades.keep({ orderId, execution, busted: false });
     order.filled += execution.quantity;
     const parties =
       side === 'buy'
@@ -334,7 +320,7 @@ export class VenueOrders {
     const executionId = this.#idOf(report);
     return {
       ...{ venue: this.#needs.venue, executionId, instrument, homeVenue },
-      tradeNumber: this.#numberOf(executionId),
+      tradeNumber: this.#trades.numberOf(executionId),
       ...{ price: lastPrice, quantity: lastQuantity },
       buyer: side === 'buy' ? owner.account : other,
       seller: side === 'sell' ? owner.account : other,
@@ -404,14 +390,14 @@ export class VenueOrders {
   }
 
   #busted(order: FixOrder, report: ExecutionReport): VenueEvent[] {
-    const known = this.#executions.get(this.#refOf(report));
+    const known = this.#trades.get(this.#refOf(report));
     const { instrument } = order.request;
     if (known === undefined || known.busted) {
       if (known === undefined) this.#needs.onProblem('UNKNOWN_TRADE', this.#refOf(report));
       return [];
     }
     const { executionId, quantity } = known.execution;
-    this.#keepExecution({ ...known, busted: true });
+    this.#trades.keep({ ...known, busted: true });
     order.filled -= quantity;
     if (!TERMINAL_STATUSES.has(order.status)) {
       order.status = order.filled > 0 ? 'partially-filled' : 'new';
@@ -421,7 +407,7 @@ export class VenueOrders {
   }
 
   #corrected(order: FixOrder, report: ExecutionReport): VenueEvent[] {
-    const known = this.#executions.get(this.#refOf(report));
+    const known = this.#trades.get(this.#refOf(report));
     const { lastQuantity = -1, lastPrice = -1 } = report;
     if (known === undefined || known.busted || lastQuantity <= 0 || lastPrice < 0) {
       this.#needs.onProblem('UNKNOWN_TRADE', this.#refOf(report));
@@ -429,7 +415,7 @@ export class VenueOrders {
     }
     const execution = { ...known.execution, price: lastPrice, quantity: lastQuantity };
     order.filled += lastQuantity - known.execution.quantity;
-    this.#keepExecution({ ...known, execution });
+    this.#trades.keep({ ...known, execution });
     return [{ kind: 'corrected', execution }];
   }
 
@@ -444,31 +430,6 @@ export class VenueOrders {
     for (let use = 0; use < (old?.uses ?? 0); use += 1) {
       this.#requests.delete(clientOrderId(oldest, use, this.#needs.dialect.clientOrderId));
     }
-  }
-
-  #numberOf(executionId: string): number {
-    const known = this.#numbers.get(executionId);
-    if (known !== undefined) return known;
-    const tradeNumber = this.#nextTradeNumber;
-    this.#numbered(executionId, tradeNumber);
-    this.#needs.onNumbered(executionId, tradeNumber);
-    return tradeNumber;
-  }
-
-  #numbered(executionId: string, tradeNumber: number): void {
-    this.#numbers.set(executionId, tradeNumber);
-    this.#nextTradeNumber = Math.max(this.#nextTradeNumber, tradeNumber + 1);
-    trim(this.#numbers, MAX_EXECUTIONS * 2);
-  }
-
-  #keepExecution(execution: FixExecution): void {
-    this.#executions.set(execution.execution.executionId, execution);
-    trim(this.#executions, MAX_EXECUTIONS);
-  }
-
-  #see(id: string): void {
-    this.#seen.add(id);
-    trim(this.#seen, MAX_SEEN);
   }
 
   #idOf({ executionId, atMs }: ExecutionReport): string {
@@ -487,10 +448,4 @@ export class VenueOrders {
 
 function requestOf({ request, clientId, quantity, limitPrice }: FixOrder): FixRequest {
   return { kind: 'new', orderId: request.orderId, clientId, seq: 0, quantity, limitPrice };
-}
-
-function trim(kept: Map<string, unknown> | Set<string>, most: number): void {
-  if (kept.size <= most) return;
-  const [oldest] = kept.keys();
-  if (oldest !== undefined) kept.delete(oldest);
 }

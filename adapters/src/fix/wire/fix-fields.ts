@@ -88,6 +88,12 @@ export class FixFields {
     return -1;
   }
 
+  /** The message's own bytes, in the place where they were read. */
+  message(): Buffer {
+    const first = (this.starts[0] as number) - '8='.length;
+    return this.bytes.subarray(first, (this.ends[this.count - 1] as number) + 1);
+  }
+
   has(tag: number): boolean {
     return this.find(tag) >= 0;
   }
