@@ -147,7 +147,7 @@ export class FixSession {
   logout(nowMs: number, text?: string): void {
     if (this.#phase === 'logging-on') this.#output.end();
     if (this.#phase !== 'up') return;
-    this.#sendLogout(nowMs, text);
+    this.#sendAdmin('5', nowMs, (writer) => text !== undefined && writer.text(TAG.Text, text));
     this.#enter('logging-out', nowMs);
   }
 
@@ -282,7 +282,7 @@ export class FixSession {
   #takeLogout(seq: number, nowMs: number): void {
     const text = this.#fields.text(TAG.Text) ?? 'no reason given';
     if (seq === this.#nextIn) this.#advance(seq + 1);
-    if (this.#phase === 'up') this.#sendLogout(nowMs);
+    if (this.#phase === 'up') this.#sendAdmin('5', nowMs);
     this.#end('LOGGED_OUT', `The peer logged out: ${text}`);
   }
 
@@ -421,7 +421,7 @@ export class FixSession {
 
   /** Logs out with a reason and ends at once: the peer is not one to wait for. */
   #part(code: SessionNotice['code'], text: string, nowMs: number): void {
-    this.#sendLogout(nowMs, text);
+    this.#sendAdmin('5', nowMs, (writer) => writer.text(TAG.Text, text));
     this.#end(code, text);
   }
 
@@ -450,10 +450,6 @@ export class FixSession {
     this.#sendAdmin('A', nowMs, (writer) =>
       writeLogon(writer, this.settings, { heartbeatMs, reset }),
     );
-  }
-
-  #sendLogout(nowMs: number, text?: string): void {
-    this.#sendAdmin('5', nowMs, (writer) => text !== undefined && writer.text(TAG.Text, text));
   }
 
   #sendAdmin(msgType: string, nowMs: number, body?: (writer: MessageWriter) => unknown): void {

@@ -14,6 +14,7 @@ import type { SessionStore } from './session-store.ts';
 
 const TICK_MS = 200;
 const LINGER_MS = 1_000;
+const WAITING_TICKS = 4;
 
 export interface SessionRunnerNeeds {
   readonly store: SessionStore;
@@ -47,6 +48,7 @@ export class SessionRunner {
   #ending = false;
   #closed = false;
   #paused = false;
+  #waitingTicks = 0;
   /** Numbers of messages that were delivered and not yet acknowledged, in order. */
   #unacknowledged: number[] = [];
   #numbering = 0;
@@ -121,7 +123,7 @@ export class SessionRunner {
     socket.on('error', (error) => this.#notice('CONNECTION', error.message));
     socket.once('close', () => this.#gone(socket));
     socket.once('end', () => socket.end());
-    this.#ticker = setInterval(() => this.#session.tick(this.#needs.nowMs()), TICK_MS);
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     this.#session.connected(this.#needs.nowMs());
     if (firstBytes !== undefined) this.#data(firstBytes);
     if (this.#paused) socket.pause();
@@ -208,8 +210,17 @@ export class SessionRunner {
     this.#socket?.destroy();
   }
 
+  #tick(): void {
+    const nowMs = this.#needs.nowMs();
+    this.#waitingTicks = this.#splitter.isWaiting ? this.#waitingTicks + 1 : 0;
+    // Half a message and then nothing: its length may lie. The next message shows whether it does.
+    if (this.#waitingTicks === WAITING_TICKS && this.isUp) this.#session.ping(nowMs, 'waiting');
+    this.#session.tick(nowMs);
+  }
+
   #data(chunk: Buffer): void {
     if (this.#ending || this.#closed) return;
+    this.#waitingTicks = 0;
     const socket = this.#socket;
     socket?.cork();
     try {

@@ -54,6 +54,11 @@ export class FrameSplitter {
     }
   }
 
+  /** Whether the begin of a message is here and its end is not. */
+  get isWaiting(): boolean {
+    return this.#rest.length > 0;
+  }
+
   /** Forgets the begin of a message: the connection ended. */
   clear(): void {
     this.#rest = EMPTY;
