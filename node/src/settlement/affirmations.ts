@@ -6,6 +6,7 @@ import { insertRows } from '../store/insert-rows.ts';
 import { storableText } from '../store/storable-text.ts';
 import { type StoredGroup, settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
+import { issue } from '../store/transactions.ts';
 import { legFromMessage, legToMessage, lower } from './batch-composition.ts';
 import {
   type BatchHead,
@@ -15,6 +16,7 @@ import {
   lockBatch,
   lockLegs,
 } from './batch-records.ts';
+import type { SettlementMetrics } from './settlement-metrics.ts';
 import type { SettlementMessage, SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 import { checkReversalRequest, checkSettlementRequest } from './settlement-request-check.ts';
 import { signBatch } from './settlement-signer.ts';
@@ -30,6 +32,7 @@ export type AffirmationNeeds = Pick<
   'signer' | 'directory' | 'send' | 'logger' | 'nowMs'
 > & {
   readonly records: BatchRecords;
+  readonly metrics: Pick<SettlementMetrics, 'transitions'>;
 };
 
 /** The conversation in which two venues come to sign the same batch. */
@@ -91,23 +94,25 @@ export class Affirmations {
     const purpose = request.purpose ?? 'settle';
     const batch = { domain: this.#domain, batchId, venue: this.#options.venue, legs, groupsHash };
     const signature = await signBatch(this.#needs.signer, { ...batch, purpose });
-    await tx.insert(settlementBatches).values({
+    const row = {
       id: batchId,
       purpose,
-      role: 'executing',
+      role: 'executing' as const,
       homeVenue: from,
       legs: legs.map(legToMessage),
       groups: groupsAsked(request),
       groupsHash,
       deadline: Math.max(...legs.map((leg) => leg.deadline)),
       signatures: [signature],
-      state: 'instructed',
+      // Nothing is left for it to do before the chain has spoken.
+      state: 'affirmed' as const,
       earlierHashes: [],
       createdAtMs: this.#needs.nowMs(),
-    });
+    };
+    issue(tx, tx.insert(settlementBatches).values(row));
     if (purpose !== 'reverse') await this.#takeLegs(tx, batchId, request);
     else await this.#markReversed(tx, batchId, request);
-    await this.#needs.records.apply(tx, batchId, { kind: 'affirmed' });
+    this.#needs.metrics.transitions.inc({ role: 'executing', state: 'affirmed' });
     await this.#affirm(tx, from, batchId, signature);
     this.#needs.logger.info({ batchId, from, legs: legs.length }, 'settlement affirmed');
   }
@@ -189,9 +194,12 @@ export class Affirmations {
       };
     });
     if (rows.length === 0) return;
-    await tx.execute(sql`${insertRows(settlementLegs, rows)}
+    issue(
+      tx,
+      sql`${insertRows(settlementLegs, rows)}
       on conflict (executing_venue, trade_number) do update
-      set batch_id = excluded.batch_id, state = excluded.state, code = null, reason = null`);
+      set batch_id = excluded.batch_id, state = excluded.state, code = null, reason = null`,
+    );
   }
 
   /** Home venue: one more signature; with the last one the batch can go out. */

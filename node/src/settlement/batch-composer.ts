@@ -9,6 +9,7 @@ import {
 import { type Hex, hashTypedData } from 'viem';
 import type { Transaction } from '../store/database.ts';
 import { type StoredGroup, settlementBatches } from '../store/tables/settlement-batches.ts';
+import { issue } from '../store/transactions.ts';
 import { legToMessage } from './batch-composition.ts';
 import type { BatchRecords } from './batch-records.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
@@ -59,18 +60,19 @@ export async function composeBatch(
   const own = await signBatch(needs.signer, { ...signed, venue: home });
   const venues = venuesOfBatch([legs]);
   const [first] = groups;
-  await tx.insert(settlementBatches).values({
-    ...{ id: batchId, purpose, role: 'home', homeVenue: home, attempts, deadline },
+  const row = {
+    ...{ id: batchId, purpose, role: 'home' as const, homeVenue: home, attempts, deadline },
     ...(first?.order && { orderId: first.order.id, groupNumber: first.order.groupNumber }),
     ...{ legs: legs.map(legToMessage), groups: groups.map(storedGroup), groupsHash: hash },
     digests: Object.fromEntries(
       venues.map((venue) => [venue, hashTypedData(venueBatchTypedData({ ...signed, venue }))]),
     ),
     signatures: [own],
-    state: 'instructed',
+    state: 'instructed' as const,
     earlierHashes: [],
     createdAtMs: needs.nowMs(),
-  });
+  };
+  issue(tx, tx.insert(settlementBatches).values(row));
   const asked = venues.filter((venue) => venue !== home);
   for (const venue of asked) {
     const indexed = groups.flatMap((group, index) =>

@@ -3,6 +3,7 @@ import { and, eq, getTableColumns, inArray, notInArray } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
+import { issue } from '../store/transactions.ts';
 import { courseAfter, isWorthSendingAgain } from './failure-policy.ts';
 import type { SettlementMetrics } from './settlement-metrics.ts';
 import { type BatchEvent, type BatchStatus, batchAfter, isOpen } from './settlement-state.ts';
@@ -44,20 +45,23 @@ export function createBatchRecords(
         }),
         ...(event.kind === 'retried' && noTransaction(batch)),
       };
-      await tx.update(settlementBatches).set(kept).where(eq(settlementBatches.id, batchId));
+      issue(tx, tx.update(settlementBatches).set(kept).where(eq(settlementBatches.id, batchId)));
       // Its legs settle and are reversed one by one, as the chain names them; between instruction and
       // that they stand where their batch stands.
       const isReopened = before.state === 'failed' && isOpen(after.state);
       if (after.state === 'failed' || isReopened) {
-        await tx
-          .update(settlementLegs)
-          .set({ ...columns, state: isReopened ? 'instructed' : 'failed' })
-          .where(
-            and(
-              eq(settlementLegs.batchId, batchId),
-              notInArray(settlementLegs.state, ['settled', 'reversed']),
-            ),
-          );
+        const ofTheBatch = and(
+          eq(settlementLegs.batchId, batchId),
+          notInArray(settlementLegs.state, ['settled', 'reversed']),
+        );
+        const state = isReopened ? 'instructed' : 'failed';
+        issue(
+          tx,
+          tx
+            .update(settlementLegs)
+            .set({ ...columns, state })
+            .where(ofTheBatch),
+        );
       }
       if (after.state !== before.state) {
         const { transitions, failures, settleSeconds } = needs.metrics;

@@ -6,7 +6,14 @@ import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import { settlementTransactions } from '../store/tables/settlement-transactions.ts';
 import { legsDone, revertReasonOf } from './batch-call.ts';
-import { type BatchHead, type BatchRecords, type BatchRow, batchHead } from './batch-records.ts';
+import {
+  type BatchHead,
+  type BatchRecords,
+  type BatchRow,
+  batchHead,
+  type LegRow,
+  lockHead,
+} from './batch-records.ts';
 import type { SettlementMetrics } from './settlement-metrics.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 import { type BatchEvent, isOpen } from './settlement-state.ts';
@@ -20,6 +27,8 @@ import {
 
 const maxOpenBatches = 50;
 const maxMined = 10_000;
+/** Batches of one transaction of the store: while the chain works on them, the next are signed. */
+const signedAtOnce = 8;
 
 /** What submitting is given. */
 export type SubmitterNeeds = Pick<
@@ -36,6 +45,7 @@ export class BatchSubmitter {
   readonly #needs: SubmitterNeeds;
   readonly #desk: TransactionDesk;
   readonly #minedAtMs = new Map<Hex, number>();
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(options: SettlementOptions, needs: SubmitterNeeds) {
     this.#options = options;
@@ -50,6 +60,7 @@ export class BatchSubmitter {
    * @throws viem errors when the RPC fails; nothing is lost by it
    */
   async step(finalNumber: bigint): Promise<void> {
+    this.#throwFailure();
     await this.#failUnsigned();
     if (this.#minedAtMs.size >= maxMined) this.#minedAtMs.clear();
     const open = await this.#needs.db
@@ -72,43 +83,71 @@ export class BatchSubmitter {
     const signed = open.filter(isSigned);
     const ids = signed.map(({ id }) => id);
     const versions = Map.groupBy(await readVersions(this.#needs.db, ids), ({ batchId }) => batchId);
-    // Sent side by side while the next is being signed; the chain sorts them by their nonces.
-    const sending: Promise<unknown>[] = [];
-    try {
-      for (const batch of open) {
-        if (isSigned(batch)) {
-          const own = (versions.get(batch.id) ?? []).filter(({ nonce }) => nonce === batch.nonce);
-          await this.#pursue(batch, own, round, finalNumber);
-        } else if (this.#isPastDeadline(batch)) await this.#fail(batch, lateFailure(batch));
-        else if (!(await this.#isWithdrawn(batch))) {
-          const ready = await this.#desk.sign(await this.#whole(batch), round);
-          sending.push(this.#broadcast(ready).catch((error: unknown) => error));
-        }
-      }
-    } finally {
-      await Promise.all(sending);
+    for (const batch of signed) {
+      const own = (versions.get(batch.id) ?? []).filter(({ nonce }) => nonce === batch.nonce);
+      await this.#pursue(batch, own, round, finalNumber);
     }
-    const failure = (await Promise.all(sending)).find((error) => error !== undefined);
-    if (failure !== undefined) throw failure;
+    const unsigned = open.filter((batch) => !isSigned(batch));
+    for (let first = 0; first < unsigned.length; first += signedAtOnce) {
+      await this.#begin(unsigned.slice(first, first + signedAtOnce), round);
+    }
+  }
+
+  /** Signs what may be sent, and has it sent. */
+  async #begin(batches: readonly BatchHead[], round: Round): Promise<void> {
+    const withdrawn = await this.#withdrawn(batches);
+    const ready: Hex[] = [];
+    for (const batch of batches) {
+      const leg = withdrawn.get(batch.id);
+      if (leg) await this.#fail(batch, withdrawnFailure(leg));
+      else if (this.#isPastDeadline(batch)) await this.#fail(batch, lateFailure(batch));
+      else ready.push(batch.id);
+    }
+    if (ready.length === 0) return;
+    const whole = await this.#needs.db
+      .select()
+      .from(settlementBatches)
+      .where(inArray(settlementBatches.id, ready))
+      .orderBy(asc(settlementBatches.createdAtMs));
+    this.#send(await this.#desk.sign(whole, round));
   }
 
   /**
-   * A trade that its venue undid before anything was sent: the group cannot settle whole any more, and
-   * what remains of it is not for this node to regroup.
+   * While the chain takes batches in, the next are being signed and what was mined is being read: nobody
+   * waits for the answer. The chain sorts transactions by their nonces; what fails is this round's or the
+   * next one's failure, and offered again.
    */
-  async #isWithdrawn(batch: BatchHead): Promise<boolean> {
-    if (batch.purpose === 'reverse') return false;
-    const [leg] = await this.#needs.db
+  #send(batches: readonly SignedBatch[]): void {
+    const note = (error: unknown): false => {
+      this.#failure ??= { error };
+      return false;
+    };
+    const offers = batches.map(async (batch) =>
+      (await this.#offer(batch).catch(note)) ? [batch] : [],
+    );
+    Promise.all(offers)
+      .then((accepted) => this.#noteSubmitted(accepted.flat()))
+      .catch(note);
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure) throw failure.error;
+  }
+
+  /**
+   * Trades that their venues undid before anything was sent, by batch: the group cannot settle whole any
+   * more, and what remains of it is not for this node to regroup.
+   */
+  async #withdrawn(batches: readonly BatchHead[]): Promise<Map<string | null, LegRow>> {
+    const ids = batches.flatMap(({ id, purpose }) => (purpose === 'reverse' ? [] : [id]));
+    if (ids.length === 0) return new Map();
+    const legs = await this.#needs.db
       .select()
       .from(settlementLegs)
-      .where(and(eq(settlementLegs.batchId, batch.id), isNotNull(settlementLegs.reversal)))
-      .limit(1);
-    if (!leg) return false;
-    await this.#fail(batch, {
-      code: 'TRADE_WITHDRAWN',
-      reason: `Trade ${leg.tradeNumber} of ${leg.executingVenue} was undone or corrected (${leg.reversal}) before its group was sent.`,
-    });
-    return true;
+      .where(and(inArray(settlementLegs.batchId, ids), isNotNull(settlementLegs.reversal)));
+    return new Map(legs.map((leg) => [leg.batchId, leg]));
   }
 
   /** What a venue has not signed in time. Apart from the others, which must not wait behind it. */
@@ -174,7 +213,7 @@ export class BatchSubmitter {
       .from(settlementBatches)
       .where(eq(settlementBatches.id, before.batchId));
     if (!batch) return undefined;
-    return this.#desk.keepVersion(this.#needs.db, batch, terms);
+    return this.#needs.db.transaction((tx) => this.#desk.keepVersion(tx, batch, terms));
   }
 
   #isPastDeadline(batch: BatchHead): boolean {
@@ -192,12 +231,28 @@ export class BatchSubmitter {
 
   /** Hands a batch's transaction to the chain, where that is due. */
   async #broadcast(batch: SignedBatch): Promise<void> {
-    const { transactionHash, rawTransaction } = batch;
-    if (!this.#desk.isDue(transactionHash)) return;
+    if (await this.#offer(batch)) await this.#noteSubmitted([batch]);
+  }
+
+  async #offer({ transactionHash, rawTransaction }: SignedBatch): Promise<boolean> {
+    if (!this.#desk.isDue(transactionHash)) return false;
     const bytes = rawTransaction ?? (await this.#desk.rawOf(transactionHash));
-    if (await this.#desk.offer(transactionHash, bytes)) {
-      await this.#apply(batch, { kind: 'broadcast', transactionHash });
-    }
+    return this.#desk.offer(transactionHash, bytes);
+  }
+
+  async #noteSubmitted(batches: readonly SignedBatch[]): Promise<void> {
+    if (batches.length === 0) return;
+    await this.#needs.db.transaction(async (tx) => {
+      // In one order everywhere, so that two transactions never wait for each other.
+      for (const { id, transactionHash } of batches.toSorted(byId)) {
+        const now = await lockHead(tx, id);
+        // The follower may have been faster.
+        const isThis = now?.transactionHash === transactionHash;
+        if (isThis && (now.state === 'affirmed' || now.state === 'submitted')) {
+          await this.#needs.records.apply(tx, id, { kind: 'broadcast', transactionHash });
+        }
+      }
+    });
   }
 
   async #whole({ id }: BatchHead): Promise<BatchRow> {
@@ -282,7 +337,7 @@ export class BatchSubmitter {
         { batchId: batch.id, nonce: batch.nonce },
         'nonce was used elsewhere, signing again',
       );
-      return this.#broadcast(await this.#desk.sign(whole, round));
+      return this.#send(await this.#desk.sign([whole], round));
     }
     // Under this batch's id the follower settles it. Where it has taken in the trades and the batch
     // is open all the same, they settled under another id.
@@ -316,6 +371,15 @@ export class BatchSubmitter {
 
 function isSigned(batch: BatchHead): batch is SignedBatch {
   return batch.transactionHash !== null && batch.nonce !== null;
+}
+
+function byId(one: BatchHead, other: BatchHead): number {
+  return one.id < other.id ? -1 : 1;
+}
+
+function withdrawnFailure({ tradeNumber, executingVenue, reversal }: LegRow) {
+  const what = `Trade ${tradeNumber} of ${executingVenue} was undone or corrected`;
+  return { code: 'TRADE_WITHDRAWN', reason: `${what} (${reversal}) before its group was sent.` };
 }
 
 function lateFailure(batch: BatchHead) {

@@ -11,6 +11,7 @@ import type { Transaction } from '../store/database.ts';
 import { insertRows, isAnyOf } from '../store/insert-rows.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
+import { issue } from '../store/transactions.ts';
 import { composeBatch, type DraftGroup, newDeadline } from './batch-composer.ts';
 import { batchIdOf, lower, tradeTerms } from './batch-composition.ts';
 import type { BatchRecords, LegRow } from './batch-records.ts';
@@ -162,7 +163,7 @@ export class Instructions {
         await this.compose(tx, [{ orderId, groupNumber, rows: group }]);
       } else {
         const readyAtMs = this.#needs.nowMs();
-        await tx.update(settlementLegs).set({ groupNumber, readyAtMs }).where(isOneOf(group));
+        issue(tx, tx.update(settlementLegs).set({ groupNumber, readyAtMs }).where(isOneOf(group)));
       }
     }
   }
@@ -190,10 +191,14 @@ export class Instructions {
     const id = batchIdOf(this.#options.venue, first.orderId, first.groupNumber);
     const deadline = newDeadline(this.#options, this.#needs.nowMs());
     for (const { groupNumber, rows } of groups) {
-      await tx
-        .update(settlementLegs)
-        .set({ batchId: id, groupNumber, state: 'instructed', code: null, reason: null })
-        .where(isOneOf(rows));
+      const anew = {
+        batchId: id,
+        groupNumber,
+        state: 'instructed',
+        code: null,
+        reason: null,
+      } as const;
+      issue(tx, tx.update(settlementLegs).set(anew).where(isOneOf(rows)));
     }
     const drafts = groups.map(({ orderId, groupNumber, rows }) => ({
       order: { id: orderId, groupNumber },

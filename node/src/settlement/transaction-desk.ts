@@ -2,9 +2,10 @@ import { invariant } from '@stoa/schema';
 import { eq } from 'drizzle-orm';
 import { type Hex, keccak256 } from 'viem';
 import { getTransactionCount, sendRawTransaction } from 'viem/actions';
-import type { Database, Transaction } from '../store/database.ts';
+import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementTransactions } from '../store/tables/settlement-transactions.ts';
+import { issue } from '../store/transactions.ts';
 import { batchCall } from './batch-call.ts';
 import type { BatchHead, BatchRow } from './batch-records.ts';
 import type { SettlementMetrics } from './settlement-metrics.ts';
@@ -105,31 +106,40 @@ export class TransactionDesk {
     return this.#options.maxFeePerGas ?? defaultMaxFeePerGas;
   }
 
-  async sign(batch: BatchRow, round: Round): Promise<SignedBatch> {
-    const [fees, nonce] = await Promise.all([round.fees(), round.takeNonce()]);
-    return this.signVersion(batch, { nonce, fees, version: 1 });
-  }
-
-  /** Signs a transaction and keeps it; only then may it leave this process. */
-  async signVersion(batch: BatchRow, terms: VersionTerms): Promise<SignedBatch> {
-    const { db, signer } = this.#needs;
-    return db.transaction(async (tx) => {
-      const { rawTransaction, hash } = await this.keepVersion(tx, batch, terms);
-      const earlierHashes =
-        batch.transactionHash === null
-          ? batch.earlierHashes
-          : [...batch.earlierHashes, batch.transactionHash];
-      const kept = {
-        ...{ sender: signer.address, nonce: terms.nonce },
-        ...{ transactionHash: hash, earlierHashes },
-      };
-      await tx.update(settlementBatches).set(kept).where(eq(settlementBatches.id, batch.id));
-      return { ...batch, ...kept, rawTransaction };
+  /** Signs first versions, keeps them in one transaction, and only then gives them away. */
+  async sign(batches: readonly BatchRow[], round: Round): Promise<SignedBatch[]> {
+    const fees = await round.fees();
+    return this.#needs.db.transaction(async (tx) => {
+      const signed: SignedBatch[] = [];
+      for (const batch of batches) {
+        const nonce = await round.takeNonce();
+        signed.push(await this.#signVersion(tx, batch, { nonce, fees, version: 1 }));
+      }
+      return signed;
     });
   }
 
+  /** Signs a further version and keeps it; only then may it leave this process. */
+  signVersion(batch: BatchRow, terms: VersionTerms): Promise<SignedBatch> {
+    return this.#needs.db.transaction((tx) => this.#signVersion(tx, batch, terms));
+  }
+
+  async #signVersion(tx: Transaction, batch: BatchRow, terms: VersionTerms): Promise<SignedBatch> {
+    const { rawTransaction, hash } = await this.keepVersion(tx, batch, terms);
+    const earlierHashes =
+      batch.transactionHash === null
+        ? batch.earlierHashes
+        : [...batch.earlierHashes, batch.transactionHash];
+    const kept = {
+      ...{ sender: this.#needs.signer.address, nonce: terms.nonce },
+      ...{ transactionHash: hash, earlierHashes },
+    };
+    issue(tx, tx.update(settlementBatches).set(kept).where(eq(settlementBatches.id, batch.id)));
+    return { ...batch, ...kept, rawTransaction };
+  }
+
   async keepVersion(
-    tx: Database | Transaction,
+    tx: Transaction,
     batch: BatchRow,
     { nonce, fees, version }: VersionTerms,
   ): Promise<SignedVersion> {
@@ -145,7 +155,7 @@ export class TransactionDesk {
       ...{ hash, batchId: batch.id, sender: signer.address, nonce, version },
       ...{ rawTransaction, ...fees, signedAtMs: nowMs() },
     };
-    await tx.insert(settlementTransactions).values(kept);
+    issue(tx, tx.insert(settlementTransactions).values(kept));
     logger.info({ batchId: batch.id, nonce, version, transactionHash: hash }, 'settlement signed');
     return kept;
   }

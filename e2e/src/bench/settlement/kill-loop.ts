@@ -118,12 +118,7 @@ async function startKillWorld(): Promise<KillWorld> {
   const children: ChildProcess[] = [];
   const trades: Execution[] = [];
   let orders = 0;
-  const deliver = async (): Promise<void> => {
-    for (const { id, body } of await nodes.alpha.outbox()) {
-      await nodes.beta.receive('alpha', body);
-      await nodes.alpha.forget(id);
-    }
-  };
+  const deliver = (): Promise<void> => nodes.beta.receiveFrom('alpha', nodes.alpha);
   return {
     get orders() {
       return orders;

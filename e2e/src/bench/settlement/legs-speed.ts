@@ -97,10 +97,7 @@ async function measureRound(world: SpeedWorld, orders: number): Promise<number> 
   const begun = performance.now();
   const composed = Promise.all(ids.map((id) => alpha.service.closeGroup(id)));
   for (;;) {
-    for (const { id, body } of await beta.outbox()) {
-      await alpha.receive('beta', body);
-      await beta.forget(id);
-    }
+    await alpha.receiveFrom('beta', beta);
     const { failed, settled = 0 } = await alpha.states();
     if (failed !== undefined) throw new Error('a batch failed');
     if (settled === world.orders) break;

@@ -53,9 +53,6 @@ process.send?.('ready');
 // Until it is killed: what it does at any moment is what it may be killed in.
 for (;;) {
   for (const orderId of await node.ungrouped()) await node.service.closeGroup(orderId);
-  for (const { id, body } of await peer.outbox()) {
-    await node.receive(other, body);
-    await peer.forget(id);
-  }
+  await node.receiveFrom(other, peer);
   await sleep(10);
 }

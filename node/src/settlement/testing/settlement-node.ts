@@ -3,8 +3,9 @@ import {
   type MemberId,
   type OrderMessageBody,
   orderMessageBody,
+  type VenueId,
 } from '@stoa/schema';
-import { and, asc, count, eq, isNull } from 'drizzle-orm';
+import { and, asc, count, eq, inArray, isNull } from 'drizzle-orm';
 import { Registry } from 'prom-client';
 import { type OpenDatabase, openDatabase } from '../../store/database.ts';
 import { chainCursors } from '../../store/tables/chain-cursors.ts';
@@ -25,6 +26,7 @@ export type { SettlementMessage } from '../settlement-needs.ts';
 
 /** Rows of one statement. */
 const rowsAtOnce = 1_000;
+const messagesAtOnce = 64;
 
 /** What a test gives a {@link SettlementNode}. */
 export interface SettlementNodeOptions extends SettlementOptions {
@@ -55,9 +57,11 @@ export interface SettlementNode {
   outbox(): Promise<
     { readonly id: number; readonly to: MemberId; readonly body: SettlementMessage }[]
   >;
-  forget(outboxId: number): Promise<void>;
+  forget(...outboxIds: readonly number[]): Promise<void>;
   /** Takes a message in, in a transaction of its own. */
   receive(from: MemberId, body: OrderMessageBody): Promise<void>;
+  /** Takes all that waits for this node in another's outbox, 64 messages in a transaction as sessions do. */
+  receiveFrom(venue: VenueId, peer: SettlementNode): Promise<void>;
   batches(): Promise<(typeof settlementBatches.$inferSelect)[]>;
   legs(): Promise<(typeof settlementLegs.$inferSelect)[]>;
   /** The newest block whose logs were taken in. */
@@ -157,8 +161,20 @@ export async function startSettlementNode(options: SettlementNodeOptions): Promi
       const rows = await db.select().from(sessionOutbox).orderBy(asc(sessionOutbox.id));
       return rows.map(({ id, peer, body }) => ({ id, to: peer, body: body as SettlementMessage }));
     },
-    forget: async (id) => {
-      await db.delete(sessionOutbox).where(eq(sessionOutbox.id, id));
+    forget: async (...ids) => {
+      await db.delete(sessionOutbox).where(inArray(sessionOutbox.id, ids));
+    },
+    receiveFrom: async (venue, peer) => {
+      const waiting = (await peer.outbox()).filter(({ to }) => to === options.venue);
+      for (let first = 0; first < waiting.length; first += messagesAtOnce) {
+        const some = waiting.slice(first, first + messagesAtOnce);
+        await db.transaction(async (tx) => {
+          for (const { body } of some) {
+            await service.onMessage(tx, venue, orderMessageBody.parse(body) as SettlementMessage);
+          }
+        });
+        await peer.forget(...some.map(({ id }) => id));
+      }
     },
     receive: (from, body) =>
       db.transaction((tx) =>
