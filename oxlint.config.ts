@@ -27,6 +27,7 @@ const mayImport = {
 const rooms = [
   'cli',
   'api',
+  'tracing',
   'streams',
   'access',
   'records',

@@ -6,6 +6,8 @@ export interface CallerContext {
   readonly auth: Verification;
   /** The header as it came; it goes to the caller's home node and nowhere else. */
   readonly authorization: string | null;
+  /** Of the operation's span, where operations are traced. */
+  readonly traceparent?: string | undefined;
   /** Where the operation is served on a stream. */
   readonly stream?: StreamContext | undefined;
 }
@@ -30,5 +32,6 @@ export function callerOf(context: unknown): CallerContext {
     auth: caller?.auth ?? { kind: 'anonymous' },
     authorization: caller?.authorization ?? null,
     stream: caller?.stream,
+    traceparent: caller?.traceparent,
   };
 }

@@ -44,6 +44,7 @@ const environment = z
     STOA_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
     ...tokenEnvironment,
     STOA_GRAPHIQL_TOKEN: z.string().optional(),
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
     LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   })
   .superRefine((env, context) => {

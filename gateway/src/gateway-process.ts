@@ -1,4 +1,9 @@
-import { createMetrics, type RunningService, tokenOptions } from '@stoa/node/market-api';
+import {
+  createMetrics,
+  type RunningService,
+  startTracing,
+  tokenOptions,
+} from '@stoa/node/market-api';
 import { createObserver, type Logger, openChainDirectory } from '@stoa/node/observer';
 import { createPublicClient, http } from 'viem';
 import type { GatewayConfig } from './config.ts';
@@ -37,6 +42,12 @@ async function start(
 ): Promise<RunningService['announcement']> {
   const { logger } = needs;
   const metrics = createMetrics({ member: config.STOA_MEMBER });
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, STOA_MEMBER: member } = config;
+  const tracing =
+    endpoint === undefined
+      ? undefined
+      : startTracing({ service: 'stoa-gateway', member, endpoint });
+  undo.push(() => tracing?.stop());
   const running = new AbortController();
   undo.push(() => running.abort());
   const directory = await openChainDirectory(
@@ -83,6 +94,7 @@ async function start(
           ? ['a peer of the network: none is connected']
           : [],
       metrics,
+      tracer: tracing?.tracer,
       logger,
     },
   );

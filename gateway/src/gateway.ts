@@ -19,6 +19,8 @@ import {
   type StreamOptions,
   startHttpServer,
   type TokenOptions,
+  type Tracing,
+  tracedOperations,
 } from '@stoa/node/market-api';
 import type { Logger, MarketView } from '@stoa/node/observer';
 import { CodedError, type DirectorySource } from '@stoa/schema';
@@ -47,6 +49,8 @@ export interface GatewayNeeds {
   /** What the gateway still waits for, one sentence each; empty when it is ready. */
   readonly readiness: () => readonly string[] | Promise<readonly string[]>;
   readonly metrics: Registry;
+  /** Absent where nobody asks for traces. */
+  readonly tracer?: Tracing['tracer'] | undefined;
   readonly logger: Logger;
 }
 
@@ -85,6 +89,7 @@ export async function createGateway(
       callerContext(verify),
       requestGuards(),
       metrics.plugin,
+      ...(needs.tracer ? [tracedOperations(needs.tracer)] : []),
       publicExecution({ schema, maskError, execution: createMarketExecution(schema) }),
     ],
   });

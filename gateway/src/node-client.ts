@@ -7,6 +7,8 @@ export interface NodeQuestion {
   /** The operation as JSON. */
   readonly body: string;
   readonly authorization?: string;
+  /** W3C Trace Context of what is asked. */
+  readonly traceparent?: string;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   /**
@@ -84,6 +86,7 @@ function send(
         'content-length': Buffer.byteLength(question.body),
         accept: 'application/json',
         ...(question.authorization ? { authorization: question.authorization } : {}),
+        ...(question.traceparent ? { traceparent: question.traceparent } : {}),
       },
     });
     const fail = (reason: string, wasStale = false) => {

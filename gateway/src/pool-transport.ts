@@ -131,13 +131,14 @@ async function askHome(
   const caller = homeOf(request);
   if (!('home' in caller)) return caller;
   const { home } = caller;
-  const { authorization } = callerOf(request.context);
+  const { authorization, traceparent } = callerOf(request.context);
   const isMutation = request.operationType === 'mutation';
   const answer = await ask(home, {
     body: bodyOf(request.document, request.variables),
     timeoutMs: isMutation ? options.mutationTimeoutMs : options.queryTimeoutMs,
     repeatable: !isMutation,
     ...(authorization === null ? {} : { authorization }),
+    ...(traceparent === undefined ? {} : { traceparent }),
     // A mutation that was begun is seen through, even when the caller hangs up.
     ...(request.signal && !isMutation ? { signal: request.signal } : {}),
   });

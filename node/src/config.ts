@@ -162,6 +162,7 @@ const environment = z
     STOA_STALE_AFTER_MS: milliseconds(3_000, 100),
     STOA_FRAME_RETENTION_HOURS: z.coerce.number().positive().max(100_000).default(72),
     STOA_FRAME_RETENTION_COUNT: z.coerce.number().int().min(1_000).default(1_000_000),
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
     LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
     /** For tests of recovery only: `name:count`, the node kills itself there. */
     STOA_CRASH_AT: z

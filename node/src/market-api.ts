@@ -20,6 +20,8 @@ export type { StreamContext } from './api/stream-context.ts';
 export { createStreamEndpoint, type StreamOptions } from './api/stream-endpoint.ts';
 export { buildStoaSchema, buildSubgraph, subgraphTypeDefs } from './api/subgraph-schema.ts';
 export { createSubscriptionStreams, type SubscriptionStreams } from './api/subscription-streams.ts';
+export { tracedOperations } from './api/traced-operations.ts';
 export { address, type ConfigMistakes, list, nodeKeyFile, readEnvironment } from './config.ts';
 export { type RunningService, refuseEnvironment, runProcess } from './run-process.ts';
 export { createMetrics } from './telemetry/metrics.ts';
+export { startTracing, type Tracing } from './tracing/tracing.ts';

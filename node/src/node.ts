@@ -9,6 +9,7 @@ import { createTrading } from './parts/trading.ts';
 import type { RunningService } from './run-process.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
+import { startTracing, type Tracing } from './tracing/tracing.ts';
 
 /**
  * Composes and starts the node of a venue, in the order things start. What was started is stopped in
@@ -32,17 +33,27 @@ export async function startNode(
     config,
     logger,
     metrics: createMetrics({ venue: config.STOA_VENUE }),
+    tracing: openTracing(config),
     startedAtMs: Date.now(),
     nowMs: () => Date.now(),
     running: AbortSignal.any([signal, ended.signal]),
     onStop: (step) => steps.push(step),
   };
+  // First started, last stopped: it tells of the other parts' ends too.
+  base.onStop(() => base.tracing?.stop());
   try {
     return { announcement: await start(base), stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+function openTracing(config: NodeConfig): Tracing | undefined {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, STOA_VENUE: member } = config;
+  return endpoint === undefined
+    ? undefined
+    : startTracing({ service: 'stoa-node', member, endpoint });
 }
 
 async function start(base: Base): Promise<Record<string, unknown>> {

@@ -27,6 +27,8 @@ export interface SharedSetup {
   readonly identities: ReadonlyMap<MemberId, MemberIdentity>;
   readonly tokens: TokenIssuer;
   readonly accountsFile: string;
+  /** Where the processes tell their spans (OTLP/HTTP). */
+  readonly tracesUrl?: string | undefined;
   /** Ends the waiting for a process that starts, and the process. */
   readonly signal?: AbortSignal;
 }
@@ -125,6 +127,7 @@ function common(setup: SharedSetup, identity: MemberIdentity): Record<string, st
     STOA_JWKS: tokens.jwksFile,
     STOA_TOKEN_ISSUER: tokens.issuer,
     STOA_TOKEN_AUDIENCE: tokens.audience,
+    ...(setup.tracesUrl !== undefined && { OTEL_EXPORTER_OTLP_ENDPOINT: setup.tracesUrl }),
     // GraphiQL and curl hold a token and no key: on a network of this machine alone, that will do.
     STOA_PROOF_EXEMPT_CLIENTS: DEMO_CLIENT,
   };

@@ -34,6 +34,8 @@ export interface NetworkOptions {
   readonly gatewayPort?: number;
   readonly keepFolder?: boolean;
   readonly logLevel?: string;
+  /** Where the processes tell their spans (OTLP/HTTP). */
+  readonly tracesUrl?: string;
   /** Told of each step as it begins. */
   readonly onProgress?: (message: string) => void;
   /** Told when a process ended that nobody stopped. */
@@ -153,6 +155,7 @@ async function start(run: Run, options: NetworkOptions): Promise<Network> {
   ]);
   const setup: SharedSetup = {
     ...{ folder, guardian, chain, rpcUrl, identities, tokens, accountsFile },
+    tracesUrl: options.tracesUrl,
     ...(options.signal && { signal: options.signal }),
   };
   const venues = new Map<VenueId, RunningProcess>();

@@ -10,6 +10,7 @@ import { DEMO_VENUES, shippedFlow } from '../harness/demo-venues.ts';
 import { askGraphql } from '../harness/graphql-client.ts';
 import { brokerToken, type Network, startNetwork } from '../harness/network.ts';
 import { DEMO_STALE_AFTER_MS, type RunningProcess } from '../harness/network-processes.ts';
+import { startTraceCollector, type TraceCollector } from '../harness/trace-collector.ts';
 import { type BrokerDesk, openBrokerDesk } from './broker-desk.ts';
 import { amountOf, readHoldings } from './holdings.ts';
 import { awaitLiveMarket, awaitReplayedMarket } from './market-ready.ts';
@@ -38,10 +39,13 @@ const LEVELS = `query ($id: InstrumentId!) { book(instrument: $id) {
 describe('a network of three venues, a chain and a gateway', () => {
   let network: Network;
   let desk: BrokerDesk;
+  let traces: TraceCollector;
   const crashes: string[] = [];
 
   beforeAll(async () => {
+    traces = await startTraceCollector();
     network = await startNetwork({
+      tracesUrl: traces.url,
       baseFolder: `${tmpdir()}/stoa-e2e`,
       flows: new Map(DEMO_VENUES.map((venue) => [venue, shippedFlow(venue)])),
       flowSpeed: 'max',
@@ -50,7 +54,10 @@ describe('a network of three venues, a chain and a gateway', () => {
     desk = await openBrokerDesk(network);
     await awaitReplayedMarket(network, desk, () => undefined);
   }, 120_000);
-  afterAll(() => network?.stop());
+  afterAll(async () => {
+    await network?.stop();
+    await traces?.stop();
+  });
 
   const venueNode = (venue: string): RunningProcess => {
     const node = network.venues.get(venue);
@@ -110,6 +117,37 @@ describe('a network of three venues, a chain and a gateway', () => {
     });
     await checkStoresAgree(network, HOME, trade.order);
     expect(amountOf(trade.after, 'alice', 'ACME')).toBe(integerOf(trade.order.filled, 18));
+  });
+
+  it('tells the trace of an order from the gateway over the venues to the chain', async () => {
+    const venues = [...new Set(trade.order.legs.map(({ venue }) => venue.id))].sort();
+    const of = (name: string) => traces.spans.filter((span) => span.name === name);
+    const root = await eventually('the trace of the order', async () =>
+      of('order').find(({ attributes }) => attributes.get('stoa.order') === trade.order.id),
+    );
+    const within = (name: string) => of(name).filter(({ traceId }) => traceId === root.traceId);
+    const settled = await eventually(
+      'the span of its settlement',
+      async () => within('settlement')[0],
+    );
+    await eventually('spans of every venue', async () =>
+      within('venue new').length === venues.length ? true : undefined,
+    );
+    // Each venue's own node tells what the venue was asked, in the trace that the order names.
+    expect(
+      within('venue new')
+        .map(({ member }) => member)
+        .sort(),
+    ).toEqual(venues);
+    expect(within('leg').map(({ member }) => member)).toEqual(venues.map(() => HOME));
+    for (const span of [...within('leg'), ...within('venue new'), settled]) {
+      expect(span.parentSpanId).toBe(root.spanId);
+    }
+    expect(settled.attributes.get('stoa.state')).toBe('settled');
+    const [placing] = traces.spans.filter(({ links }) => links.includes(root.traceId));
+    expect(placing?.member).toBe(HOME);
+    const [asked] = traces.spans.filter(({ spanId }) => spanId === placing?.parentSpanId);
+    expect(asked).toMatchObject({ service: 'stoa-gateway', traceId: placing?.traceId });
   });
 
   it('proves by a receipt why the order went where it went, to whoever has the file', async () => {

@@ -6,11 +6,12 @@ import type { Caller } from '../orders/order-view.ts';
 import { apiError } from './api-error.ts';
 import type { FieldPolicy } from './field-policies.ts';
 import type { StreamContext } from './stream-context.ts';
+import type { TraceContext } from './traced-operations.ts';
 
 export type { Scope } from '../access/roles.ts';
 
 /** What a resolver knows of the request it serves. */
-export interface ApiContext {
+export interface ApiContext extends TraceContext {
   readonly auth: Verification;
   /** Where the operation is served on a stream. */
   readonly stream?: StreamContext;

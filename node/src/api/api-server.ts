@@ -1,3 +1,4 @@
+import type { Tracer } from '@opentelemetry/api';
 import { type DirectorySource, MARKET_PARTS, NODE_PARTS, type VenueId } from '@stoa/schema';
 import { createYoga } from 'graphql-yoga';
 import type { Registry } from 'prom-client';
@@ -46,6 +47,7 @@ import { createSettlementResolvers } from './settlement-resolvers.ts';
 import { createStreamEndpoint, type StreamOptions } from './stream-endpoint.ts';
 import { buildStoaSchema } from './subgraph-schema.ts';
 import { createSubscriptionStreams, type SubscriptionStreams } from './subscription-streams.ts';
+import { tracedOperations } from './traced-operations.ts';
 import { createVenueTermsResolvers } from './venue-terms-resolvers.ts';
 
 /** How a node's API is served. */
@@ -78,6 +80,8 @@ export interface ApiServerNeeds {
   /** What the node still waits for, one sentence each; empty when it is ready. */
   readonly readiness: () => readonly string[] | Promise<readonly string[]>;
   readonly metrics: Registry;
+  /** Absent where nobody asks for traces. */
+  readonly tracer?: Tracer | undefined;
   readonly logger: Logger;
 }
 
@@ -156,6 +160,7 @@ export async function createApiServer(
       requestGuards(options.limits ?? REQUEST_LIMITS),
       metrics.plugin,
       federatedTracing(makeSchema, needs.nowMs),
+      ...(needs.tracer ? [tracedOperations(needs.tracer)] : []),
       // Last: what is shared has passed every check before it.
       publicExecution({ schema: buildMarketSchema({ ...needs, streams }), maskError }),
     ],

@@ -81,6 +81,7 @@ function orderMutations(needs: OrderEntryNeeds) {
       if (isRefusal(request)) return refused(caller, { action: 'place', clientOrderId }, request);
       const placed = await orders.place(caller, request, { answerWithinMs: waitMs });
       if (isRefusal(placed)) return placed;
+      context.traceOrder?.(placed.order.id);
       return { order: output.order(placed.order), existed: placed.existed };
     },
     async replaceOrder(

@@ -15,13 +15,22 @@ export function serveApi(
   { orders, settlement, preTrade, reading, venue: { adapter } }: Trading,
 ): Promise<HttpServer> {
   const { config, logger, metrics, startedAtMs, nowMs } = base;
+  const tracer = base.tracing?.tracer;
   const tokens = tokenOptions(config);
   const listen = { host: config.STOA_HTTP_HOST, port: config.STOA_HTTP_PORT };
   const { version } = packageJson;
   return createApiServer(
     { venue: config.STOA_VENUE, ...listen, tokens },
     {
-      ...{ directory, orders, settlements: settlement, market: observer.market, metrics, logger },
+      ...{
+        directory,
+        orders,
+        settlements: settlement,
+        market: observer.market,
+        metrics,
+        logger,
+        tracer,
+      },
       ...{ archive, preTrade, nowMs, ...reading },
       node: {
         ...{ version, startedAtMs, framesPublished },

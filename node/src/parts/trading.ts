@@ -19,6 +19,7 @@ import type { Base } from './base.ts';
 import type { Chain } from './chain.ts';
 import type { NetworkPart } from './network.ts';
 import { keepReceipts } from './receipts.ts';
+import { traceTrading } from './traces.ts';
 import { openVenue, type VenuePart } from './venue.ts';
 
 const WEI_PER_GWEI = 1_000_000_000n;
@@ -83,6 +84,7 @@ export async function createTrading(
     feed: createOrderFeed(database),
     receipts: createReceiptBlotter(venue, database),
   };
+  const traces = await traceTrading(base, { database, feed: reading.feed });
   const orders = createOrderService(
     { venue },
     {
@@ -94,7 +96,10 @@ export async function createTrading(
       receipts: keepReceipts(base, { ...parts, chainId, terms }),
       accounts: config.STOA_ACCOUNTS_FILE,
       onMarketEvents: (events) => publisher.deliver(events),
-      onCommitted: (members) => reading.feed.committed(members),
+      onCommitted: (members) => {
+        reading.feed.committed(members);
+        traces?.committed(members);
+      },
       checkOrder: (order) => preTrade.checkOrder(order),
     },
   );

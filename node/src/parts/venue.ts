@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EmbeddedVenue, type VenueAdapter, type VenueAdapterChoice } from '@stoa/adapters';
 import type { Instrument } from '@stoa/schema';
+import { TracedVenue } from '../tracing/traced-venue.ts';
 import { WatchedVenue } from '../venue/watched-venue.ts';
 import type { Base } from './base.ts';
 import { venueJournal } from './venue-journal.ts';
@@ -28,9 +29,13 @@ export async function openVenue(
   const choice = base.config.STOA_VENUE_ADAPTER_FILE ?? { kind: 'embedded' };
   const adapter = await makeAdapter(base, choice, instruments);
   return {
-    adapter: new WatchedVenue(choice.kind, adapter, base),
+    adapter: new WatchedVenue(choice.kind, traced(adapter, base), base),
     embedded: adapter instanceof EmbeddedVenue ? adapter : undefined,
   };
+}
+
+function traced(adapter: VenueAdapter, { tracing, nowMs }: Base): VenueAdapter {
+  return tracing ? new TracedVenue(adapter, { tracing, nowMs }) : adapter;
 }
 
 async function makeAdapter(

@@ -56,7 +56,9 @@ export class OrderSpanMaker {
         ...(error !== undefined && { error }),
       });
     }
-    if (!order || !TERMINAL_STATUSES.has(status)) return { spans };
+    // An order that is filled waits for its last leg's end, which the venue tells after the fill.
+    const isOver = TERMINAL_STATUSES.has(status) && order?.legs.size === 0;
+    if (!order || !isOver) return { spans };
     this.#orders.delete(orderId);
     const { startMs, attributes } = order.placed;
     const ended = { ...attributes, 'stoa.status': status, 'stoa.filled': filled };

@@ -58,7 +58,8 @@ export class TracedVenue implements VenueAdapter {
       sink: {
         deliver: async (events) => {
           for (const event of events) {
-            if ('orderId' in event && ANSWERS.has(event.kind)) this.#answered(event.orderId, event.kind);
+            if ('orderId' in event && ANSWERS.has(event.kind))
+              this.#answered(event.orderId, event.kind);
           }
           await sink.deliver(events);
         },
