@@ -81,10 +81,9 @@ export async function createTrading(
   const reading = {
     terms,
     blotter: createOrderBlotter(venue, database),
-    feed: createOrderFeed(database),
+    feed: await traceTrading(base, { database, feed: createOrderFeed(database) }),
     receipts: createReceiptBlotter(venue, database),
   };
-  const traces = await traceTrading(base, { database, feed: reading.feed });
   const orders = createOrderService(
     { venue },
     {
@@ -96,10 +95,7 @@ export async function createTrading(
       receipts: keepReceipts(base, { ...parts, chainId, terms }),
       accounts: config.STOA_ACCOUNTS_FILE,
       onMarketEvents: (events) => publisher.deliver(events),
-      onCommitted: (members) => {
-        reading.feed.committed(members);
-        traces?.committed(members);
-      },
+      onCommitted: (members) => reading.feed.committed(members),
       checkOrder: (order) => preTrade.checkOrder(order),
     },
   );

@@ -31,36 +31,12 @@ export function openSettlementTraceDesk(needs: {
   let open: `0x${string}`[] = [];
 
   async function look(): Promise<void> {
-    const rows = await db
-      .select({
-        id: settlementBatches.id,
-        state: settlementBatches.state,
-        code: settlementBatches.code,
-        transactionHash: settlementBatches.transactionHash,
-        blockNumber: settlementBatches.blockNumber,
-        createdAtMs: settlementBatches.createdAtMs,
-      })
-      .from(settlementBatches)
-      .where(
-        and(
-          eq(settlementBatches.role, 'home'),
-          or(inArray(settlementBatches.state, OPEN_STATES), inArray(settlementBatches.id, open)),
-        ),
-      )
-      .orderBy(settlementBatches.createdAtMs)
-      .limit(MAX_BATCHES);
+    const rows = await readBatches(db, open);
     open = rows.filter(({ state }) => openStates.has(state)).map(({ id }) => id);
     for (const row of rows) if (!openStates.has(row.state)) await tell(row);
   }
 
-  async function tell(row: {
-    readonly id: `0x${string}`;
-    readonly state: string;
-    readonly code: string | null;
-    readonly transactionHash: string | null;
-    readonly blockNumber: number | null;
-    readonly createdAtMs: number;
-  }): Promise<void> {
+  async function tell(row: LookedAt): Promise<void> {
     const orders = await db
       .selectDistinct({ orderId: settlementLegs.orderId })
       .from(settlementLegs)
@@ -94,4 +70,31 @@ export function openSettlementTraceDesk(needs: {
       await looking;
     },
   };
+}
+
+type LookedAt = Awaited<ReturnType<typeof readBatches>>[number];
+
+/** This node's open batches, and those that were open when it last looked. */
+function readBatches(db: Database, before: readonly `0x${string}`[]) {
+  return db
+    .select({
+      id: settlementBatches.id,
+      state: settlementBatches.state,
+      code: settlementBatches.code,
+      transactionHash: settlementBatches.transactionHash,
+      blockNumber: settlementBatches.blockNumber,
+      createdAtMs: settlementBatches.createdAtMs,
+    })
+    .from(settlementBatches)
+    .where(
+      and(
+        eq(settlementBatches.role, 'home'),
+        or(
+          inArray(settlementBatches.state, OPEN_STATES),
+          inArray(settlementBatches.id, [...before]),
+        ),
+      ),
+    )
+    .orderBy(settlementBatches.createdAtMs)
+    .limit(MAX_BATCHES);
 }
