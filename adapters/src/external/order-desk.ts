@@ -64,6 +64,10 @@ export class OrderDesk {
         return this.#cancel(request.orderId);
       case 'replace':
         return this.#replace(request);
+      case 'quote-request':
+      case 'quote-cancel':
+      case 'quote-accept':
+        return refused('rfq-not-offered');
     }
   }
 

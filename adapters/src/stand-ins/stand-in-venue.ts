@@ -291,6 +291,8 @@ export class StandInVenue {
         this.haltReason = event.reason;
         return this.#say({ kind: 'trading' });
       case 'link':
+      case 'quote':
+      case 'quote-ended':
         return;
     }
     if (order) this.#say({ kind: 'order', order });
