@@ -32,6 +32,7 @@ const rooms = [
   'access',
   'records',
   'venue',
+  'negotiation',
   'orders',
   'routing',
   'settlement',

@@ -125,6 +125,20 @@ const orders: Record<string, OrderMessage> = {
       },
     },
   },
+  'a request for quote, of which both sides are wanted': {
+    ...{ version: 1, from: 'alpha', to: 'beta', number: 13, acknowledged: 41, sentAtMs: epoch },
+    body: {
+      ...{ kind: 'quote-request', requestId: 'alpha-q3', instrument: firstToken, quantity: 5_000 },
+      ...{ validForMs: 60_000, member: 'broker', responders: ['maker'] },
+    },
+  },
+  'a firm quote': {
+    ...{ version: 1, from: 'beta', to: 'alpha', number: 42, acknowledged: 13, sentAtMs: epoch },
+    body: {
+      ...{ kind: 'quote', requestId: 'alpha-q3', quoteId: 'beta-q9', validForMs: 15_000 },
+      offer: { price: 10_040, quantity: 5_000 },
+    },
+  },
 };
 
 /** Bytes in hex, for JSON; everything else as it is. */

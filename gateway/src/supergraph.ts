@@ -11,7 +11,7 @@ export const SUBGRAPHS = {
   market: MARKET_PARTS,
   /** The caller's home node: what is the caller's own, and what takes a store or a chain to answer. */
   home: [
-    ...['refusals', 'orders', 'order-entry', 'order-events', 'routing', 'receipts'],
+    ...['refusals', 'orders', 'order-entry', 'order-events', 'rfq', 'routing', 'receipts'],
     ...['settlement', 'cap-table', 'eligibility', 'history'],
   ],
   /**

@@ -16,6 +16,7 @@ import {
 } from '@stoa/schema';
 import { z } from 'zod';
 import { keysMistake, tokenEnvironment } from './access/token-environment.ts';
+import { parseNegotiationRules } from './negotiation/negotiation-rules.ts';
 import { CRASH_AT } from './orders/crash-points.ts';
 import { parseOrderLimits } from './orders/order-limits.ts';
 import { parseRoutingAgreements } from './orders/routing-agreements.ts';
@@ -149,6 +150,9 @@ const environment = z
       'the routing agreements',
       parseRoutingAgreements,
     ).optional(),
+    STOA_RFQ_FILE: jsonFile('the negotiation rules', parseNegotiationRules).optional(),
+    /** Whether what the venue publishes can be executed, or only says that somebody is interested. */
+    STOA_VENUE_QUOTES: z.enum(['firm', 'indicative']).default('firm'),
     /** What sending one leg costs this node, whatever its size, in cash: the router weighs it. */
     STOA_LEG_COST: z
       .string()

@@ -74,6 +74,8 @@ async function start(base: Base): Promise<Record<string, unknown>> {
   onStop(() => trading.settlement.stop());
   await trading.orders.start();
   onStop(() => trading.orders.stop());
+  trading.negotiation.start();
+  onStop(() => trading.negotiation.stop());
   const api = await serveApi(base, chain, { ...network, archive }, trading);
   onStop(() => api.stop());
   const { embedded } = trading.venue;

@@ -17,6 +17,15 @@ const hex = z
 const positive = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
 const legId = z.string().min(1).max(64);
 const text = z.string().max(512);
+const code = z.string().max(64);
+/** `<home>-q<number>`, and `<venue>-q<number>`: each node gives its own. */
+const requestId = z.string().min(1).max(64);
+const quoteId = z.string().min(1).max(64);
+const side = z.enum(['buy', 'sell']);
+/** One side of a firm quote. */
+const quoteSide = z.strictObject({ price: positive, quantity: positive });
+/** At most a day: what is left of a time by the sender's clock, so that clocks need not agree. */
+const remainingMs = z.number().int().positive().max(86_400_000);
 /** Amounts on chain go beyond 2^53, and JSON has no integers that large: decimal digits. */
 const amount = z.string().regex(/^\d{1,78}$/);
 
@@ -32,6 +41,8 @@ export const legOrder = z.strictObject({
   expireAtMs: positive.optional(),
   minQuantity: positive.optional(),
   allOrNone: z.boolean().optional(),
+  /** The firm quote of the venue that the leg takes. FIX QuoteID(117). */
+  quoteId: quoteId.optional(),
   /** The broker whose order it is, and the investor's wallet that will settle. */
   member,
   account: address,
@@ -154,6 +165,37 @@ export const orderMessageBody = z.discriminatedUnion('kind', [
     state: legState,
     filled: z.number().int().nonnegative(),
   }),
+  /**
+   * FIX QuoteRequest(R): firm quotes are wanted, from the venue or its members. It says whose request it
+   * is and nothing of the investor; the venue tells no more of it than its rules say.
+   */
+  z.strictObject({
+    kind: z.literal('quote-request'),
+    requestId,
+    instrument,
+    /** What the requester would do; left out: both sides are to be quoted. */
+    side: side.optional(),
+    quantity: positive,
+    validForMs: remainingMs,
+    member,
+    /** Members of the venue that may answer; left out: whoever the venue asks. */
+    responders: z.array(member).min(1).max(50).optional(),
+  }),
+  /** FIX QuoteRequestReject(AG): there will be no quotes. */
+  z.strictObject({ kind: z.literal('quote-request-rejected'), requestId, code, message: text }),
+  /** FIX QuoteResponse(AJ), QuoteRespType(694) 6, pass: no quote of the request is wanted any more. */
+  z.strictObject({ kind: z.literal('quote-request-cancel'), requestId }),
+  /** FIX Quote(S): firm, for its sizes, until its time is over by the venue's clock. */
+  z.strictObject({
+    kind: z.literal('quote'),
+    requestId,
+    quoteId,
+    bid: quoteSide.optional(),
+    offer: quoteSide.optional(),
+    validForMs: remainingMs,
+  }),
+  /** FIX QuoteStatusReport(AI): the quote can be taken no more. */
+  z.strictObject({ kind: z.literal('quote-ended'), requestId, quoteId, code, message: text }),
   /** Home asks the executing venue to sign its legs of a batch. */
   z.strictObject({
     kind: z.literal('settlement-request'),

@@ -67,6 +67,8 @@ export interface OrderRequest {
   readonly remainder?: Remainder;
   /** Whether it is canceled when its member's last order stream ends. FIX CancelOnDisconnect. */
   readonly cancelOnDisconnect?: boolean;
+  /** The firm quote that it takes, or gave: it goes to the quote's venue and no book. FIX QuoteID(117). */
+  readonly quoteId?: string;
 }
 
 /** A fill, reported once under (venue, executionId). */

@@ -8,6 +8,7 @@ export type SdlPart =
   | 'orders'
   | 'order-entry'
   | 'order-events'
+  | 'rfq'
   | 'routing'
   | 'receipts'
   | 'terms'
@@ -25,6 +26,7 @@ export const NODE_PARTS: readonly SdlPart[] = [
   'orders',
   'order-entry',
   'order-events',
+  'rfq',
   'routing',
   'receipts',
   'terms',

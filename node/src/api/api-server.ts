@@ -18,6 +18,7 @@ import { createApiMetrics } from './api-metrics.ts';
 import type {
   ApiBlotter,
   ApiFeed,
+  ApiNegotiation,
   ApiNode,
   ApiOrders,
   ApiReceipts,
@@ -41,6 +42,7 @@ import { publicExecution } from './public-execution.ts';
 import { createReceiptResolvers } from './receipt-resolvers.ts';
 import { refusalResolvers } from './refusal-type.ts';
 import { REQUEST_LIMITS, type RequestLimits, requestGuards } from './request-guards.ts';
+import { createRfqResolvers } from './rfq-resolvers.ts';
 import { createRoutePreviewResolvers } from './route-preview-resolvers.ts';
 import { createSettlementOperationResolvers } from './settlement-operation-resolvers.ts';
 import { createSettlementResolvers } from './settlement-resolvers.ts';
@@ -66,6 +68,7 @@ export interface ApiServerNeeds {
   readonly market: MarketView;
   readonly directory: DirectorySource;
   readonly orders: ApiOrders;
+  readonly negotiation: ApiNegotiation;
   readonly blotter: ApiBlotter;
   readonly feed: ApiFeed;
   readonly receipts: ApiReceipts;
@@ -114,6 +117,7 @@ export function buildNodeSchema(venue: VenueId, needs: NodeSchemaNeeds) {
       createOrderResolvers(ofOrders),
       createOrderEntryResolvers(ofOrders),
       createOrderEventResolvers(ofOrders),
+      createRfqResolvers(ofOrders),
       createRoutePreviewResolvers(ofOrders),
       createReceiptResolvers(ofOrders),
       createVenueTermsResolvers(needs),

@@ -1,4 +1,5 @@
 import type { MemberId, VenueId, VenueTerms } from '@stoa/schema';
+import type { Negotiation } from '../negotiation/negotiation.ts';
 import type { OrderBlotter } from '../orders/order-blotter.ts';
 import type { OrderFeed } from '../orders/order-feed.ts';
 import type { OrderService } from '../orders/order-service.ts';
@@ -19,6 +20,9 @@ export type ApiOrders = Pick<
   | 'streamOpened'
   | 'streamClosed'
 >;
+
+/** What the API asks of negotiation. */
+export type ApiNegotiation = Omit<Negotiation, 'desk' | 'start' | 'stop'>;
 
 /** What the API reads of orders: pages of them, and one member's events. */
 export type ApiBlotter = OrderBlotter;

@@ -123,13 +123,15 @@ export function readInstrument(directory: Directory, text: string): Instrument |
   return refuse('INSTRUMENT_UNKNOWN', message, 'Ask `instruments` for those of the registry.');
 }
 
-function readAccount(text: string): `0x${string}` | Refusal {
+/** The account that a text names. */
+export function readAccount(text: string): `0x${string}` | Refusal {
   if (/^0x[0-9a-fA-F]{40}$/.test(text)) return text as `0x${string}`;
   const message = `${quoted(text)} is no address of an account.`;
   return refuse('ACCOUNT_INVALID', message, 'Send 0x and 40 hexadecimal digits.');
 }
 
-function readExpiry(text: string): number | Refusal {
+/** The moment that a text names. */
+export function readExpiry(text: string): number | Refusal {
   const expireAtMs = readMoment(text);
   if (expireAtMs !== undefined) return expireAtMs;
   const message = `${quoted(text)} is no moment.`;

@@ -102,6 +102,7 @@ function orderFields({ venue, blotter, output, directory }: OrderNeeds) {
     directedTo: ({ directedTo }: OrderParent) =>
       directedTo === undefined ? null : venueOf(directory.current(), directedTo),
     remainder: (order: OrderParent) => sdlEnum(order.remainder),
+    quoteId: ({ quoteId }: OrderParent) => quoteId ?? null,
     status: (order: OrderParent) => sdlEnum(order.status),
     filled: (order: OrderParent) => quantity(order, order.filled),
     leaves: (order: OrderParent) => quantity(order, order.leaves),

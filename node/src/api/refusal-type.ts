@@ -1,5 +1,6 @@
 import { isRefusal, type Refusal } from '@stoa/schema';
 import type { PreTradeCode } from '../compliance/pre-trade.ts';
+import type { QuoteRefusalCode } from '../negotiation/negotiation-request.ts';
 import type { LimitRefusalCode } from '../orders/order-limits.ts';
 import type { ChangeRefusalCode, RequestRefusalCode } from '../orders/order-validation.ts';
 
@@ -20,6 +21,7 @@ type KnownCode =
   | ChangeRefusalCode
   | LimitRefusalCode
   | PreTradeCode
+  | QuoteRefusalCode
   | 'DECIMAL_INVALID'
   | 'TOO_MANY_DECIMALS'
   | 'OUT_OF_RANGE'
@@ -58,6 +60,13 @@ const INPUT_FIELDS = {
   ALL_OR_NONE_NOT_ALLOWED: 'allOrNone',
   REPLACE_BELOW_FILLED: 'quantity',
   NOTHING_TO_REPLACE: null,
+  CLIENT_REQUEST_ID_INVALID: null,
+  QUOTE_EXPIRY_INVALID: null,
+  QUOTE_VENUES_INVALID: 'directedTo',
+  QUOTE_SIDE_MISSING: 'side',
+  QUOTE_SIDE_NOT_GIVEN: 'side',
+  QUOTE_TERMS_DIFFER: null,
+  QUOTE_TOO_LARGE: 'quantity',
 } as const satisfies Partial<Record<KnownCode, string | null>>;
 
 /** All other codes by what a client would do about them. */
@@ -68,6 +77,7 @@ const OTHER_TYPES: Readonly<Record<Exclude<KnownCode, keyof typeof INPUT_FIELDS>
     'ACCOUNT_UNKNOWN',
     'ORDER_UNKNOWN',
     'BATCH_UNKNOWN',
+    ...(['QUOTE_REQUEST_UNKNOWN', 'QUOTE_UNKNOWN'] as const),
   ]),
   ...kind('NotEligible', [
     ...(['TOKEN_PAUSED', 'WALLET_FROZEN', 'IDENTITY_NOT_REGISTERED'] as const),
@@ -81,16 +91,20 @@ const OTHER_TYPES: Readonly<Record<Exclude<KnownCode, keyof typeof INPUT_FIELDS>
   ...kind('LimitExceeded', [
     ...(['OVER_MAX_QUANTITY', 'OVER_MAX_NOTIONAL', 'PRICE_BEYOND_COLLAR'] as const),
     ...(['PRICE_TOO_FAR_AWAY', 'TOO_MANY_OPEN_ORDERS', 'OVER_MAX_OPEN_NOTIONAL'] as const),
-    'RATE_LIMITED',
+    ...(['RATE_LIMITED', 'TOO_MANY_QUOTE_REQUESTS', 'TOO_MANY_QUOTES'] as const),
   ]),
   ...kind('NotTradable', [
     ...(['NOT_LISTED', 'NOT_LISTED_THERE', 'HALTED', 'MARKET_CLOSED', 'ENTRY_CLOSED'] as const),
     ...(['MEMBER_NOT_ACTIVE', 'NOT_YOUR_HOME', 'MIN_QUANTITY_NOT_TAKEN'] as const),
-    ...(['ALL_OR_NONE_NOT_TAKEN', 'BELOW_VENUE_MINIMUM'] as const),
+    ...(['ALL_OR_NONE_NOT_TAKEN', 'BELOW_VENUE_MINIMUM', 'RFQ_NOT_OFFERED'] as const),
+    'SELF_TRADE',
   ]),
   ...kind('StateConflict', [
     ...(['ORDER_DONE', 'ORDER_IMMEDIATE', 'CANCEL_PENDING', 'REPLACE_PENDING'] as const),
     ...(['CLIENT_ORDER_ID_REUSED', 'BATCH_NOT_FAILED', 'GROUP_BROKEN'] as const),
+    ...(['CLIENT_REQUEST_ID_REUSED', 'CLIENT_QUOTE_ID_REUSED', 'QUOTE_ENDED'] as const),
+    ...(['QUOTE_EXPIRED', 'QUOTE_ALREADY_ACCEPTED', 'QUOTE_REQUEST_ENDED'] as const),
+    'QUOTE_REQUEST_ACCEPTED',
   ]),
   ...kind('Unavailable', ['NODE_NOT_OPEN', 'CHECK_UNAVAILABLE', 'CHECK_UNANSWERED']),
 };

@@ -6,7 +6,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   stale: 'was not heard from for too long',
   degraded: 'has sent quotes of which some are still missing here',
   silent: 'was not heard from since this node started',
-  indicative: 'shows quotes that are not firm',
+  indicative: 'shows quotes that are not firm: ask it for one with requestQuotes',
   expired: 'shows quotes whose validity has ended',
   'not-listed': 'does not list the instrument',
   proposed: 'has not listed the instrument yet',

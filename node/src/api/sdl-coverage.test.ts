@@ -17,6 +17,7 @@ import type { ApiContext } from './api-context.ts';
 import { buildNodeSchema } from './api-server.ts';
 import { createSubscriptionStreams } from './subscription-streams.ts';
 import { ACME, createSampleMarket, sampleDirectory } from './testing/sample-market.ts';
+import { sampleNegotiation } from './testing/sample-negotiation.ts';
 import { createSampleOrders } from './testing/sample-orders.ts';
 import {
   sampleArchive,
@@ -41,6 +42,12 @@ const ARGUMENTS: Record<string, string> = {
   'Query.capTable': `(instrument: "${ACME.id}")`,
   'Mutation.retrySettlement': `(batchId: "0x${'bb'.repeat(32)}")`,
   'Query.previewRoute': `(input: { instrument: "${ACME.id}", account: "0x${'11'.repeat(20)}", side: BUY, quantity: "2", limitPrice: "100.10" })`,
+  'Query.quoteRequest': '(id: "alpha-q1")',
+  'Mutation.requestQuotes': `(input: { clientRequestId: "ask", instrument: "${ACME.id}", account: "0x${'11'.repeat(20)}", side: BUY, quantity: "2", expireAt: "2030-01-01T00:00:00Z" })`,
+  'Mutation.acceptQuote': '(input: { clientOrderId: "quoted", quoteId: "alpha-q7" })',
+  'Mutation.cancelQuoteRequest': '(id: "alpha-q1")',
+  'Mutation.submitQuote': `(input: { clientQuoteId: "q", requestId: "alpha-q1", account: "0x${'11'.repeat(20)}", validUntil: "2030-01-01T00:00:00Z", offer: { price: "100.10", quantity: "2" } })`,
+  'Mutation.cancelQuote': '(id: "alpha-q7")',
   'Subscription.book': `(instrument: "${ACME.id}")`,
   'Subscription.orderEvents': '(after: 0)',
 };
@@ -100,6 +107,7 @@ describe('the SDL of a node', () => {
   const schema = buildNodeSchema('alpha', {
     market,
     orders,
+    negotiation: sampleNegotiation(orders),
     ...{ blotter: orders.blotter, feed: orders.feed, receipts: orders.receipts },
     directory: sampleDirectory,
     settlements: sampleSettlements,
@@ -150,7 +158,7 @@ describe('the SDL of a node', () => {
     ).toEqual([]);
     const root = schema.getSubscriptionType();
     for (const { name, type } of Object.values(root?.getFields() ?? {})) {
-      const field = `${name}${ARGUMENTS[`Subscription.${name}`]}`;
+      const field = `${name}${ARGUMENTS[`Subscription.${name}`] ?? ''}`;
       const selected = `subscription { ${field} ${selectAll(schema, getNamedType(type), [])} }`;
       const stream = await subscribe({ schema, document: parse(selected), contextValue });
       if (!(Symbol.asyncIterator in stream)) throw new Error(JSON.stringify(stream));

@@ -23,9 +23,14 @@ export interface AfterCommit {
   readonly watches: Map<string, LegWatch | undefined>;
   /** Orders by id, as they stand now. */
   readonly changed: Map<string, StoredOrder>;
+  /** Who is told of something else. */
+  readonly tell: (() => void)[];
 }
 
 /** Nothing to do yet. */
 export function afterCommit(): AfterCommit {
-  return { requests: [], repeated: [], groups: new Set(), watches: new Map(), changed: new Map() };
+  return {
+    ...{ requests: [], repeated: [], tell: [] },
+    ...{ groups: new Set(), watches: new Map(), changed: new Map() },
+  };
 }

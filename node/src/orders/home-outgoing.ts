@@ -28,12 +28,13 @@ export class Outgoing {
     const { id: legId, venue, timeInForce, quantity, limitPrice } = leg;
     const { expireAtMs, minQuantity, allOrNone } = leg;
     const { instrument, member, account } = order;
-    const { side } = order.state;
+    const { side, quoteId } = order.state;
     const asOrder: LegOrder = {
       ...{ legId, instrument, side, timeInForce, quantity, limitPrice, member, account },
       ...(expireAtMs === undefined ? {} : { expireAtMs }),
       ...(minQuantity === undefined ? {} : { minQuantity }),
       ...(allOrNone ? { allOrNone } : {}),
+      ...(quoteId === undefined ? {} : { quoteId }),
     };
     if (venue === this.#venue) this.#added.push(asOrder);
     else this.#message(venue, { kind: 'leg-new', leg: asOrder });

@@ -129,7 +129,7 @@ function whyNotInShape(
 }
 
 function whyNotInTime(
-  leg: LegPart<'timeInForce' | 'expireAtMs'>,
+  leg: LegPart<'timeInForce' | 'expireAtMs' | 'quoteId'>,
   { terms: { calendar }, sentAtMs, nowMs }: Pick<LegContext, 'terms' | 'sentAtMs' | 'nowMs'>,
 ): LegRejection | undefined {
   if ((leg.timeInForce === 'gtd') !== (leg.expireAtMs !== undefined)) {
@@ -138,7 +138,9 @@ function whyNotInTime(
   if (leg.expireAtMs !== undefined && leg.expireAtMs <= nowMs) {
     return { code: 'EXPIRED', message: 'The order’s expiry has passed.' };
   }
-  if (!isResting(leg) && nowMs - sentAtMs > MAX_IMMEDIATE_AGE_MS) {
+  // A firm quote stands for as long as it says, however long its acceptance took.
+  const isOnMarket = !isResting(leg) && leg.quoteId === undefined;
+  if (isOnMarket && nowMs - sentAtMs > MAX_IMMEDIATE_AGE_MS) {
     return { code: 'LEG_TOO_OLD', message: 'The order came too late to be an immediate one.' };
   }
   const endedAtMs = leg.timeInForce === 'day' ? closeOfDayMs(calendar, sentAtMs) : undefined;

@@ -199,6 +199,7 @@ function orderView(row: typeof orders.$inferSelect): OrderView {
     directedTo: row.directedTo ?? undefined,
     remainder: row.remainder,
     cancelOnDisconnect: row.cancelOnDisconnect,
+    quoteId: row.quoteId ?? undefined,
     status: row.status,
     filled: row.filled,
     leaves: row.leaves,

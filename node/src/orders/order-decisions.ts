@@ -1,4 +1,4 @@
-import { type DirectorySource, nextOpenMs, type VenueId } from '@stoa/schema';
+import { type DirectorySource, invariant, nextOpenMs, type VenueId } from '@stoa/schema';
 import type { StoredOrder } from './order-rows.ts';
 import { isComplete, mayWait, type NewLeg, type OrderState } from './order-state.ts';
 import type { Decision, RoutePlanner } from './route-planner.ts';
@@ -23,6 +23,7 @@ export class OrderDecisions {
   }
 
   decide(order: StoredOrder, state: OrderState): Decision {
+    if (state.quoteId !== undefined) return quoted(state);
     const nowMs = this.#needs.nowMs();
     if (state.endsAtMs !== undefined && nowMs >= state.endsAtMs) {
       const reason = 'EXPIRED: Its time in force ended before it could be sent.';
@@ -62,6 +63,15 @@ export class OrderDecisions {
     const terms = this.#needs.terms.of(venue)?.terms;
     return terms && nextOpenMs(terms.calendar, nowMs);
   }
+}
+
+/** What was agreed on goes to its venue, whole and once, whatever the market shows. */
+function quoted({ id, quantity, limitPrice, directedTo, legs }: OrderState): Decision {
+  const isSound = limitPrice !== undefined && directedTo !== undefined && legs.length === 0;
+  invariant(isSound, 'an order that takes a quote has no place to go', { id });
+  const leg = { id: `${id}.1.1`, number: 1, round: 1, purpose: 'route', quantity } as const;
+  const asSent: NewLeg = { ...leg, venue: directedTo, timeInForce: 'fok', limitPrice };
+  return { event: { kind: 'routed', legs: [asSent] } };
 }
 
 function held({ endsAtMs }: OrderState, untilMs: number): Decision {

@@ -2,10 +2,11 @@ import type { MemberId, Refusal } from '@stoa/schema';
 import type { Database } from '../store/database.ts';
 import { storableText } from '../store/storable-text.ts';
 import { orderRefusals } from '../store/tables/order-refusals.ts';
+import type { QuoteAction } from './quote-desk.ts';
 
 /** What was asked for and refused. */
 export interface RefusedAction {
-  readonly action: 'place' | 'replace' | 'cancel' | 'cancel-all';
+  readonly action: 'place' | 'replace' | 'cancel' | 'cancel-all' | QuoteAction;
   readonly clientOrderId?: string;
   readonly orderId?: string;
 }

@@ -61,6 +61,7 @@ export function newState(
     directedTo: request.directedTo,
     remainder: request.remainder ?? (mayWait(request) ? 'rest-home' : 'cancel'),
     cancelOnDisconnect: request.cancelOnDisconnect ?? false,
+    quoteId: request.quoteId,
     status: 'pending-new',
     filled: 0,
     notional: 0n,
@@ -98,6 +99,7 @@ const FIXED_TERMS = [
   'directedTo',
   'remainder',
   'cancelOnDisconnect',
+  'quoteId',
 ] as const satisfies readonly (keyof OrderState)[];
 
 /** An order as others see it. */
@@ -118,6 +120,7 @@ export function viewOf({ state, ...fixed }: StoredOrder): OrderView {
     directedTo: state.directedTo,
     remainder: state.remainder,
     cancelOnDisconnect: state.cancelOnDisconnect,
+    quoteId: state.quoteId,
     quantity: state.quantity,
     limitPrice: state.limitPrice,
     revision: state.revision,
@@ -155,6 +158,7 @@ export function storedOrder(row: OrderRow, own: readonly LegRow[]): StoredOrder 
       directedTo: row.directedTo ?? undefined,
       remainder: row.remainder,
       cancelOnDisconnect: row.cancelOnDisconnect,
+      quoteId: row.quoteId ?? undefined,
       endsAtMs: row.endsAtMs ?? undefined,
       quantity: row.quantity,
       limitPrice: row.limitPrice ?? undefined,
@@ -242,6 +246,7 @@ export function orderRow(order: StoredOrder) {
     directed_to: state.directedTo ?? null,
     remainder: state.remainder,
     cancel_on_disconnect: state.cancelOnDisconnect,
+    quote_id: state.quoteId ?? null,
     ends_at_ms: state.endsAtMs ?? null,
     placed_at_ms: order.placedAtMs,
   };

@@ -29,6 +29,7 @@ import {
 import { CLIENT_ORDER_ID, checkCancel, checkReplace } from './order-validation.ts';
 import type { Caller, OrderView } from './order-view.ts';
 import { OrderWork, type OrderWorkNeeds, type OrderWorkOptions } from './order-work.ts';
+import type { QuotedOrders } from './quote-desk.ts';
 import { type Rate, RateLimits } from './rate-limit.ts';
 import type { RoutePreview } from './route-planner.ts';
 
@@ -92,6 +93,8 @@ export interface OrderService {
   /** It has ended: with the last one, its orders with `cancelOnDisconnect` do. */
   streamClosed(member: MemberId): void;
   openOrderCount(): Promise<number>;
+  /** For what is negotiated. */
+  readonly quoted: QuotedOrders;
   /** Restores what was open, opens the venue's book, then the sessions with other nodes. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -156,6 +159,25 @@ class Orders implements OrderService {
         this.set(await openOrders());
       },
     });
+  }
+
+  get quoted(): QuotedOrders {
+    const isOpen = (): boolean => this.#open;
+    return {
+      get isOpen() {
+        return isOpen();
+      },
+      admit: (member, what) => this.#gate.admit(member, what),
+      enter: (order) => this.#gate.enter(order),
+      commit: (change) => this.#work.commit(change),
+      place: async (tx, order, after) => {
+        const { member, clientOrderId } = order;
+        if (await readOrder(tx, { member, clientOrderId })) return undefined;
+        const [placed] = await this.#work.home.place(tx, [order], after);
+        return placed;
+      },
+      refused: (member, action, refusal) => this.#refusedOf(member, { action }, refusal),
+    };
   }
 
   async place(
@@ -279,8 +301,11 @@ class Orders implements OrderService {
     return this.#work.massCancel(instrument);
   }
 
-  async refused(caller: Caller, asked: RefusedAction, refusal: Refusal): Promise<void> {
-    const { member } = caller;
+  refused({ member }: Caller, asked: RefusedAction, refusal: Refusal): Promise<void> {
+    return this.#refusedOf(member, asked, refusal);
+  }
+
+  async #refusedOf(member: MemberId, asked: RefusedAction, refusal: Refusal): Promise<void> {
     const { code } = refusal;
     const { database, logger, nowMs } = this.#needs;
     this.#refused.inc({ code });
@@ -322,6 +347,8 @@ class Orders implements OrderService {
       if (cancelOnDisconnect && leavesOf(order.state) > 0) this.#disconnects.expect(order.member);
       if (isAnswered(order.state)) this.#unanswered.get(id)?.(order);
     }
+    const quoted = orders.filter(({ state }) => state.quoteId !== undefined);
+    if (quoted.length > 0) this.#needs.quotes?.changed(quoted);
     this.#needs.onCommitted?.(new Set(orders.map(({ member }) => member)));
   }
 

@@ -20,7 +20,7 @@ function order(other: Partial<OrderState> = {}): OrderState {
     limitPrice: 20,
     ...{ expireAtMs: undefined, endsAtMs: undefined, minQuantity: undefined, allOrNone: false },
     ...{ strategy: 'best', directedTo: undefined, remainder: 'rest-home' },
-    ...{ cancelOnDisconnect: false, heldUntilMs: undefined },
+    ...{ cancelOnDisconnect: false, quoteId: undefined, heldUntilMs: undefined },
     ...{ replacements: [], revision: 0, routedFrom: 0 },
     status: 'pending-new',
     filled: 0,

@@ -18,7 +18,10 @@ type Reader = Database | Transaction;
 const DUE_AT_ONCE = 256;
 
 /** So many order numbers of this node, which nobody else gets. */
-export async function nextOrderNumbers(database: Database, count: number): Promise<number[]> {
+export async function nextOrderNumbers(
+  database: Database | Transaction,
+  count: number,
+): Promise<number[]> {
   const rows = await database.execute<{ number: string }>(
     sql`select nextval('order_numbers') as number from generate_series(1, ${count}::int)`,
   );

@@ -64,6 +64,8 @@ export interface OrderTerms {
   readonly directedTo: VenueId | undefined;
   readonly remainder: Remainder;
   readonly cancelOnDisconnect: boolean;
+  /** The firm quote that it takes, or gave: its one leg goes to that and to no book. */
+  readonly quoteId: string | undefined;
   /** From here on nothing of it is sent any more; undefined: at no time. */
   readonly endsAtMs: number | undefined;
 }

@@ -37,6 +37,8 @@ export interface OrderView {
   readonly directedTo: VenueId | undefined;
   readonly remainder: Remainder;
   readonly cancelOnDisconnect: boolean;
+  /** The firm quote that it takes, or gave. */
+  readonly quoteId: string | undefined;
   readonly quantity: Quantity;
   readonly limitPrice: Price | undefined;
   /** How many replacements took effect. */

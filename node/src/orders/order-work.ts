@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { VenueAdapter, VenueEvent, VenueMarketEvent, VenueRequest } from '@stoa/adapters';
+import type { VenueAdapter, VenueEvent, VenueRequest } from '@stoa/adapters';
 import type { MemberId, OrderMessageBody, VenueId } from '@stoa/schema';
 import { Counter, type Registry } from 'prom-client';
 import type { PublishedEvent } from '../market/publisher.ts';
@@ -18,13 +18,14 @@ import type { OrderSessions } from './order-session.ts';
 import { isComplete } from './order-state.ts';
 import { holdOrders, orderIdsOf, readOpenOrders } from './order-store.ts';
 import type { ReceivedMessage } from './peer-inbox.ts';
+import { isQuoteMessage, type QuoteDesk } from './quote-desk.ts';
 import { RestingOrders } from './resting-orders.ts';
 import type { RoutingAgreements } from './routing-agreements.ts';
 import { type GroupSettlement, SettlementGroups } from './settlement-groups.ts';
 import { nextTradeNumber } from './trade-book.ts';
 import type { OrderSettlement } from './trade-reports.ts';
 import { type RefusedRequest, VenueDesk } from './venue-desk.ts';
-import type { VenueOrderEvent } from './venue-events.ts';
+import { isOrderEvent, isPublished, isQuoteEvent } from './venue-event-kinds.ts';
 import { holdVenueOrders } from './venue-order-store.ts';
 import { defaultVenueTerms } from './venue-terms-book.ts';
 import { WaitingOrders } from './waiting-orders.ts';
@@ -64,6 +65,8 @@ export interface OrderWorkNeeds
   /** Gets what the venue says of its market, in order, after what it said of orders is durable. */
   readonly onMarketEvents: (events: readonly PublishedEvent[]) => void;
   readonly metrics: Registry;
+  /** Undefined: nothing is negotiated here. */
+  readonly quotes?: QuoteDesk | undefined;
   /** Undefined: nothing crashes on purpose. */
   readonly crashPoint?: CrashPoint | undefined;
 }
@@ -158,7 +161,11 @@ export class OrderWork {
     const open = await readOpenOrders(database);
     await this.#checkDerived(open);
     this.#onChanged(open);
-    const recovered = await this.#transaction((tx, after) => this.#desk.recover(tx, after));
+    const recovered = await this.#transaction(async (tx, after) => {
+      const restored = await this.#desk.recover(tx, after);
+      await this.#needs.quotes?.recover(tx, after);
+      return restored;
+    });
     await adapter.start({
       sink: { deliver: (events) => this.#deliver(events) },
       openOrders: recovered.result,
@@ -233,6 +240,7 @@ export class OrderWork {
       const tell = this.commit((tx, next) => this.#desk.repeated(tx, repeated, next));
       void this.#inBackground(tell);
     }
+    for (const tell of after.tell) tell();
     const changed = [...after.changed.values()];
     this.#waiting.note(changed);
     if (changed.length > 0) this.#onChanged(changed);
@@ -274,10 +282,12 @@ export class OrderWork {
   #deliver(events: readonly VenueEvent[]): Promise<void> {
     const delivery = this.#deliveries.then(async () => {
       const ofOrders = events.filter(isOrderEvent);
-      if (ofOrders.length > 0) {
-        const { run } = await this.#transaction((tx, after) =>
-          this.#desk.events(tx, ofOrders, after),
-        );
+      const ofQuotes = events.filter(isQuoteEvent);
+      if (ofOrders.length > 0 || ofQuotes.length > 0) {
+        const { run } = await this.#transaction(async (tx, after) => {
+          if (ofOrders.length > 0) await this.#desk.events(tx, ofOrders, after);
+          if (ofQuotes.length > 0) await this.#needs.quotes?.events(tx, ofQuotes, after);
+        });
         // The homes of these orders were told with the commit: they wait, and come before the market.
         run();
       }
@@ -296,6 +306,12 @@ export class OrderWork {
     after: AfterCommit,
   ): Promise<void> {
     const sound = messages.filter(({ body }) => this.#isSound(from, body));
+    // Nothing of quotes waits for an order: they come first, as they do where a member accepts one, so
+    // that no two transactions hold what the other one needs.
+    for (const { body, ...how } of sound) {
+      if (isQuoteMessage(body))
+        await this.#needs.quotes?.message(tx, from, { ...how, body }, after);
+    }
     const reported = sound.flatMap(({ body }) => (isReport(body) ? [body.legId] : []));
     const asked = sound.flatMap(({ body }) =>
       !isReport(body) && 'legId' in body ? [body.legId] : [],
@@ -347,6 +363,11 @@ export class OrderWork {
       case 'settlement-affirmed':
       case 'settlement-refused':
         return this.#needs.settlement.onMessage(tx, from, body);
+      case 'quote-request':
+      case 'quote-request-rejected':
+      case 'quote-request-cancel':
+      case 'quote':
+      case 'quote-ended':
       case 'hello':
       case 'acknowledge':
       case 'venue-terms':
@@ -425,17 +446,4 @@ function refusedOf(request: VenueRequest): readonly RefusedRequest[] {
     case 'quote-cancel':
       return [];
   }
-}
-
-function isOrderEvent(event: VenueEvent): event is VenueOrderEvent {
-  return !isMarketEvent(event) && event.kind !== 'quote' && event.kind !== 'quote-ended';
-}
-
-function isMarketEvent(event: VenueEvent): event is VenueMarketEvent {
-  const { kind } = event;
-  return kind === 'book' || kind === 'print' || kind === 'trading-status' || kind === 'link';
-}
-
-function isPublished(event: VenueEvent): event is PublishedEvent {
-  return isMarketEvent(event) || event.kind === 'busted' || event.kind === 'corrected';
 }

@@ -1,5 +1,11 @@
-import type { OpenOrder, VenueCapabilities, VenueRequest } from '@stoa/adapters';
-import { type LegRejection, type MemberId, TERMINAL_STATUSES, type VenueId } from '@stoa/schema';
+import type { OpenOrder, VenueCapabilities, VenueOrder, VenueRequest } from '@stoa/adapters';
+import {
+  invariant,
+  type LegRejection,
+  type MemberId,
+  TERMINAL_STATUSES,
+  type VenueId,
+} from '@stoa/schema';
 import type { Transaction } from '../store/database.ts';
 import type { AfterCommit } from './after-commit.ts';
 import type { CounterpartyGate } from './counterparty-gate.ts';
@@ -7,6 +13,7 @@ import { isLegIdOf } from './leg-admission.ts';
 import type { LegAsk, LegRequest, OwnLegs } from './leg-reports.ts';
 import { REPLACE_NOT_SUPPORTED } from './order-replacement.ts';
 import type { ReceivedMessage } from './peer-inbox.ts';
+import type { QuoteDesk, TakenQuote } from './quote-desk.ts';
 import {
   cancelRejected,
   end,
@@ -33,6 +40,8 @@ import { VenueTurn } from './venue-turn.ts';
 
 export interface VenueDeskNeeds extends VenueEventNeeds {
   readonly gate: Pick<CounterpartyGate, 'whyNotTaken' | 'whyNotReplaced'>;
+  /** Undefined: nothing is negotiated here. */
+  readonly quotes?: Pick<QuoteDesk, 'take' | 'takenBy'> | undefined;
   readonly capabilities: Pick<VenueCapabilities, 'replace' | 'external'>;
 }
 
@@ -61,7 +70,14 @@ export class VenueDesk {
   async ownLegs(tx: Transaction, { added, asked }: OwnLegs, after: AfterCommit): Promise<void> {
     const homeVenue = this.#venue;
     const opened = added.map((leg) => ({ leg, homeVenue, status: 'pending-new' as const }));
-    this.#open(tx, opened, after);
+    const plain = opened.filter(({ leg }) => leg.quoteId === undefined);
+    this.#open(tx, plain, after);
+    for (const each of opened) {
+      if (each.leg.quoteId === undefined) continue;
+      const rejection = await this.#openQuoted(tx, each, after);
+      // Whoever takes a quote of its own venue has been told before it was recorded.
+      invariant(rejection === undefined, 'an own quote could not be taken', { ...rejection });
+    }
     if (asked.length === 0) return;
     const rows = await holdVenueOrders(
       tx,
@@ -151,13 +167,31 @@ export class VenueDesk {
       return this.#needs.sessions.send(tx, from, foreign);
     }
     const refused = await this.#needs.gate.whyNotTaken(tx, from, leg, sentAtMs);
-    const homeVenue = from;
-    if (!refused) return this.#open(tx, [{ leg, homeVenue, status: 'pending-new' }], after);
+    const opened = { leg, homeVenue: from, status: 'pending-new' } as const;
+    const isQuoted = leg.quoteId !== undefined;
+    if (!refused && !isQuoted) return this.#open(tx, [opened], after);
     const known = await readVenueOrder(tx, legId);
     if (known) return this.#needs.sessions.send(tx, from, statusReport(known));
-    const rejected = { leg, homeVenue, status: 'rejected', reason: refused.code } as const;
+    const rejection = refused ?? (await this.#openQuoted(tx, opened, after));
+    if (!rejection) return;
+    const rejected = { ...opened, status: 'rejected', reason: rejection.code } as const;
     insertVenueOrders(tx, [rejected], this.#needs.nowMs());
-    this.#needs.sessions.send(tx, from, { kind: 'leg-rejected', legId, ...refused });
+    this.#needs.sessions.send(tx, from, { kind: 'leg-rejected', legId, ...rejection });
+  }
+
+  /** Records a leg that has to do with a quote, for good; or says why it cannot take it. */
+  async #openQuoted(
+    tx: Transaction,
+    opened: NewVenueOrder,
+    after: AfterCommit,
+  ): Promise<LegRejection | undefined> {
+    const { quotes } = this.#needs;
+    if (!quotes) return { code: 'RFQ_NOT_OFFERED', message: 'The venue gives no quotes.' };
+    const taken = await quotes.take(tx, opened.leg, opened.homeVenue, after);
+    if ('code' in taken) return taken;
+    insertVenueOrders(tx, [opened], this.#needs.nowMs());
+    after.requests.push(...(await acceptanceOf(tx, newVenueOrder(opened), taken)));
+    return undefined;
   }
 
   /** The book gets what was recorded, after the commit. What was before is only told of again. */
@@ -214,6 +248,12 @@ export class VenueDesk {
     const turn = this.#turn(tx, after);
     for (const row of await holdOpenVenueOrders(tx)) {
       const immediate = row.timeInForce === 'ioc' || row.timeInForce === 'fok';
+      if (row.quoteId !== null && row.status === 'pending-new') {
+        // Agreed on is agreed on: what the venue has not said, it is asked for again.
+        const taken = await this.#needs.quotes?.takenBy(tx, row.legId);
+        if (taken) after.requests.push(...(await acceptanceOf(tx, venueOrderOf(row), taken)));
+        continue;
+      }
       if (immediate && this.#needs.capabilities.external !== true) {
         const state = row.filled === row.quantity ? 'filled' : 'canceled';
         const reason = 'The venue restarted.';
@@ -243,6 +283,19 @@ export class VenueDesk {
   #turn(tx: Transaction, after: AfterCommit): VenueTurn {
     return new VenueTurn(this.#venue, tx, after, this.#needs);
   }
+}
+
+/** What was agreed on is asked of the venue once, for both sides: with the taker's leg. */
+async function acceptanceOf(
+  tx: Transaction,
+  order: VenueOrder,
+  taken: TakenQuote,
+): Promise<VenueRequest[]> {
+  if (taken.role === 'maker') return [];
+  const { quoteId, makerLegId } = taken;
+  const maker = makerLegId === undefined ? undefined : await readVenueOrder(tx, makerLegId);
+  const acceptance = { kind: 'quote-accept', quoteId, order } as const;
+  return [maker ? { ...acceptance, maker: venueOrderOf(maker) } : acceptance];
 }
 
 /** What the book was asked about an order and has not answered. */

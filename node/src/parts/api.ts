@@ -12,7 +12,7 @@ export function serveApi(
   base: Base,
   { directory }: Chain,
   { observer, framesPublished, archive }: NetworkPart & { readonly archive: FrameArchive },
-  { orders, settlement, preTrade, reading, venue: { adapter } }: Trading,
+  { orders, negotiation, settlement, preTrade, reading, venue: { adapter } }: Trading,
 ): Promise<HttpServer> {
   const { config, logger, metrics, startedAtMs, nowMs } = base;
   const tracer = base.tracing?.tracer;
@@ -25,6 +25,7 @@ export function serveApi(
       ...{
         directory,
         orders,
+        negotiation,
         settlements: settlement,
         market: observer.market,
         metrics,

@@ -30,7 +30,7 @@ export function joinNetwork(base: Base, { directory }: Chain, archive: FrameArch
       ...{ venue, nodeKey, staleAfterMs },
       epoch: base.startedAtMs,
       heartbeatMs: config.STOA_HEARTBEAT_MS,
-      firm: true,
+      firm: config.STOA_VENUE_QUOTES === 'firm',
     },
     {
       ...{ directory, logger, registry: metrics, now: nowMs },

@@ -1,5 +1,6 @@
 import type { ApiServerNeeds } from '../api/api-server.ts';
 import { createPreTradeChecks, type PreTradeChecks } from '../compliance/pre-trade.ts';
+import type { Negotiation } from '../negotiation/negotiation.ts';
 import { crashAt } from '../orders/crash-points.ts';
 import { createOrderBlotter } from '../orders/order-blotter.ts';
 import { createOrderFeed } from '../orders/order-feed.ts';
@@ -17,6 +18,7 @@ import {
 import type { Database } from '../store/database.ts';
 import type { Base } from './base.ts';
 import type { Chain } from './chain.ts';
+import { negotiate } from './negotiation.ts';
 import type { NetworkPart } from './network.ts';
 import { keepReceipts } from './receipts.ts';
 import { traceTrading } from './traces.ts';
@@ -29,6 +31,7 @@ export interface Trading {
   readonly venue: VenuePart;
   readonly settlement: SettlementService;
   readonly orders: OrderService;
+  readonly negotiation: Negotiation;
   /** What the API reads of orders. */
   readonly reading: Pick<ApiServerNeeds, 'blotter' | 'feed' | 'receipts' | 'terms'>;
 }
@@ -51,8 +54,11 @@ export async function createTrading(
   const shared = { directory, logger, metrics, nowMs, crashPoint };
 
   const venuePart = await openVenue(base, instruments);
-  const { adapter } = venuePart;
-  const ownTerms = ownVenueTerms(config.STOA_VENUE_TERMS_FILE, adapter.capabilities);
+  const {
+    adapter,
+    adapter: { capabilities },
+  } = venuePart;
+  const ownTerms = ownVenueTerms(config.STOA_VENUE_TERMS_FILE, capabilities);
   const terms = await VenueTermsExchange.open(venue, ownTerms, { ...shared, database });
   const sessions = await openOrderSessions(
     { self: venue },
@@ -84,6 +90,8 @@ export async function createTrading(
     feed: await traceTrading(base, { database, feed: createOrderFeed(database) }),
     receipts: createReceiptBlotter(venue, database),
   };
+  const quoted = (): OrderService['quoted'] => orders.quoted;
+  const negotiation = negotiate(base, { ...parts, sessions, terms, capabilities, orders: quoted });
   const orders = createOrderService(
     { venue },
     {
@@ -92,6 +100,7 @@ export async function createTrading(
       agreements: new RoutingAgreements(config.STOA_ROUTING_AGREEMENTS_FILE),
       legCost: config.STOA_LEG_COST,
       limits: new MemberLimits(config.STOA_ORDER_LIMITS_FILE),
+      quotes: negotiation.desk,
       receipts: keepReceipts(base, { ...parts, chainId, terms }),
       accounts: config.STOA_ACCOUNTS_FILE,
       onMarketEvents: (events) => publisher.deliver(events),
@@ -99,5 +108,5 @@ export async function createTrading(
       checkOrder: (order) => preTrade.checkOrder(order),
     },
   );
-  return { preTrade, venue: venuePart, settlement, orders, reading };
+  return { preTrade, venue: venuePart, settlement, orders, negotiation, reading };
 }

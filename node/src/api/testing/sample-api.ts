@@ -3,6 +3,7 @@ import type { TokenOptions } from '../../access/token-verifier.ts';
 import { createLogger, type Logger } from '../../telemetry/logger.ts';
 import { type ApiServerNeeds, type ApiServerOptions, createApiServer } from '../api-server.ts';
 import { createSampleMarket, type SampleMarket, sampleDirectory } from './sample-market.ts';
+import { sampleNegotiation } from './sample-negotiation.ts';
 import { createSampleOrders, type SampleOrders } from './sample-orders.ts';
 import {
   sampleArchive,
@@ -35,6 +36,7 @@ export async function startSampleApi(
     {
       ...{ market, orders, terms: sampleTerms },
       ...{ blotter: orders.blotter, feed: orders.feed, receipts: orders.receipts },
+      negotiation: sampleNegotiation(orders),
       directory: sampleDirectory,
       settlements: sampleSettlements,
       node: sampleNode,

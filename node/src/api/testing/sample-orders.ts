@@ -54,6 +54,7 @@ export function createSampleOrders(venue: string): SampleOrders {
         limitPrice: request.limitPrice,
         expireAtMs: request.expireAtMs,
         minQuantity: request.minQuantity,
+        quoteId: request.quoteId,
         allOrNone: request.allOrNone ?? false,
         strategy: request.strategy ?? 'best',
         directedTo: request.directedTo,

@@ -20,6 +20,7 @@ import { type OrderSessions, openOrderSessions } from '../order-session.ts';
 import type { LegState } from '../order-state.ts';
 import { readOrder } from '../order-store.ts';
 import type { Caller, OrderView } from '../order-view.ts';
+import type { QuoteDesk, QuotedOrders } from '../quote-desk.ts';
 import { type RoutingAgreement, RoutingAgreements } from '../routing-agreements.ts';
 import { defaultVenueTerms, type VenueTermsBook } from '../venue-terms-book.ts';
 import type { LinkNetwork } from './link-network.ts';
@@ -47,6 +48,18 @@ export interface TestNodeOptions {
   readonly limits?: MemberLimits;
   /** Default: no proof is kept. */
   readonly receipts?: ReceiptStore;
+  /** Makes what is negotiated, at each start; default: nothing is. */
+  readonly quotes?: (parts: QuoteParts) => QuoteDesk;
+}
+
+/** What negotiation is made of, at a test's node. */
+export interface QuoteParts
+  extends Pick<
+    OrderServiceNeeds,
+    'database' | 'sessions' | 'directory' | 'market' | 'terms' | 'accounts' | 'logger' | 'nowMs'
+  > {
+  readonly capabilities: VenueAdapter['capabilities'];
+  readonly orders: () => QuotedOrders;
 }
 
 /** What settlement was told, in the order it was. */
@@ -112,6 +125,14 @@ export class TestNode {
       { self: venue, tickMs: 10, resendAfterMs: 150 },
       { ...common, links: network.links(venue), nodeKey: keyOf(venue) },
     );
+    const accounts = new Map([
+      ['broker', new Set([BROKER_WALLET, SECOND_WALLET])],
+      ['other', new Set([OTHER_WALLET])],
+    ]);
+    const parts = { ...common, sessions: this.sessions, market, accounts, terms: this.#terms() };
+    const quotes = this.#options.quotes?.({
+      ...{ ...parts, capabilities: adapter.capabilities, orders: () => this.orders.quoted },
+    });
     this.orders = createOrderService(
       {
         ...{ venue, legDeadlineMs: this.legDeadlineMs, tickMs: 20 },
@@ -152,10 +173,8 @@ export class TestNode {
         agreements: everyOrder(directory.current()),
         terms: this.#terms(),
         receipts: this.#options.receipts,
-        accounts: new Map([
-          ['broker', new Set([BROKER_WALLET, SECOND_WALLET])],
-          ['other', new Set([OTHER_WALLET])],
-        ]),
+        accounts,
+        quotes,
         onMarketEvents: (events) => {
           for (const event of events) {
             if (event.kind === 'busted' || event.kind === 'corrected') {

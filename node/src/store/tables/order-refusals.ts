@@ -6,7 +6,12 @@ export const orderRefusals = pgTable(
   {
     id: bigserial({ mode: 'number' }).primaryKey(),
     member: text().notNull(),
-    action: text().$type<'place' | 'replace' | 'cancel' | 'cancel-all'>().notNull(),
+    action: text()
+      .$type<
+        | ('place' | 'replace' | 'cancel' | 'cancel-all')
+        | ('request-quotes' | 'accept-quote' | 'submit-quote' | 'cancel-quote')
+      >()
+      .notNull(),
     /** Cut to what could have been one. */
     clientOrderId: text('client_order_id'),
     orderId: text('order_id'),

@@ -60,6 +60,8 @@ export const orders = pgTable(
     directedTo: text('directed_to'),
     remainder: text().$type<Remainder>().notNull().default('rest-home'),
     cancelOnDisconnect: boolean('cancel_on_disconnect').notNull().default(false),
+    /** The firm quote that it takes, or gave. */
+    quoteId: text('quote_id'),
     /** From here on nothing of it is sent any more; null: at no time. */
     endsAtMs: bigint('ends_at_ms', { mode: 'number' }),
     /** It waits unsent until then; null: it does not. */

@@ -29,6 +29,8 @@ export const venueOrders = pgTable(
     expireAtMs: bigint('expire_at_ms', { mode: 'number' }),
     minQuantity: bigint('min_quantity', { mode: 'number' }),
     allOrNone: boolean('all_or_none').notNull().default(false),
+    /** The firm quote of this venue that it takes, or that its member gave. */
+    quoteId: text('quote_id'),
     /** Number of the last replacement that the book answered. */
     revision: integer().notNull().default(0),
     /** The replacement that the book was asked for and has not answered. */
