@@ -84,12 +84,7 @@ export async function createTrading(
     ...{ client, settlement: contract, topicNames, logger, nowMs },
     lens: config.STOA_PRE_TRADE_LENS,
   });
-  const reading = {
-    terms,
-    blotter: createOrderBlotter(venue, database),
-    feed: await traceTrading(base, { database, feed: createOrderFeed(database) }),
-    receipts: createReceiptBlotter(venue, database),
-  };
+  const reading = await readingOf(base, database, terms);
   const quoted = (): OrderService['quoted'] => orders.quoted;
   const negotiation = negotiate(base, { ...parts, sessions, terms, capabilities, orders: quoted });
   const orders = createOrderService(
@@ -109,4 +104,15 @@ export async function createTrading(
     },
   );
   return { preTrade, venue: venuePart, settlement, orders, negotiation, reading };
+}
+
+/** What the API reads of orders. */
+async function readingOf(base: Base, database: Database, terms: VenueTermsExchange) {
+  const { STOA_VENUE: venue } = base.config;
+  return {
+    terms,
+    blotter: createOrderBlotter(venue, database),
+    feed: await traceTrading(base, { database, feed: createOrderFeed(database) }),
+    receipts: createReceiptBlotter(venue, database),
+  };
 }
