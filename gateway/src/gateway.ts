@@ -28,6 +28,7 @@ import type { Registry } from 'prom-client';
 import { callerContext } from './caller-context.ts';
 import { createMarketExecution } from './compiled-market.ts';
 import { exampleTabs, graphiqlHeaders } from './graphiql.ts';
+import { homeExecution } from './home-execution.ts';
 import { createMarketSubgraph, type MarketSubgraph } from './market-subgraph.ts';
 import { createPool, POOL_TIMEOUTS, type Pool, type PoolOptions } from './pool-transport.ts';
 import { composeSupergraph, SUBGRAPHS } from './supergraph.ts';
@@ -83,13 +84,14 @@ export async function createGateway(
     pool,
     maskError,
     market: createMarketSubgraph(schema, createErrorMask(logger)),
-    // Before execution, in this order: who calls; then size, cheapest check first; last the public market,
-    // which is executed apart and so has passed every check before it.
+    // Before execution, in this order: who calls; then size, cheapest check first; last what is
+    // executed past the engine's plans, and so has passed every check before it.
     stages: [
       callerContext(verify),
       requestGuards(),
       metrics.plugin,
       ...(needs.tracer ? [tracedOperations(needs.tracer)] : []),
+      homeExecution(pool),
       publicExecution({ schema, maskError, execution: createMarketExecution(schema) }),
     ],
   });

@@ -94,10 +94,13 @@ function send(
       resolve({ answer: { answered: false, reason, mayHaveBeenHeard: isConnected }, wasStale });
     };
     request.on('socket', (socket) => {
+      // A kept connection says nothing any more.
       if (!socket.connecting) isConnected = true;
-      socket.once(isTls ? 'secureConnect' : 'connect', () => {
-        isConnected = true;
-      });
+      else {
+        socket.once(isTls ? 'secureConnect' : 'connect', () => {
+          isConnected = true;
+        });
+      }
     });
     request.on('error', (error: NodeJS.ErrnoException) => {
       if (deadline.aborted) fail(`no answer within ${question.timeoutMs} ms`);

@@ -2,6 +2,7 @@ import { adaptersBench } from './adapters-bench.ts';
 import type { Bench } from './bench.ts';
 import { engineBench } from './engine-bench.ts';
 import { framesBench } from './frames-bench.ts';
+import { gatewayBench } from './gateway-bench.ts';
 import { ordersBench } from './orders-bench.ts';
 import { quotesBench } from './quotes-bench.ts';
 import { settlementBench } from './settlement-bench.ts';
@@ -12,6 +13,7 @@ export const benchList: readonly Bench[] = [
   quotesBench,
   framesBench,
   ordersBench,
+  gatewayBench,
   settlementBench,
   adaptersBench,
 ];

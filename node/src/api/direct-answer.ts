@@ -48,11 +48,13 @@ export async function answerDirectly(
   }
   if (response.writableEnded || response.destroyed) return true;
   const body = result.errors ? JSON.stringify(withoutHttp(result)) : JSON.stringify(result);
+  const bytes = Buffer.byteLength(body);
   response.writeHead(statusOf(result, mediaType), {
     'content-type': `${mediaType}; charset=utf-8`,
-    'content-length': Buffer.byteLength(body),
+    'content-length': bytes,
   });
-  response.end(body);
+  // Where every character is a byte, the encodings are the same, and this one is only copied.
+  response.end(body, bytes === body.length ? 'latin1' : 'utf8');
   return true;
 }
 
