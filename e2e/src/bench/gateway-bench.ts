@@ -1,7 +1,7 @@
 import type { Bench, BenchResult } from './bench.ts';
-import { measureEndToEnd } from './gateway/end-to-end.ts';
-import { measureFanout } from './gateway/fanout.ts';
-import { measureQueries } from './gateway/query.ts';
+import { measureEndToEnd } from './gateway-load/end-to-end.ts';
+import { measureFanout } from './gateway-load/fanout.ts';
+import { measureQueries } from './gateway-load/query.ts';
 import { machineFacts } from './machine.ts';
 
 /**

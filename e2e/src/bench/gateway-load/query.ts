@@ -64,13 +64,15 @@ export async function measureQueries(plan: QueryPlan, say: BenchNeeds['say']) {
     const supergraph = supergraphOver(network);
     const peers = await Promise.all(
       (['apollo', 'hive'] as const).map(async (peer) => {
-        const process = processes.start<PeerGatewayCommands>('gateway/peer-gateway-process.ts');
+        const process = processes.start<PeerGatewayCommands>(
+          'gateway-load/peer-gateway-process.ts',
+        );
         return process.ask('start', { peer, supergraph });
       }),
     );
     const [apollo = '', hive = ''] = peers;
     const urls = { stoa: network.gateway.graphql, apollo, hive };
-    const load = processes.start<QueryLoadCommands>('gateway/query-load-process.ts');
+    const load = processes.start<QueryLoadCommands>('gateway-load/query-load-process.ts');
     const token = await brokerToken(network);
     const market = { query: MARKET, variables: { instrument: network.chain.instrument } };
     await proveSame(urls, { ...market, variables: { ...market.variables, other: 'x0' } });

@@ -25,7 +25,7 @@ export async function measureEndToEnd(seconds: number) {
   try {
     const venue = processes.start<VenueCommands>('quotes/venue-process.ts');
     const { addresses } = await venue.ask('start', { ...plan, member: 'alpha', peers: [] });
-    const gateway = processes.start<GatewayCommands>('gateway/gateway-process.ts');
+    const gateway = processes.start<GatewayCommands>('gateway-load/gateway-process.ts');
     const place = { ...plan, member: 'gateway', peers: addresses };
     const { url } = await gateway.ask('start', { place, folder });
     const deadline = performance.now() + meetWithinMs;
@@ -33,7 +33,7 @@ export async function measureEndToEnd(seconds: number) {
       if (performance.now() > deadline) throw new Error('venue and gateway did not meet');
       await sleep(50);
     }
-    const reader = processes.start<ReaderCommands>('gateway/reader-process.ts');
+    const reader = processes.start<ReaderCommands>('gateway-load/reader-process.ts');
     const [instrument] = instrumentsOf(plan);
     // The best bid's size is the update's number: the reader takes it for the version.
     const query = `subscription { book(instrument: "${instrument?.id}") { cbbo { bid { version: quantity } } bids { price quantity } offers { price quantity } } }`;

@@ -73,8 +73,8 @@ async function withServer<T>(
 ): Promise<T> {
   // Each in processes of its own: what one left in a heap is not the next one's.
   await using processes = benchProcesses();
-  const serving = processes.start<FanoutCommands>('gateway/fanout-process.ts');
-  const readers = processes.start<ReaderCommands>('gateway/reader-process.ts');
+  const serving = processes.start<FanoutCommands>('gateway-load/fanout-process.ts');
+  const readers = processes.start<ReaderCommands>('gateway-load/reader-process.ts');
   const url = await serving.ask('start', { server, folder });
   return await measure({ server: serving, readers, url });
 }
