@@ -275,6 +275,7 @@ export class HomeOrders {
     else trades?.add(execution, legs);
     const settles = about.settles && execution.homeVenue === this.#venue && standing === 'new';
     if (settles) change.settling.push({ orderId, legId: leg.id, execution });
+    this.#needs.settlement.filled(change.tx, execution, side);
     change.apply(order, steps, settles);
     return undefined;
   }
@@ -294,6 +295,8 @@ export class HomeOrders {
     if ('ignored' in steps) return steps.ignored;
     // Both sides may be this node's: what the trade is now is recorded, and settled, once.
     const terms = toldTerms(report);
+    const trade = { ...standing.trade, ...{ price: terms.price, quantity: terms.quantity } };
+    this.#needs.settlement.filled(change.tx, trade, order.state.side);
     const isFirst = from === this.#venue ? settles : trades.change(standing, terms);
     const again = isFirst && (await this.#withdrawn(change.tx, standing.trade, report.kind));
     if (again && report.kind === 'leg-trade-corrected') {

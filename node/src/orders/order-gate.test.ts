@@ -1,6 +1,7 @@
 import { isRefusal, type Refusal, refuse } from '@stoa/schema';
 import { describe, expect, it } from 'vitest';
 import type { PreTradeQuestion } from '../compliance/pre-trade.ts';
+import type { UnsettledClaims } from '../settlement/unsettled-fills.ts';
 import { type GatedOrder, type GatedState, type HeldPlace, OrderGate } from './order-gate.ts';
 import { MemberLimits, parseOrderLimits } from './order-limits.ts';
 import { TestMarket } from './testing/test-market.ts';
@@ -19,7 +20,10 @@ const ORDER: GatedOrder = {
 const CASH = 10n ** 6n;
 
 /** A wallet with 2,500 in cash and 250 tokens, asked as the chain is: with a pause. */
-function gateOf(limits: object = {}): { gate: OrderGate; asked: PreTradeQuestion[] } {
+function gateOf(
+  limits: object = {},
+  unsettled?: UnsettledClaims,
+): { gate: OrderGate; asked: PreTradeQuestion[] } {
   const parsed = parseOrderLimits({ defaults: limits });
   if (isRefusal(parsed)) throw new Error(parsed.message);
   const asked: PreTradeQuestion[] = [];
@@ -27,6 +31,7 @@ function gateOf(limits: object = {}): { gate: OrderGate; asked: PreTradeQuestion
     limits: new MemberLimits(parsed),
     market: new TestMarket(INSTRUMENT.id, ['alpha']),
     nowMs: () => 0,
+    ...(unsettled && { unsettled }),
     checkOrder: async (question) => {
       asked.push(question);
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -64,6 +69,25 @@ describe('the gate of a home node', () => {
     gate.changed({ ...ORDER, id: 'alpha-1', leaves: 150 });
     expect(codeOf(await gate.enter(ORDER))).toBe('in');
     gate.changed({ ...ORDER, id: 'alpha-1', leaves: 0 });
+    expect(codeOf(await gate.enter(ORDER))).toBe('in');
+  });
+
+  it('counts what fills gave away and the chain has not moved yet, and nothing that it has', async () => {
+    let owed = 1_600n * CASH;
+    let owedNow = owed;
+    const token = INSTRUMENT.cashToken;
+    const unsettled: UnsettledClaims = {
+      owed: (_, asked) => (asked === token ? owed : 0n),
+      owedNow: async () => owedNow,
+    };
+    const { gate } = gateOf({}, unsettled);
+    expect(codeOf(await gate.enter(ORDER))).toBe('CASH_TOO_LOW');
+    // The other token is not spoken for.
+    expect(codeOf(await gate.enter({ ...ORDER, side: 'sell' }))).toBe('in');
+    // Mined, and not final: the balance has it already.
+    owedNow = 0n;
+    expect(codeOf(await gate.enter(ORDER))).toBe('in');
+    owed = 0n;
     expect(codeOf(await gate.enter(ORDER))).toBe('in');
   });
 

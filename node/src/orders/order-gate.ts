@@ -8,6 +8,7 @@ import {
 } from '@stoa/schema';
 import type { PreTradeChecks } from '../compliance/pre-trade.ts';
 import type { MarketView } from '../market/market-view.ts';
+import type { UnsettledClaims } from '../settlement/unsettled-fills.ts';
 import { OpenExposure } from './open-exposure.ts';
 import { type MemberLimits, referencePrice } from './order-limits.ts';
 
@@ -39,6 +40,8 @@ export interface OrderGateNeeds {
   readonly limits: MemberLimits;
   readonly market: Pick<MarketView, 'book' | 'lastTrade'>;
   readonly checkOrder: PreTradeChecks['checkOrder'];
+  /** What wallets gave away in fills that have not settled; absent: nothing. */
+  readonly unsettled?: UnsettledClaims;
   readonly nowMs: () => number;
 }
 
@@ -89,6 +92,7 @@ export class OrderGate {
               : { limitPrice }),
           },
           { promised, own: exposure.promiseOf(place) },
+          side === 'buy' ? instrument.cashToken : instrument.token,
         ));
       if (!refused) return { release };
       release();
@@ -106,13 +110,19 @@ export class OrderGate {
   async #checkWallet(
     question: Parameters<PreTradeChecks['checkOrder']>[0],
     { promised, own }: { readonly promised: bigint; readonly own: bigint },
+    token: `0x${string}`,
   ): Promise<Refusal | undefined> {
+    const { checkOrder, unsettled } = this.#needs;
+    const owed = unsettled?.owed(question.account, token) ?? 0n;
+    const all = promised + owed;
     const step = own * ROOM_IN_ORDERS;
-    const withRoom = step > 0n ? ((promised + step - 1n) / step) * step : promised;
-    const { checkOrder } = this.#needs;
+    const withRoom = step > 0n ? ((all + step - 1n) / step) * step : all;
     const refused = await checkOrder({ ...question, promised: withRoom });
-    if (!refused || withRoom === promised) return refused;
-    return checkOrder({ ...question, promised });
+    if (!refused || (withRoom === all && owed === 0n)) return refused;
+    // What settled since the chain was read last has left the balance already.
+    const owedNow =
+      owed === 0n ? 0n : await unsettled?.owedNow(question.account, token).catch(() => owed);
+    return checkOrder({ ...question, promised: promised + (owedNow ?? owed) });
   }
 
   /** After every commit that changed an order, and for each open one at the start. */

@@ -13,6 +13,7 @@ import {
 } from '@stoa/schema';
 import { Counter, Gauge } from 'prom-client';
 import type { PreTradeChecks } from '../compliance/pre-trade.ts';
+import type { UnsettledClaims } from '../settlement/unsettled-fills.ts';
 import { Disconnects } from './disconnects.ts';
 import { OrderEntry, type PreviewRequest } from './order-entry.ts';
 import { type GatedState, OrderGate } from './order-gate.ts';
@@ -44,6 +45,8 @@ export interface OrderServiceOptions extends Pick<OrderWorkOptions, 'venue'> {
 
 export interface OrderServiceNeeds extends OrderWorkNeeds {
   readonly checkOrder: PreTradeChecks['checkOrder'];
+  /** What wallets gave away in fills that have not settled; absent: nothing. */
+  readonly unsettled?: UnsettledClaims;
   readonly limits: MemberLimits;
   /** Wallets of each member, in lower case. */
   readonly accounts: ReadonlyMap<string, ReadonlySet<string>>;

@@ -1,4 +1,4 @@
-import { type Execution, type MemberId, type VenueId } from '@stoa/schema';
+import { type Execution, type MemberId, type Side, type VenueId } from '@stoa/schema';
 import { and, desc, eq, inArray, sql } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
 import { storableText } from '../store/storable-text.ts';
@@ -19,6 +19,8 @@ export interface SettlingTrade {
 export interface OrderSettlement {
   /** Within the transaction that records the executions, which this node settles. */
   instruct(tx: Transaction, trades: readonly SettlingTrade[]): Promise<void>;
+  /** Within the transaction that records a fill of an order, or what its venue made of it since. */
+  filled(tx: Transaction, trade: Execution, side: Side): void;
   /** Within the transaction that records that a trade is no more, or is another. */
   withdraw(
     tx: Transaction,

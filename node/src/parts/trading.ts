@@ -101,8 +101,11 @@ export async function createTrading(
       onMarketEvents: (events) => publisher.deliver(events),
       onCommitted: (members) => reading.feed.committed(members),
       checkOrder: (order) => preTrade.checkOrder(order),
+      unsettled: settlement.unsettled,
     },
   );
+  // Before anybody can place an order.
+  await settlement.loadUnsettled();
   return { preTrade, venue: venuePart, settlement, orders, negotiation, reading };
 }
 

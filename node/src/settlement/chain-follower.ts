@@ -48,6 +48,8 @@ export type FollowerNeeds = Pick<SettlementNeeds, 'db' | 'client' | 'logger'> & 
   readonly records: BatchRecords;
   readonly metrics: SettlementMetrics;
   readonly nextGroupNumber: (tx: Transaction, orderId: string) => Promise<number>;
+  /** Told of every trade that settled on the chain, after it was taken in. */
+  readonly onSettled: (leg: SettledLeg) => void;
 };
 
 /**
@@ -124,6 +126,7 @@ export class ChainFollower {
         await this.#record(tx, logs);
         await this.#position.advance(tx, end);
       });
+      for (const leg of logs.settled) this.#needs.onSettled(leg);
       from = toBlock;
     }
     await this.#expire(Number(final.timestamp));

@@ -1,4 +1,5 @@
-import type { Execution, MemberId, Refusal } from '@stoa/schema';
+import type { SettledLeg } from '@stoa/contracts';
+import type { Execution, MemberId, Refusal, Side } from '@stoa/schema';
 import { inArray } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
@@ -23,9 +24,11 @@ import { type RetryOutcome, SettlementRetries } from './settlement-retries.ts';
 import type { QueuedSettlement } from './settlement-view.ts';
 import { SettlementWorker } from './settlement-worker.ts';
 import { createTokenHoldings } from './token-holdings.ts';
+import { type UnsettledClaims, UnsettledFills } from './unsettled-fills.ts';
 
 export type { Instruction } from './instructions.ts';
 export type { SettlementMessage, SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
+export type { UnsettledClaims } from './unsettled-fills.ts';
 
 /** From executions to delivery against payment. */
 export interface SettlementService extends SettlementReader {
@@ -51,6 +54,15 @@ export interface SettlementService extends SettlementReader {
    * venues at once, or when others have joined it or it has waited long enough.
    */
   closeGroup(orderId: string): Promise<void>;
+  /**
+   * A fill of one of this node's orders, whoever settles it, or what its venue made of it since: what it
+   * gave away counts as spoken for from its commit until the chain has settled it.
+   */
+  filled(tx: Transaction, trade: Execution, side: Side): void;
+  /** What wallets gave away in fills that have not settled. */
+  readonly unsettled: UnsettledClaims;
+  /** Reads what is unsettled from store and chain: to be called before orders are taken. */
+  loadUnsettled(): Promise<void>;
   /** Takes a settlement message that an order session received, in its transaction. */
   onMessage(tx: Transaction, from: MemberId, body: SettlementMessage): Promise<void>;
   /** What waits for this venue's operator, oldest first. */
@@ -84,13 +96,14 @@ export function createSettlementService(
   options: SettlementOptions,
   needs: SettlementNeeds,
 ): SettlementService {
-  const { instructions, affirmations, retries, reconciliation, holdings, queue, worker } = assemble(
-    options,
-    needs,
-  );
+  const { unsettled, ...parts } = assemble(options, needs);
+  const { instructions, affirmations, retries, reconciliation, holdings, queue, worker } = parts;
   return {
     ...createSettlementReader(needs.db),
     instruct: (tx, trades) => instructions.instruct(tx, trades),
+    filled: (tx, trade, side) => unsettled.filled(tx, trade, side),
+    unsettled,
+    loadUnsettled: () => unsettled.load(),
     withdraw: (tx, trade, reason) => instructions.withdraw(tx, trade, reason),
     closeGroup: async (orderId) => {
       await needs.db.transaction((tx) => instructions.closeGroup(tx, orderId));
@@ -134,7 +147,9 @@ function assemble(options: SettlementOptions, needs: SettlementNeeds) {
   const assembly = new BatchAssembly(options, { ...parts, instructions });
   const nextGroupNumber = (tx: Transaction, orderId: string) =>
     instructions.nextGroupNumber(tx, orderId);
-  const follower = new ChainFollower(options, { ...parts, nextGroupNumber });
+  const unsettled = new UnsettledFills(options, needs);
+  const onSettled = (leg: SettledLeg) => unsettled.settled(leg);
+  const follower = new ChainFollower(options, { ...parts, nextGroupNumber, onSettled });
   const reconciliation = new Reconciliation(options, parts);
   const holdings = createTokenHoldings(options, parts);
   const queue = createOperatorQueue(db);
@@ -183,5 +198,8 @@ function assemble(options: SettlementOptions, needs: SettlementNeeds) {
     { logger: needs.logger, metrics },
   );
 
-  return { instructions, affirmations, retries, reconciliation, holdings, queue, worker };
+  return {
+    ...{ instructions, affirmations, retries, reconciliation, holdings, queue, worker },
+    unsettled,
+  };
 }

@@ -79,6 +79,8 @@ export class TestNode {
   /** What settlement says of trades that are to be taken back. */
   inSettlement = false;
   readonly withdrawn: string[] = [];
+  /** What settlement was told of fills. */
+  readonly filled: string[] = [];
   /** Told to the market, beside what the books say. */
   readonly tradeChanges: string[] = [];
   /** Counts from the next start. */
@@ -144,6 +146,9 @@ export class TestNode {
         sessions: this.sessions,
         market,
         settlement: {
+          filled: (_, trade, side) => {
+            this.filled.push(`${side} ${trade.quantity} ${trade.executionId}`);
+          },
           instruct: async (tx, trades) => {
             for (const { orderId, execution } of trades) {
               await tx.execute(

@@ -3,6 +3,7 @@ import {
   type MemberId,
   type OrderMessageBody,
   orderMessageBody,
+  type Side,
   type VenueId,
 } from '@stoa/schema';
 import { and, asc, count, eq, inArray, isNull } from 'drizzle-orm';
@@ -51,6 +52,8 @@ export interface SettlementNode {
   instruct(orderId: string, trades: readonly Execution[]): Promise<void>;
   /** Records that a trade's venue undid it; the home of its order takes its settlement back. */
   bust(trade: Execution): Promise<'withdrawn' | 'in-settlement' | 'not-ours'>;
+  /** Tells settlement of a fill, in a transaction of its own. */
+  filled(trade: Execution, side: Side): Promise<void>;
   /** Records an order, its leg being `<orderId>.1.1`. */
   recordOrder(order: { readonly id: string; readonly member: MemberId }): Promise<void>;
   /** Messages that wait to be sent, oldest first. */
@@ -144,6 +147,7 @@ export async function startSettlementNode(options: SettlementNodeOptions): Promi
         if (trade.homeVenue !== options.venue) return 'not-ours';
         return service.withdraw(tx, { venue, tradeNumber }, 'TRADE_BUSTED');
       }),
+    filled: (trade, side) => db.transaction(async (tx) => service.filled(tx, trade, side)),
     recordOrder: async ({ id, member }) => {
       await db.insert(orders).values({
         ...orderRow,
