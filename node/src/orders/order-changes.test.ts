@@ -249,6 +249,8 @@ describe('a trade that its venue', () => {
     await until(async () => (await home.order(id)).filled === 0);
     expect(await home.order(id)).toMatchObject({ status: 'canceled', notional: 0n, leaves: 0 });
     expect(home.withdrawn).toEqual(['beta 1 TRADE_BUSTED']);
+    // What the wallet owes: the fill, and then nothing of it.
+    expect(home.filled).toEqual([`buy 60 ${executionId}`, `buy 0 ${executionId}`]);
     expect(await home.instructions()).toEqual([]);
     expect(venue.tradeChanges).toContain('busted');
     for (const { store } of [home, venue]) {
