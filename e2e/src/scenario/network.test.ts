@@ -247,6 +247,27 @@ describe('a network of three venues, a chain and a gateway', () => {
     });
   });
 
+  it('serves every metric that the dashboard and the alerts name', async () => {
+    const files = ['grafana-dashboard.json', 'alerts.yaml'].map((file) =>
+      fileURLToPath(new URL(`../../../node/deploy/${file}`, import.meta.url)),
+    );
+    const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+    const named = texts.flatMap((text) =>
+      [...text.matchAll(/\b(?:stoa|nodejs|process)_[a-z0-9_]+/g)].map(([name]) =>
+        name.replace(/_bucket$/, ''),
+      ),
+    );
+    const pages = await Promise.all(
+      [venueNode(HOME), network.gateway].map(async ({ http }) =>
+        (await fetch(`${http}/metrics`)).text(),
+      ),
+    );
+    const served = new Set(
+      pages.flatMap((page) => [...page.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)),
+    );
+    expect([...new Set(named)].filter((name) => !served.has(name))).toEqual([]);
+  });
+
   it('answers the queries of the README as they stand there', async () => {
     const { instrument, alice } = network.chain;
     const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
