@@ -6,6 +6,8 @@ import { measureCrashes } from './orders/crash.ts';
 import { measureRoundTrip } from './orders/round-trip.ts';
 import { measureRouter } from './orders/router-bench.ts';
 
+const PARTS = 4;
+
 /**
  * Orders: the router alone and against an oracle, durable acceptance beside pgbench with the same
  * writes, a mutation's way over another venue, and what kills at any moment leave behind.
@@ -19,19 +21,29 @@ export const ordersBench: Bench = {
       about: 'instances that the router is compared on with every allocation',
       default: 100_000,
     },
+    part: { about: 'one part: 1 router, 2 accept, 3 round trip, 4 crashes; 5 all', default: 5 },
     kills: { about: 'nodes killed while orders flow', default: 1_000 },
     seed: { about: 'what instances and kills are chosen by', default: 20_261_123 },
   },
   run: async ({ say, option }): Promise<BenchResult> => {
     const seed = option('seed');
-    const router = measureRouter(say, { seed, oracleInstances: option('oracle') });
-    say('orders: durable accept, beside pgbench');
-    await using processes = benchProcesses();
-    const accept = await measureAccept(processes, option('rounds'));
-    say('orders: round trip over another venue');
-    const roundTrip = await measureRoundTrip(say);
-    say(`orders: ${option('kills')} kills`);
-    const crash = await measureCrashes(say, { seed, kills: option('kills') });
+    const part = option('part');
+    const only = async <T>(number: number, what: string, run: () => Promise<T>) => {
+      if (part !== number && part <= PARTS) return undefined;
+      say(`orders: ${what}`);
+      return await run();
+    };
+    const router = await only(1, 'router, beside every allocation', async () =>
+      measureRouter(say, { seed, oracleInstances: option('oracle') }),
+    );
+    const accept = await only(2, 'durable accept, beside pgbench', async () => {
+      await using processes = benchProcesses();
+      return await measureAccept(processes, option('rounds'));
+    });
+    const roundTrip = await only(3, 'round trip over another venue', () => measureRoundTrip(say));
+    const crash = await only(4, `${option('kills')} kills`, () =>
+      measureCrashes(say, { seed, kills: option('kills') }),
+    );
     return { router, accept, roundTrip, crash, machine: machineFacts() };
   },
 };

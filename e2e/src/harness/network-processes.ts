@@ -42,6 +42,11 @@ const HEARTBEAT_MS = 500;
 /** Members whose address everybody knows; the probe is not among them. */
 const listening: ReadonlySet<MemberId> = new Set([...DEMO_VENUES, 'gateway']);
 
+/** The folder, within the run's, in which a venue keeps the journal of its engine. */
+export function journalName(venue: VenueId): string {
+  return `${venue}.journal`;
+}
+
 /** Starts the node of a venue and waits until it is ready. */
 export async function startVenueNode(
   venue: VenueId,
@@ -74,7 +79,7 @@ export async function startVenueNode(
       STOA_FINALITY: '1',
       STOA_HTTP_PORT: String(identity.httpPort),
       DATABASE_URL: setup.databaseUrl,
-      STOA_VENUE_JOURNAL_DIR: setup.folder.file(`${venue}.journal`),
+      STOA_VENUE_JOURNAL_DIR: setup.folder.file(journalName(venue)),
       STOA_ACCOUNTS_FILE: setup.accountsFile,
       STOA_CLAIM_TOPICS: Object.entries(setup.chain.topicNames)
         .map(([topic, name]) => `${topic}=${name}`)

@@ -131,7 +131,7 @@ export interface BrokerDesk {
   cancel(id: string): Promise<{ order: { id: string } } | { refusal: RefusalAnswer }>;
   order(clientOrderId: string): Promise<OrderAnswer | undefined>;
   /** The order once it takes no more fills and nothing of it is still on its way to settlement. */
-  settledOrder(clientOrderId: string): Promise<OrderAnswer>;
+  settledOrder(clientOrderId: string, withinMs?: number): Promise<OrderAnswer>;
 }
 
 const ENDED = new Set(['FILLED', 'CANCELED', 'REJECTED', 'EXPIRED']);
@@ -180,7 +180,7 @@ export async function openBrokerDesk(network: Network): Promise<BrokerDesk> {
       );
       return 'order' in cancelOrder ? cancelOrder : { refusal: cancelOrder };
     },
-    settledOrder: (clientOrderId) =>
+    settledOrder: (clientOrderId, withinMs = 30_000) =>
       eventually(
         `The end of order ${clientOrderId}`,
         async () => {
@@ -190,7 +190,7 @@ export async function openBrokerDesk(network: Network): Promise<BrokerDesk> {
           const done = found.settlements.every(({ state }) => /^(SETTLED|FAILED)$/.test(state));
           return done && (!expected || found.settlements.length > 0) ? found : undefined;
         },
-        30_000,
+        withinMs,
       ),
   };
 }

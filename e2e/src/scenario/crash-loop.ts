@@ -4,6 +4,7 @@ import { CodedError, type VenueId } from '@stoa/schema';
 import { DEMO_VENUES } from '../harness/demo-venues.ts';
 import type { Network } from '../harness/network.ts';
 import type { BookAnswer, BrokerDesk, OrderAnswer, OrderInput } from './broker-desk.ts';
+import { EngineAudit } from './engine-audit.ts';
 import { readHoldings } from './holdings.ts';
 import { eventually, scenarioFailure } from './scenario-failure.ts';
 import {
@@ -24,7 +25,7 @@ export interface CrashPlan {
   readonly onProgress?: (message: string) => void;
 }
 
-/** What the stores, the API and the chain say after the last kill. */
+/** What the engines, the stores, the API and the chain say after the last kill. */
 export interface CrashResult {
   readonly seed: number;
   readonly kills: number;
@@ -32,11 +33,13 @@ export interface CrashResult {
   readonly killsAt: Readonly<Record<string, number>>;
   readonly orders: number;
   readonly executions: number;
+  /** Trades that a kill cut off between an engine and its store, so that nobody heard of them. */
+  readonly cutOff: number;
   /** Executions that their venue recorded and the order's home did not. */
   readonly lost: number;
   /** Executions that stand or settled more than once, or that no venue recorded. */
   readonly doubled: number;
-  /** In words: orders, legs, settlements and holdings that do not say the same. */
+  /** In words: engines, orders, legs, settlements and holdings that do not say the same. */
   readonly unreconciled: readonly string[];
 }
 
@@ -51,7 +54,12 @@ const CRASH_POINT_WITHIN_MS = 2_000;
 const PATIENCE_MS = 300_000;
 /** A node that dies at no particular place lives so long after its start at most. */
 const LIFE_MS = 1_000;
+/** Between two orders of a client, at most. */
+const PAUSE_MS = 200;
+/** Clients that place orders at the same time. */
+const CLIENTS = 3;
 const TELL_EVERY = 25;
+const TELL_ENDED_EVERY = 500;
 
 /**
  * Places orders one after the other while nodes are killed (SIGKILL) and started again, then looks
@@ -67,36 +75,62 @@ export async function runCrashLoop(
   const before = await readHoldings(network);
   const killsAt: Record<string, number> = {};
   let killed = 0;
+  let orders = 0;
+  const begunMs = performance.now();
   const countKill = (at: string): void => {
     killed += 1;
     killsAt[at] = (killsAt[at] ?? 0) + 1;
-    if (killed % TELL_EVERY === 0) plan.onProgress?.(`  ${killed} of ${plan.kills} kills`);
+    if (killed % TELL_EVERY > 0) return;
+    const aMinute = Math.round((killed * 60_000) / (performance.now() - begunMs));
+    const told = `${killed} of ${plan.kills} kills, ${aMinute} a minute, ${orders} orders`;
+    plan.onProgress?.(`  ${told}`);
   };
+  const engines = new Map(DEMO_VENUES.map((venue) => [venue, new EngineAudit(network, venue)]));
   // A lane for each venue, so that two may be down at the same time, the home among them.
   const lanes = DEMO_VENUES.map((venue, index) => {
     const share = Math.floor((plan.kills + index) / DEMO_VENUES.length);
-    return killAgainAndAgain(network, venue, { random, kills: share, plan, countKill });
+    const ended = async () => engines.get(venue)?.ended({ killed: true });
+    return killAgainAndAgain(network, venue, { random, kills: share, plan, countKill, ended });
   });
   const lanesDone = Promise.allSettled(lanes);
   let isRunning = true;
   const killing = lanesDone.finally(() => {
     isRunning = false;
   });
-  let orders = 0;
-  while (isRunning) {
-    await placeUntilTaken(desk, anOrder(random, network, book, plan.seed, orders));
-    orders += 1;
-    await sleep(random.between(0, 40));
-  }
+  const client = async (): Promise<void> => {
+    while (isRunning) {
+      const index = orders;
+      orders += 1;
+      await placeUntilTaken(desk, anOrder(random, network, book, plan.seed, index));
+      await sleep(random.between(0, PAUSE_MS));
+    }
+  };
+  await Promise.all(Array.from({ length: CLIENTS }, client));
   for (const lane of await killing) if (lane.status === 'rejected') throw lane.reason;
   plan.onProgress?.(`  waiting for the end of ${orders} orders`);
-  const ended = await endAll(desk, plan.seed, orders);
+  const ended = await endAll(desk, plan, orders);
   const audit = await auditTrades(network, ended);
   const moves = unexplainedMoves(network, audit.trades, before, await readHoldings(network));
+  const engine = await auditEngines(network, engines);
   return {
     ...{ seed: plan.seed, kills: killed, killsAt, orders, executions: audit.trades.length },
-    ...{ lost: audit.lost, doubled: audit.doubled },
-    unreconciled: [...audit.unreconciled, ...moves],
+    ...{ lost: audit.lost, doubled: audit.doubled, cutOff: engine.cutOff },
+    unreconciled: [...audit.unreconciled, ...moves, ...engine.differences],
+  };
+}
+
+/** Ends the venues, so that their engines stand still, and holds each beside its store. */
+async function auditEngines(network: Network, engines: ReadonlyMap<VenueId, EngineAudit>) {
+  const audits = await Promise.all(
+    [...engines].map(async ([venue, engine]) => {
+      await network.venues.get(venue)?.process.stop();
+      await engine.ended({ killed: false });
+      return engine.compare();
+    }),
+  );
+  return {
+    cutOff: audits.reduce((sum, { cutOff }) => sum + cutOff, 0),
+    differences: audits.flatMap(({ differences }) => differences),
   };
 }
 
@@ -105,12 +139,14 @@ interface Lane {
   readonly kills: number;
   readonly plan: CrashPlan;
   readonly countKill: (at: string) => void;
+  /** To be told of each end of the node before it starts again. */
+  readonly ended: () => Promise<void>;
 }
 
 async function killAgainAndAgain(
   network: Network,
   venue: VenueId,
-  { random, kills, plan, countKill }: Lane,
+  { random, kills, plan, countKill, ended }: Lane,
 ): Promise<void> {
   let armed: string | undefined;
   for (let count = 0; count < kills; count += 1) {
@@ -127,11 +163,13 @@ async function killAgainAndAgain(
     }
     node.process.kill('SIGKILL');
     await node.process.exited;
+    await ended();
     countKill(armed ?? 'any');
     const { crashPoints } = plan;
     const isAnywhere = crashPoints.length === 0 || random.between(0, 2) === 0;
     armed = isAnywhere || count === kills - 1 ? undefined : random.pick(crashPoints);
     if (armed !== undefined && (await diesWhileStarting(network, venue, armed, random))) {
+      await ended();
       countKill(armed);
       count += 1;
       armed = undefined;
@@ -212,13 +250,18 @@ async function answerOf<T>(ask: () => Promise<T>): Promise<T | undefined> {
 }
 
 /** Cancels what waits, and waits for the end of every order and of its settlement. */
-async function endAll(desk: BrokerDesk, seed: number, count: number): Promise<OrderAnswer[]> {
+async function endAll(
+  desk: BrokerDesk,
+  { seed, onProgress }: CrashPlan,
+  count: number,
+): Promise<OrderAnswer[]> {
   const orders: OrderAnswer[] = [];
   for (let index = 0; index < count; index += 1) {
     const id = orderIdOf(seed, index);
     const order = await eventually(`Order ${id}`, () => answerOf(() => desk.order(id)));
     if (!ENDED.test(order.status)) await desk.cancel(order.id);
-    orders.push(await desk.settledOrder(id));
+    orders.push(await desk.settledOrder(id, PATIENCE_MS));
+    if (orders.length % TELL_ENDED_EVERY === 0) onProgress?.(`  ${orders.length} orders ended`);
   }
   return orders;
 }

@@ -16,3 +16,21 @@ export async function readMetric(
   }
   return sum;
 }
+
+/** The samples of one metric, summed by the value of a label. */
+export async function readMetricSums(
+  { http }: RunningProcess,
+  name: string,
+  label: string,
+): Promise<ReadonlyMap<string, number>> {
+  const response = await fetch(`${http}/metrics`, { signal: AbortSignal.timeout(5_000) });
+  const sums = new Map<string, number>();
+  const value = new RegExp(`\\b${label}="([^"]*)"`);
+  for (const line of (await response.text()).split('\n')) {
+    const match = /^([a-z_]+)(\{[^}]*\}) (\S+)$/.exec(line);
+    const of = value.exec(match?.[2] ?? '')?.[1];
+    if (match?.[1] !== name || of === undefined) continue;
+    sums.set(of, (sums.get(of) ?? 0) + Number(match[3]));
+  }
+  return sums;
+}

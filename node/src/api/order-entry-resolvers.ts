@@ -68,7 +68,12 @@ function orderMutations(needs: OrderEntryNeeds) {
       {
         input,
         answerWithinMs,
-      }: { readonly input: PlaceOrderInput; readonly answerWithinMs?: number | null },
+        answerOn,
+      }: {
+        readonly input: PlaceOrderInput;
+        readonly answerWithinMs?: number | null;
+        readonly answerOn?: 'ACKNOWLEDGED' | 'DONE' | null;
+      },
       context: ApiContext,
     ) {
       const caller = requireCaller(context, venue, 'orders:write');
@@ -79,7 +84,10 @@ function orderMutations(needs: OrderEntryNeeds) {
       const request = readOrderInput(directory.current(), input);
       const { clientOrderId } = input;
       if (isRefusal(request)) return refused(caller, { action: 'place', clientOrderId }, request);
-      const placed = await orders.place(caller, request, { answerWithinMs: waitMs });
+      const placed = await orders.place(caller, request, {
+        answerWithinMs: waitMs,
+        answerOn: answerOn === 'ACKNOWLEDGED' ? 'acknowledged' : 'done',
+      });
       if (isRefusal(placed)) return placed;
       context.traceOrder?.(placed.order.id);
       return { order: output.order(placed.order), existed: placed.existed };

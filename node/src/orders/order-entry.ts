@@ -13,6 +13,7 @@ import type { MarketView } from '../market/market-view.ts';
 import type { Database } from '../store/database.ts';
 import type { OrderGate } from './order-gate.ts';
 import { isSameRequest, newOrder, type StoredOrder } from './order-rows.ts';
+import type { NoteStage } from './order-stages.ts';
 import { readOrder } from './order-store.ts';
 import { checkCaller, checkRequest } from './order-validation.ts';
 import type { Caller } from './order-view.ts';
@@ -31,6 +32,7 @@ export interface OrderEntryNeeds {
   /** Wallets of each member, in lower case. */
   readonly accounts: ReadonlyMap<string, ReadonlySet<string>>;
   readonly nowMs: () => number;
+  readonly stage: NoteStage;
 }
 
 /** An order that nobody places: it only asks where it would go. */
@@ -111,6 +113,7 @@ export class OrderEntry {
     const instrument = this.#checked(caller, request);
     // A repeat is answered as the first was, whatever has changed since.
     if (isRefusal(instrument)) return (await this.#placedBefore(caller, request)) ?? instrument;
+    const begunMs = performance.now();
     const nowMs = this.#needs.nowMs();
     const draft = newOrder(caller.member, request, {
       nowMs,
@@ -118,8 +121,11 @@ export class OrderEntry {
     });
     const place = await this.#needs.gate.enter(this.#gated(draft, instrument));
     if (isRefusal(place)) return (await this.#placedBefore(caller, request)) ?? place;
+    this.#needs.stage('checked', begunMs);
+    const checkedMs = performance.now();
     try {
       const placed = await this.#placements.add(draft);
+      this.#needs.stage('recorded', checkedMs);
       if (placed) return { order: placed, existed: false };
     } finally {
       place.release();

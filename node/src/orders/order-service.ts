@@ -20,7 +20,8 @@ import { type GatedState, OrderGate } from './order-gate.ts';
 import type { MemberLimits } from './order-limits.ts';
 import { type RefusedAction, recordRefusal } from './order-refusals.ts';
 import { type StoredOrder, viewOf } from './order-rows.ts';
-import { type IgnoredCode, leavesOf, type OrderState } from './order-state.ts';
+import { type NoteStage, orderStages } from './order-stages.ts';
+import { type IgnoredCode, isComplete, leavesOf, type OrderState } from './order-state.ts';
 import {
   countOpenOrders,
   readDisconnectMembers,
@@ -54,6 +55,9 @@ export interface OrderServiceNeeds extends OrderWorkNeeds {
   readonly onCommitted?: (members: ReadonlySet<MemberId>) => void;
 }
 
+/** What the answer to a new order waits for, if it waits. */
+type AnswerOn = 'acknowledged' | 'done';
+
 /** An order that was placed, now or before. */
 interface PlacedOrder {
   readonly order: OrderView;
@@ -64,13 +68,13 @@ interface PlacedOrder {
 export interface OrderService {
   /**
    * Places an order once: the same client order id with the same content answers the same order.
-   * Resolves when the order is durable; legs and fills follow. With `answerWithinMs` it waits for
-   * the venues' first answers, for so long at most.
+   * Resolves when the order is durable; legs and fills follow. With `answerWithinMs` it waits, for
+   * so long at most, until every venue has acknowledged its leg, or until what is immediate is done.
    */
   place(
     caller: Caller,
     request: OrderRequest,
-    options?: { readonly answerWithinMs?: number },
+    options?: { readonly answerWithinMs?: number; readonly answerOn?: AnswerOn },
   ): Promise<PlacedOrder | Refusal>;
   /** Asks for another total quantity and, where given, another limit of one of the caller's orders. */
   replace(
@@ -122,7 +126,8 @@ class Orders implements OrderService {
   readonly #gate: OrderGate;
   readonly #entry: OrderEntry;
   readonly #disconnects: Disconnects;
-  /** Who waits for the venues' first answers to an order. */
+  readonly #stage: NoteStage;
+  /** Who waits for what the venues say of an order. */
   readonly #unanswered = new Map<string, (order: StoredOrder) => void>();
   readonly #refusals = new RateLimits();
   readonly #placed: Counter;
@@ -136,7 +141,9 @@ class Orders implements OrderService {
     this.#work = new OrderWork({ venue, legDeadlineMs, tickMs }, needs, (orders) =>
       this.#changed(orders),
     );
-    this.#entry = new OrderEntry(venue, { ...needs, gate: this.#gate, work: this.#work });
+    const stage = orderStages(needs.metrics);
+    this.#stage = stage;
+    this.#entry = new OrderEntry(venue, { ...needs, gate: this.#gate, work: this.#work, stage });
     this.#disconnects = new Disconnects({
       graceMs: disconnectGraceMs,
       end: (member) => void this.#disconnected(member),
@@ -186,7 +193,10 @@ class Orders implements OrderService {
   async place(
     caller: Caller,
     request: OrderRequest,
-    { answerWithinMs = 0 }: { readonly answerWithinMs?: number } = {},
+    {
+      answerWithinMs = 0,
+      answerOn = 'done',
+    }: { readonly answerWithinMs?: number; readonly answerOn?: AnswerOn } = {},
   ): Promise<PlacedOrder | Refusal> {
     const { clientOrderId } = request;
     const placed = this.#open ? await this.#entry.place(caller, request) : notOpen();
@@ -196,7 +206,8 @@ class Orders implements OrderService {
     }
     const { order, existed } = placed;
     if (!existed) this.#placed.inc();
-    const answered = answerWithinMs > 0 ? await this.#answered(order, answerWithinMs) : order;
+    const answered =
+      answerWithinMs > 0 ? await this.#answered(order, answerOn, answerWithinMs) : order;
     return { order: viewOf(answered), existed };
   }
 
@@ -348,23 +359,29 @@ class Orders implements OrderService {
       if (instrument) this.#gate.changed(gatedState(order, instrument));
       const { id, cancelOnDisconnect } = order.state;
       if (cancelOnDisconnect && leavesOf(order.state) > 0) this.#disconnects.expect(order.member);
-      if (isAnswered(order.state)) this.#unanswered.get(id)?.(order);
+      this.#unanswered.get(id)?.(order);
     }
     const quoted = orders.filter(({ state }) => state.quoteId !== undefined);
     if (quoted.length > 0) this.#needs.quotes?.changed(quoted);
     this.#needs.onCommitted?.(new Set(orders.map(({ member }) => member)));
   }
 
-  /** The order when its venues have answered for the first time, or as it is if they do not. */
-  async #answered(order: StoredOrder, withinMs: number): Promise<StoredOrder> {
-    if (isAnswered(order.state)) return order;
+  /** The order when its venues have said what is waited for, or as it is if they do not. */
+  async #answered(order: StoredOrder, on: AnswerOn, withinMs: number): Promise<StoredOrder> {
+    if (isAnswered(order.state, on)) return order;
+    const begunMs = performance.now();
     const { id } = order.state;
     const { promise, resolve } = Promise.withResolvers<StoredOrder>();
-    const timer = setTimeout(() => resolve(order), withinMs);
-    this.#unanswered.set(id, resolve);
+    let last = order;
+    const timer = setTimeout(() => resolve(last), withinMs);
+    this.#unanswered.set(id, (now) => {
+      last = now;
+      if (isAnswered(now.state, on)) resolve(now);
+    });
     try {
       return await promise;
     } finally {
+      this.#stage('answered', begunMs);
       clearTimeout(timer);
       this.#unanswered.delete(id);
     }
@@ -393,9 +410,12 @@ function notOpen(): Refusal {
   return refuse('NODE_NOT_OPEN', 'The node is starting or stopping.', 'Send it again in a moment.');
 }
 
-/** Whether every venue that was sent something has said something. */
-function isAnswered({ legs }: OrderState): boolean {
-  return !legs.some(({ status }) => status === 'pending-new');
+/** Whether every venue that was sent something has said something, or is done with what is immediate. */
+function isAnswered({ legs }: OrderState, on: AnswerOn): boolean {
+  if (on === 'acknowledged') return !legs.some(({ status }) => status === 'pending-new');
+  return legs.every((leg) =>
+    leg.purpose === 'rest' ? leg.status !== 'pending-new' : isComplete(leg),
+  );
 }
 
 /** What is open of an order, or will be when its replacements take effect. */

@@ -14,6 +14,7 @@ import type { Database, Transaction } from '../store/database.ts';
 import { type TransactionEnd, whenEnded } from '../store/transactions.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { CrashPoint } from './crash-points.ts';
+import { type NoteStage, orderStages } from './order-stages.ts';
 import { PeerInbox, type SessionHandler } from './peer-inbox.ts';
 import { createMessageCheck, ORDER_MESSAGE_VERSION } from './session-message-check.ts';
 import { createSessionMetrics, type SessionMetrics } from './session-metrics.ts';
@@ -98,6 +99,7 @@ class Sessions implements OrderSessions {
   readonly #listeners: ((member: MemberId, up: boolean) => void)[] = [];
   readonly #receiving = new Set<Promise<void>>();
   readonly #metrics: SessionMetrics;
+  readonly #stage: NoteStage;
   #handler: SessionHandler | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -107,6 +109,7 @@ class Sessions implements OrderSessions {
     this.#resendAfterMs = options.resendAfterMs ?? 1_000;
     this.#needs = needs;
     this.#check = createMessageCheck(options.self, needs.directory);
+    this.#stage = orderStages(needs.metrics);
     this.#metrics = createSessionMetrics(needs.metrics, () =>
       [...this.#peers.values()].reduce((sum, peer) => sum + peer.sent - peer.acknowledged, 0),
     );
@@ -321,6 +324,7 @@ class Sessions implements OrderSessions {
     if (known) return known;
     const inbox = new PeerInbox(peer, {
       ...this.#needs,
+      stage: this.#stage,
       handler: () => this.#handler,
       onRecorded: () => this.#acknowledgeMany(peer),
     });

@@ -2,6 +2,7 @@ import type { MemberId, OrderMessage } from '@stoa/schema';
 import type { Database, Transaction } from '../store/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { CrashPoint } from './crash-points.ts';
+import type { NoteStage } from './order-stages.ts';
 import type { SessionPeer } from './session-peer.ts';
 import { readReceived, recordReceived } from './session-store.ts';
 
@@ -15,6 +16,7 @@ export interface ReceivedMessage extends Pick<OrderMessage, 'body' | 'sentAtMs'>
 interface WaitingMessage {
   readonly message: OrderMessage;
   readonly signed: Uint8Array;
+  readonly arrivedMs: number;
 }
 
 /**
@@ -32,6 +34,7 @@ export interface PeerInboxNeeds {
   readonly logger: Logger;
   /** Undefined once the session takes no more. */
   readonly handler: () => SessionHandler | undefined;
+  readonly stage: NoteStage;
   readonly crashPoint?: CrashPoint | undefined;
   /** Told of each commit. */
   readonly onRecorded: () => void;
@@ -60,7 +63,7 @@ export class PeerInbox {
   /** Takes the message that follows on the last one; resolves when there is room for another. */
   async add(message: OrderMessage, signed: Uint8Array): Promise<void> {
     this.#peer.taken = message.number;
-    this.#waiting.push({ message, signed });
+    this.#waiting.push({ message, signed, arrivedMs: performance.now() });
     this.#recording ??= this.#recordAll();
     while (this.#waiting.length >= MOST_AT_ONCE) await this.#turn;
   }
@@ -136,6 +139,11 @@ export class PeerInbox {
       );
       await this.#readBack();
       if (messages.length === 0 || this.#peer.received < lastOf(messages)) return false;
+    }
+    for (const { message, arrivedMs } of messages) {
+      const { kind } = message.body;
+      if (kind === 'leg-new') this.#needs.stage('leg-taken', arrivedMs);
+      else if (kind === 'leg-accepted') this.#needs.stage('report-taken', arrivedMs);
     }
     this.#peer.owed += messages.length;
     this.#needs.onRecorded();

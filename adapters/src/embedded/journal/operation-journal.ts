@@ -79,7 +79,7 @@ export class OperationJournal {
     options: OperationJournalOptions = {},
   ): Promise<{ readonly journal: OperationJournal; readonly found: JournalFound }> {
     const files = await readJournalFolder(folder);
-    const found = replay(folder, files, engines);
+    const found = replayJournal(folder, files, engines);
     const journal = new OperationJournal(folder, engines, options);
     journal.#appended = found.operations;
     journal.#durable = found.operations;
@@ -163,10 +163,17 @@ export class OperationJournal {
   }
 }
 
-function replay(
+/**
+ * Brings empty engines to where a journal left them.
+ *
+ * @param onOperation told of each operation after it was done: the how many'th, and of which book
+ * @throws CodedError `JOURNAL_CORRUPT`
+ */
+export function replayJournal(
   folder: string,
   { snapshot, segments, tornBytes }: JournalFiles,
   engines: ReadonlyMap<InstrumentId, MatchingEngine>,
+  onOperation?: (sequence: number, instrument: InstrumentId) => void,
 ): JournalFound {
   const unknownBooks = new Set<InstrumentId>();
   if (snapshot) for (const one of loadBooks(snapshot.body, engines)) unknownBooks.add(one);
@@ -183,10 +190,13 @@ function replay(
           { data: { folder, after: operations, before: sequence } },
         );
       }
+      let at = sequence - 1;
       for (const { instrument, operation } of readOperations(body, instruments)) {
         const engine = engines.get(instrument);
         if (engine === undefined) unknownBooks.add(instrument);
         else applyOperation(engine, operation);
+        at += 1;
+        onOperation?.(at, instrument);
       }
       operations = last;
     }

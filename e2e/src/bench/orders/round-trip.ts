@@ -1,119 +1,182 @@
-import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DEMO_VENUES, shippedFlow } from '../../harness/demo-venues.ts';
-import { brokerToken, type Network, startNetwork } from '../../harness/network.ts';
-import { openBrokerDesk } from '../../scenario/broker-desk.ts';
-import { awaitReplayedMarket } from '../../scenario/market-ready.ts';
+import { type Network, startNetwork } from '../../harness/network.ts';
+import type { RunningProcess } from '../../harness/network-processes.ts';
+import { type BrokerDesk, openBrokerDesk } from '../../scenario/broker-desk.ts';
+import { awaitLiveMarket, awaitReplayedMarket } from '../../scenario/market-ready.ts';
+import { readMetricSums } from '../../scenario/node-metrics.ts';
 import type { BenchNeeds } from '../bench.ts';
 import { quantile, rounded } from '../statistics.ts';
+import { type BrokerConnection, openConnection } from './broker-connection.ts';
 
 const home = 'alpha';
 const remote = 'beta';
-const warmUps = 20;
-const samples = 200;
-/** Between two samples: what the last trade leaves to do, its settlement above all, ends in it. */
-const pauseMs = 100;
+const warmUps = 10;
+const samples = 80;
 const answerWithinMs = 1_000;
+/** Recorded flow runs so much faster than it was recorded: some eighty messages a second at each venue. */
+const flowSpeed = 10;
+/** Between two samples while trades settle and the flow goes on. */
+const pauseMs = 100;
+/** What a sample left to do ends in this time at most, or is not waited for. */
+const settledWithinMs = 5_000;
 /** Far above the best offer: every order finds something to take. */
 const aboveOffer = 50;
 
 const PLACE = `mutation ($input: PlaceOrderInput!, $wait: Int) {
-  placeOrder(input: $input, answerWithinMs: $wait) {
+  placeOrder(input: $input, answerWithinMs: $wait, answerOn: ACKNOWLEDGED) {
     ... on OrderPlaced { order { id status filled } }
     ... on Refusal { code message }
   }
 }`;
 
+/** Stages within the nodes, in the order they come; see `OrderStage`. */
+const atHome = ['checked', 'recorded', 'answered', 'report-taken'] as const;
+const atVenue = ['leg-taken', 'booked', 'told'] as const;
+
 /**
  * From a GraphQL mutation at the home node over another venue's node and engine to the answer that
- * says what that venue said. In turns with it: a query that touches nothing, and the same mutation
- * that does not wait for the venue; the differences of their medians are the stages. Samples come one at a
- * time, with a pause after each, so that the settlement of one trade is not measured with the next.
+ * says that the venue has acknowledged the order. Each stage is timed within its node, for each sample:
+ * what is left of the whole is GraphQL, what is left of the wait for the venue is the way there and
+ * back. Once while recorded flow goes on at all venues and the trades settle, once while all is idle
+ * but for the samples, which come when the trade before has settled.
  */
 export async function measureRoundTrip(say: BenchNeeds['say']) {
   const network = await startNetwork({
     baseFolder: `${tmpdir()}/stoa-bench`,
     flows: new Map(DEMO_VENUES.map((venue) => [venue, shippedFlow(venue)])),
-    flowSpeed: 'max',
+    flowSpeed,
     logLevel: 'warn',
   });
   try {
     const desk = await openBrokerDesk(network);
-    const book = await awaitReplayedMarket(network, desk, say);
-    const limitPrice = (Number(book.cbbo.offer?.price) + aboveOffer).toFixed(2);
-    return await measure(await openConnection(network), network, limitPrice);
+    const connection = await openConnection(network, home);
+    await awaitLiveMarket(desk);
+    const place = orders(network, connection, await priceOf(desk));
+    say('  while recorded flow goes on and trades settle');
+    const busy = await measure(network, place, () => sleep(pauseMs));
+    await awaitReplayedMarket(network, desk, say);
+    say('  while nothing else happens');
+    const idle = await measure(network, place, (order) => untilSettled(desk, order));
+    return { ...idle, withFlowAndSettlement: busy };
   } finally {
     await network.stop();
   }
 }
 
-async function measure(connection: Connection, network: Network, limitPrice: string) {
+async function priceOf(desk: BrokerDesk): Promise<string> {
+  for (;;) {
+    const { offer } = (await desk.book()).cbbo;
+    if (offer) return (Number(offer.price) + aboveOffer).toFixed(2);
+    await sleep(pauseMs);
+  }
+}
+
+/** Places an order at the other venue; its client order id, once it was answered. */
+function orders(network: Network, connection: BrokerConnection, limitPrice: string) {
   let placed = 0;
-  const place = async (wait: number): Promise<void> => {
+  return async (): Promise<string> => {
     placed += 1;
+    const clientOrderId = `round-trip-${placed}`;
     const input = {
-      ...{ clientOrderId: `round-trip-${placed}`, instrument: network.chain.instrument },
+      ...{ clientOrderId, instrument: network.chain.instrument },
       ...{ account: network.chain.alice.address, side: 'BUY', type: 'LIMIT', timeInForce: 'IOC' },
       ...{ quantity: '1', limitPrice, strategy: 'DIRECTED', directedTo: remote },
     };
-    const answer = await connection.ask(PLACE, { input, wait });
-    const isAnswered = /"(NEW|FILLED)"/.test(answer);
-    if (wait > 0 && !isAnswered) throw new Error(`order ${placed} was not answered: ${answer}`);
-    if (answer.includes('"code"')) throw new Error(`order ${placed} was refused: ${answer}`);
+    const answer = await connection.ask(PLACE, { input, wait: answerWithinMs });
+    if (!/"status":"(NEW|FILLED)"/.test(answer)) {
+      throw new Error(`order ${placed} was not acknowledged: ${answer}`);
+    }
+    return clientOrderId;
   };
-  const turns = {
-    query: () => connection.ask('{ __typename }', {}),
-    durable: () => place(0),
-    answered: () => place(answerWithinMs),
-  };
-  const tookMs: Record<keyof typeof turns, number[]> = { query: [], durable: [], answered: [] };
+}
+
+async function measure(
+  network: Network,
+  place: () => Promise<string>,
+  rest: (clientOrderId: string) => Promise<unknown>,
+) {
+  const nodes = [home, remote].map((venue) => nodeOf(network, venue));
+  const tookMs: number[] = [];
+  const stages = new Map<string, number[]>();
   for (let sample = -warmUps; sample < samples; sample += 1) {
-    for (const name of Object.keys(turns) as (keyof typeof turns)[]) {
-      const begunMs = performance.now();
-      await turns[name]();
-      const tookMsNow = performance.now() - begunMs;
-      await sleep(pauseMs);
-      if (sample >= 0) tookMs[name].push(tookMsNow);
+    const before = await stagesOf(nodes);
+    const begunMs = performance.now();
+    const order = await place();
+    const took = performance.now() - begunMs;
+    await rest(order);
+    const split = splitOf(took, await stagesOf(nodes), before);
+    if (sample < 0) continue;
+    tookMs.push(took);
+    for (const [stage, ms] of Object.entries(split)) {
+      stages.set(stage, [...(stages.get(stage) ?? []), ms]);
     }
   }
-  const of = (name: keyof typeof turns, share: number) =>
-    quantile(Float64Array.from(tookMs[name]), share);
-  const [query, durable, answered] = [of('query', 0.5), of('durable', 0.5), of('answered', 0.5)];
+  const all = sumOf(tookMs);
   return {
-    p50Ms: rounded(answered, 2),
-    p99Ms: rounded(of('answered', 0.99), 2),
-    stagesMs: {
-      graphql: rounded(query, 2),
-      durableAtHome: rounded(durable - query, 2),
-      venueAndBack: rounded(answered - durable, 2),
-    },
+    p50Ms: rounded(quantile(tookMs, 0.5), 2),
+    p99Ms: rounded(quantile(tookMs, 0.99), 2),
+    stagesMs: mapped(stages, (ms) => rounded(quantile(ms, 0.5), 2)),
+    shares: mapped(stages, (ms) => rounded(sumOf(ms) / all, 3)),
     samples,
   };
 }
 
-interface Connection {
-  ask(query: string, variables: Readonly<Record<string, unknown>>): Promise<string>;
+/** How long one sample was at each stage, by how much the nodes' clocks went on. */
+function splitOf(tookMs: number, after: StageSums, before: StageSums): Record<string, number> {
+  const at = (stage: keyof StageSums): number => (after[stage] - before[stage]) * 1_000;
+  const inNodes = at('leg-taken') + at('booked') + at('told') + at('report-taken');
+  return {
+    graphql: tookMs - at('checked') - at('recorded') - at('answered'),
+    checked: at('checked'),
+    recorded: at('recorded'),
+    wayThereAndBack: at('answered') - inNodes,
+    legTaken: at('leg-taken'),
+    booked: at('booked'),
+    told: at('told'),
+    reportTaken: at('report-taken'),
+  };
 }
 
-/** One kept connection to the home node, as a broker's system has it. */
-async function openConnection(network: Network): Promise<Connection> {
-  const url = network.venues.get(home)?.graphql ?? '';
-  const token = await brokerToken(network);
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
-  return {
-    ask: (query, variables) =>
-      new Promise((resolve, reject) => {
-        const sent = request(url, { method: 'POST', agent, headers }, (response) => {
-          let text = '';
-          response.setEncoding('utf8').on('data', (part: string) => {
-            text += part;
-          });
-          response.on('end', () => resolve(text));
-        });
-        sent.on('error', reject);
-        sent.end(JSON.stringify({ query, variables }));
-      }),
-  };
+type StageSums = Record<(typeof atHome)[number] | (typeof atVenue)[number], number>;
+
+async function stagesOf([first, second]: readonly RunningProcess[]): Promise<StageSums> {
+  if (!first || !second) throw new Error('a node is missing');
+  const name = 'stoa_order_stage_seconds_sum';
+  const [ofHome, ofVenue] = await Promise.all(
+    [first, second].map((node) => readMetricSums(node, name, 'stage')),
+  );
+  const sums: Partial<StageSums> = {};
+  for (const stage of atHome) sums[stage] = ofHome?.get(stage) ?? 0;
+  for (const stage of atVenue) sums[stage] = ofVenue?.get(stage) ?? 0;
+  return sums as StageSums;
+}
+
+async function untilSettled(desk: BrokerDesk, clientOrderId: string): Promise<void> {
+  const untilMs = performance.now() + settledWithinMs;
+  while (performance.now() < untilMs) {
+    const states = (await desk.order(clientOrderId))?.settlements ?? [];
+    if (states.length > 0 && states.every(({ state }) => state === 'SETTLED')) break;
+    await sleep(pauseMs);
+  }
+  // What the settled trade leaves to be written and told.
+  await sleep(pauseMs);
+}
+
+function nodeOf(network: Network, venue: string): RunningProcess {
+  const node = network.venues.get(venue);
+  if (!node) throw new Error(`${venue} does not run`);
+  return node;
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+function mapped(
+  stages: ReadonlyMap<string, readonly number[]>,
+  figure: (values: readonly number[]) => number,
+): Record<string, number> {
+  return Object.fromEntries([...stages].map(([stage, values]) => [stage, figure(values)]));
 }

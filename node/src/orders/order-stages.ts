@@ -1,0 +1,38 @@
+import { Histogram, type Registry } from 'prom-client';
+
+/**
+ * What an order waits for on its way, in this order. At its home: `checked` (limits, the investor's
+ * eligibility), `recorded` (durable, its legs sent), `answered` (every venue's first word, where
+ * somebody waits for it). At each leg's venue: `leg-taken` (from the message's arrival to the commit),
+ * `booked` (from there until the book's answer comes), `told` (that is durable, and sent). And at home
+ * again, within `answered`: `report-taken`.
+ */
+export type OrderStage =
+  | 'checked'
+  | 'recorded'
+  | 'answered'
+  | 'leg-taken'
+  | 'booked'
+  | 'told'
+  | 'report-taken';
+
+/** Notes how long a stage took, from `performance.now()` at its begin. */
+export type NoteStage = (stage: OrderStage, begunMs: number) => void;
+
+const NAME = 'stoa_order_stage_seconds';
+const BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+
+/** How long orders wait at each stage. Sessions and order work of one node share it. */
+export function orderStages(registry: Registry): NoteStage {
+  const known = registry.getSingleMetric(NAME) as Histogram<'stage'> | undefined;
+  const histogram =
+    known ??
+    new Histogram({
+      name: NAME,
+      help: 'How long orders waited at each stage of their way.',
+      labelNames: ['stage'],
+      buckets: BUCKETS,
+      registers: [registry],
+    });
+  return (stage, begunMs) => histogram.observe({ stage }, (performance.now() - begunMs) / 1_000);
+}
