@@ -9,6 +9,7 @@ import type { OpenOrder, VenueOrder } from '../venue-adapter.ts';
 import { EmbeddedVenue } from './embedded-venue.ts';
 import type { VenueJournalOptions } from './embedded-venue-options.ts';
 import type { BookRecovery } from './journal/book-recovery.ts';
+import { readEngineRecord } from './journal/engine-record.ts';
 import { TestClock } from './testing/test-clock.ts';
 
 const INSTRUMENT: Instrument = {
@@ -114,6 +115,30 @@ describe('the embedded venue’s journal', () => {
     expect(sink.of('executed').at(-1)).toMatchObject({ execution: { quantity: 10 } });
     await third.venue.reconcile();
     expect(sink.of('book').at(-1)?.offers).toEqual([{ price: 10_000, quantity: 10 }]);
+  });
+
+  it('is a record of what the engine did, which says the same as the venue said', async () => {
+    const { venue } = await started();
+    const flow = venue.flowTarget(INSTRUMENT.id);
+    // Two of the flow's at one price are one trade of whoever takes them.
+    flow.submit({ orderId: 1, side: 'sell', price: 1_000_000, size: 10 });
+    flow.submit({ orderId: 2, side: 'sell', price: 1_000_000, size: 10 });
+    flow.submit({ orderId: 3, side: 'sell', price: 1_010_000, size: 10 });
+    await venue.submit({ kind: 'new', order: order('a', 'buy', 50, 10_100) });
+    await venue.submit({ kind: 'new', order: order('b', 'sell', 10, 10_100) });
+    flow.submit({ orderId: 4, side: 'buy', price: 900_000, size: 10 });
+    await venue.stop();
+    const { trades, open, operations } = await readEngineRecord(folder, [INSTRUMENT.id]);
+    expect(trades.map(({ sequence: _at, ...trade }) => trade)).toEqual([
+      { buyOrderId: 'a', sellOrderId: undefined, price: 10_000, quantity: 20 },
+      { buyOrderId: 'a', sellOrderId: undefined, price: 10_100, quantity: 10 },
+      { buyOrderId: 'a', sellOrderId: 'b', price: 10_100, quantity: 10 },
+    ]);
+    expect(
+      sink.of('executed').map(({ execution: { price, quantity } }) => [price, quantity]),
+    ).toEqual(trades.map(({ price, quantity }) => [price, quantity]));
+    expect(open).toEqual([{ orderId: 'a', quantity: 50, executed: 40 }]);
+    expect(trades.map(({ sequence }) => operations - sequence)).toEqual([2, 2, 1]);
   });
 
   it('takes the members’ open orders for the truth, and says where the book was another', async () => {

@@ -39,6 +39,8 @@ const GATEWAY_MAIN = fileURLToPath(new URL('../../../gateway/src/main.ts', impor
 /** A venue is withdrawn from the book when it was not heard for this long. */
 export const DEMO_STALE_AFTER_MS = 1_500;
 const HEARTBEAT_MS = 500;
+/** One that cannot start ends, and is not waited for; one on a busy machine may take its time. */
+const READY_WITHIN_MS = 120_000;
 /** Members whose address everybody knows; the probe is not among them. */
 const listening: ReadonlySet<MemberId> = new Set([...DEMO_VENUES, 'gateway']);
 
@@ -156,6 +158,7 @@ async function startProcess(
     env,
     logFile: setup.folder.file(`${name}.log`),
     ready: { kind: 'json-line', with: { ready: true } },
+    readyTimeoutMs: READY_WITHIN_MS,
     guardian: setup.guardian,
     ...(setup.onLine && { onLine: setup.onLine }),
     ...(setup.signal && { signal: setup.signal }),

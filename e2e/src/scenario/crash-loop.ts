@@ -49,7 +49,9 @@ const ENDED = /^(FILLED|CANCELED|REJECTED|EXPIRED)$/;
 const TRY_AGAIN =
   /NODE_UNAVAILABLE|NODE_NOT_OPEN|CHECK_UNAVAILABLE|HALTED|RATE|OVERLOADED|errors|fetch failed/;
 /** A node that was told to die at a place it does not come to is killed after this. */
-const CRASH_POINT_WITHIN_MS = 2_000;
+const CRASH_POINT_WITHIN_MS = 5_000;
+/** A crash point is passed so often at most before a node dies there. */
+const MOST_PASSINGS = 6;
 /** How long a client tries; under many kills its node is down more than it is up. */
 const PATIENCE_MS = 300_000;
 /** A node that dies at no particular place lives so long after its start at most. */
@@ -86,11 +88,16 @@ export async function runCrashLoop(
     plan.onProgress?.(`  ${told}`);
   };
   const engines = new Map(DEMO_VENUES.map((venue) => [venue, new EngineAudit(network, venue)]));
+  const over = new AbortController();
   // A lane for each venue, so that two may be down at the same time, the home among them.
   const lanes = DEMO_VENUES.map((venue, index) => {
     const share = Math.floor((plan.kills + index) / DEMO_VENUES.length);
     const ended = async () => engines.get(venue)?.ended({ killed: true });
-    return killAgainAndAgain(network, venue, { random, kills: share, plan, countKill, ended });
+    const lane = { random, kills: share, plan, countKill, ended, over: over.signal };
+    return killAgainAndAgain(network, venue, lane).catch((error: unknown) => {
+      over.abort();
+      throw error;
+    });
   });
   const lanesDone = Promise.allSettled(lanes);
   let isRunning = true;
@@ -139,6 +146,8 @@ interface Lane {
   readonly kills: number;
   readonly plan: CrashPlan;
   readonly countKill: (at: string) => void;
+  /** Aborted when another lane cannot go on. */
+  readonly over: AbortSignal;
   /** To be told of each end of the node before it starts again. */
   readonly ended: () => Promise<void>;
 }
@@ -146,10 +155,10 @@ interface Lane {
 async function killAgainAndAgain(
   network: Network,
   venue: VenueId,
-  { random, kills, plan, countKill, ended }: Lane,
+  { random, kills, plan, countKill, ended, over }: Lane,
 ): Promise<void> {
   let armed: string | undefined;
-  for (let count = 0; count < kills; count += 1) {
+  for (let count = 0; count < kills && !over.aborted; count += 1) {
     const node = network.venues.get(venue);
     if (!node) throw scenarioFailure(`The node of ${venue} is not there.`);
     if (armed === undefined) await sleep(random.between(0, LIFE_MS));
@@ -162,7 +171,8 @@ async function killAgainAndAgain(
       patience.abort();
     }
     node.process.kill('SIGKILL');
-    await node.process.exited;
+    const { code, signal } = await node.process.exited;
+    if (signal !== 'SIGKILL') throw scenarioFailure(`The node of ${venue} ended with ${code}.`);
     await ended();
     countKill(armed ?? 'any');
     const { crashPoints } = plan;
@@ -187,11 +197,11 @@ async function diesWhileStarting(
 ): Promise<boolean> {
   try {
     await network.restartVenue(venue, {
-      STOA_CRASH_AT: `${crashPoint}:${random.between(1, 12)}`,
+      STOA_CRASH_AT: `${crashPoint}:${random.between(1, MOST_PASSINGS)}`,
     });
     return false;
   } catch (error) {
-    if (error instanceof CodedError && error.code === 'PROCESS_NOT_READY') return true;
+    if (error instanceof CodedError && / ended \(SIGKILL\)/.test(error.message)) return true;
     throw error;
   }
 }

@@ -17,8 +17,12 @@ export async function measureCrashes(
     flows: new Map(DEMO_VENUES.map((venue) => [venue, shippedFlow(venue)])),
     flowSpeed: 'max',
     logLevel: 'error',
+    compileCache: `${tmpdir()}/stoa-bench/compile-cache`,
   });
   try {
+    // One that ends by itself leaves its compiled code to all that are killed.
+    await network.venues.get('gamma')?.process.stop();
+    await network.restartVenue('gamma');
     const desk = await openBrokerDesk(network);
     const book = await awaitReplayedMarket(network, desk, say);
     const plan = { seed, kills, crashPoints: CRASH_POINTS, onProgress: say };
