@@ -55,6 +55,8 @@ beforeEach(async () => {
 
 function checksOf(options: { readonly lookEveryMs?: number } = {}): PreTradeChecks {
   return createPreTradeChecks({
+    // What the chain has just done must show in the next answer.
+    freshForMs: 0,
     ...options,
     client: createClient({ transport: http(proxy.url, { retryCount: 0 }) }),
     settlement: fixture.network.settlement,

@@ -16,7 +16,10 @@ let nowMs: number;
 let asked: number;
 let requests: string[];
 let beforeLogs: () => Promise<void>;
-let createCache: (more?: { readonly lookEveryMs: number }) => AnswerCache<number>;
+let createCache: (more?: {
+  readonly lookEveryMs: number;
+  readonly freshForMs?: number;
+}) => AnswerCache<number>;
 let cache: AnswerCache<number>;
 
 const hashOf = (number: number) => numberToHex(1_000 * fork + number, { size: 32 });
@@ -89,9 +92,26 @@ it('searches new blocks by itself while it is used, and then no more', async () 
     before = requests.length;
     expect(quiet).toBe(true);
   });
-  // What the block changed was forgotten: the question is put at once.
-  expect(await cache.get('a', answer())).toBe(2);
+  // What the block changed was asked anew then, and is too old by now: the question is put at once.
+  expect(await cache.get('a', answer())).toBe(3);
+  expect(requests).toHaveLength(before + 1);
+});
+
+it('asks anew at once what a block changed and was used lately, and waits for no block then', async () => {
+  cache = createCache({ lookEveryMs: 2, freshForMs: 50 });
+  await cache.get('a', answer());
+  await cache.get('long ago', answer());
+  nowMs = 3_000;
+  await cache.get('a', answer());
+  logs = [{ address: token, topics: [] }];
+  block = 2;
+  await vi.waitFor(() => expect(asked).toBe(3));
+  await vi.waitFor(() => expect(requests.at(-1)).toBe('eth_getBlockByNumber'));
+  const before = requests.length;
+  expect(await cache.get('a', answer())).toBe(3);
   expect(requests).toHaveLength(before);
+  expect(asked).toBe(3);
+  expect(await cache.get('long ago', answer())).toBe(4);
 });
 
 it('heeds only events of the cash token that name the wallet, or that are not ERC-20’s', async () => {

@@ -20,6 +20,11 @@ export interface AnswerCacheNeeds {
    * costs whoever asks next one call instead of three. Absent: only when asked.
    */
   readonly lookEveryMs?: number;
+  /**
+   * How long ago the newest block may have been asked for where a kept answer is used; default 0: it
+   * is asked for each time. With `lookEveryMs` below it, nobody who asks again and again waits for it.
+   */
+  readonly freshForMs?: number;
 }
 
 /** Keeps answers of the chain for as long as they are as good as new. */
@@ -34,7 +39,9 @@ export interface AnswerCache<Answer> {
 
 interface Entry<Answer> {
   readonly asked: Promise<CachedAnswer<Answer>>;
+  readonly ask: () => Promise<CachedAnswer<Answer>>;
   readonly atMs: number;
+  usedAtMs: number;
   /** Absent while it is being asked; an entry without it does not outlive its block. */
   known?: CachedAnswer<Answer>;
 }
@@ -49,6 +56,9 @@ const maxAgeMs = 5_000;
 const maxEntries = 10_000;
 /** After a longer pause everything is asked anew rather than many blocks searched. */
 const maxBlocks = 32n;
+/** What a block changed and was asked for lately is asked again at once, up to so many answers. */
+const maxRenewed = 16;
+const renewedWithinMs = 2_000;
 /** As much as one `eth_getLogs` should be asked for. */
 const maxWatched = 500;
 
@@ -58,22 +68,27 @@ const maxWatched = 500;
  * from the last one seen (a reorganization, a long pause) empties the cache.
  *
  * Each use of a kept answer asks for the newest block (one short call), so none is older than the
- * chain.
+ * chain, or by `freshForMs` at most. What a block changed is asked anew before somebody waits for it.
  */
 export function createAnswerCache<Answer>(needs: AnswerCacheNeeds): AnswerCache<Answer> {
   const entries = new Map<string, Entry<Answer>>();
+  const { freshForMs = 0 } = needs;
   let head: Head | undefined;
+  let syncedAtMs = Number.NEGATIVE_INFINITY;
 
   async function sync(): Promise<void> {
+    const askedAtMs = needs.nowMs();
     try {
       const latest = await getBlock(needs.client, { blockTag: 'latest' });
       const block = { number: latest.number, hash: latest.hash, parentHash: latest.parentHash };
       const from = head;
       // Before anything is forgotten or kept: answers asked from now on belong to this block.
       head = block;
-      if (!from || block.hash === from.hash) return;
-      if (!(await follows(needs.client, from, block))) entries.clear();
-      else await forgetChanged(from.number + 1n, block.number);
+      if (from && block.hash !== from.hash) {
+        if (!(await follows(needs.client, from, block))) entries.clear();
+        else await forgetChanged(from.number + 1n, block.number);
+      }
+      syncedAtMs = askedAtMs;
     } catch (error) {
       entries.clear();
       head = undefined;
@@ -95,14 +110,32 @@ export function createAnswerCache<Answer>(needs: AnswerCacheNeeds): AnswerCache<
       watched.size === 0 || isTooMany
         ? []
         : await getLogs(needs.client, { address, fromBlock, toBlock });
+    const changed: [string, Entry<Answer>][] = [];
     for (const [key, entry] of entries) {
       // One that came in meanwhile may be of the block before, and its contracts were not searched.
       const isKept = searched.has(entry) && !isTooMany && entry.known;
-      if (!isKept || logs.some((log) => concerns(log, isKept))) entries.delete(key);
+      if (isKept && !logs.some((log) => concerns(log, isKept))) continue;
+      entries.delete(key);
+      if (entry.known) changed.push([key, entry]);
     }
+    renew(changed);
   }
 
-  function keep(key: string, entry: Entry<Answer>): void {
+  /** Whoever asks the same next need not wait; what fails is asked by them. */
+  function renew(changed: [string, Entry<Answer>][]): void {
+    if (needs.lookEveryMs === undefined) return;
+    const nowMs = needs.nowMs();
+    const used = changed.filter(([, { usedAtMs }]) => nowMs - usedAtMs < renewedWithinMs);
+    const lately = used.toSorted(([, a], [, b]) => b.usedAtMs - a.usedAtMs).slice(0, maxRenewed);
+    for (const [key, { ask, usedAtMs }] of lately) put(key, ask, usedAtMs);
+  }
+
+  function put(
+    key: string,
+    ask: Entry<Answer>['ask'],
+    usedAtMs: number,
+  ): Promise<CachedAnswer<Answer>> {
+    const entry: Entry<Answer> = { asked: ask(), ask, atMs: needs.nowMs(), usedAtMs };
     if (entries.size >= maxEntries) entries.clear();
     entries.set(key, entry);
     entry.asked.then(
@@ -114,6 +147,7 @@ export function createAnswerCache<Answer>(needs: AnswerCacheNeeds): AnswerCache<
         if (entries.get(key) === entry) entries.delete(key);
       },
     );
+    return entry.asked;
   }
 
   const synced = shared(sync);
@@ -123,15 +157,14 @@ export function createAnswerCache<Answer>(needs: AnswerCacheNeeds): AnswerCache<
     async get(key, ask) {
       used();
       // A new question need not know the newest block, only one that is not newer than its answer.
-      if (!head || entries.has(key)) await synced();
+      if (!head || (entries.has(key) && needs.nowMs() - syncedAtMs >= freshForMs)) await synced();
       const kept = entries.get(key);
       const nowMs = needs.nowMs();
       const { untilMs = Number.POSITIVE_INFINITY } = kept?.known ?? {};
       const isFresh = kept && nowMs - kept.atMs < maxAgeMs && nowMs < untilMs;
-      if (isFresh) return (await kept.asked).answer;
-      const entry: Entry<Answer> = { asked: ask(), atMs: nowMs };
-      keep(key, entry);
-      return (await entry.asked).answer;
+      if (!isFresh) return (await put(key, ask, nowMs)).answer;
+      kept.usedAtMs = nowMs;
+      return (await kept.asked).answer;
     },
   };
 }

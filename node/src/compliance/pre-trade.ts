@@ -79,16 +79,22 @@ export interface PreTradeNeeds {
   readonly nowMs: () => number;
   /** So often new blocks are searched before anybody asks; default 50 ms. */
   readonly lookEveryMs?: number;
+  /** So old at most is what an answer that is kept was last held against; default 150 ms. */
+  readonly freshForMs?: number;
   /** Names for claim topics by decimal number, used in messages. */
   readonly topicNames?: Readonly<Record<string, string>>;
 }
 
 const LOOK_EVERY_MS = 50;
+const FRESH_FOR_MS = 150;
 
 /** The checks against the chain, in one call of the lens, with answers kept while they hold. */
 export function createPreTradeChecks(needs: PreTradeNeeds): PreTradeChecks {
   const tokens = new Map<string, PermissionedToken>();
-  const cache = createAnswerCache<Settleable>({ lookEveryMs: LOOK_EVERY_MS, ...needs });
+  const cache = createAnswerCache<Settleable>({
+    ...{ lookEveryMs: LOOK_EVERY_MS, freshForMs: FRESH_FOR_MS },
+    ...needs,
+  });
 
   function tokenOf({ standard, token, partition }: PreTradeQuestion['instrument']) {
     const key = `${standard} ${token} ${partition}`;

@@ -333,7 +333,7 @@ class Sessions implements OrderSessions {
   }
 
   #pump(peer: SessionPeer): Promise<void> {
-    // While one pump runs, it sees by the numbers what else is to be sent.
+    peer.again = true;
     peer.pumping ??= this.#pumpAll(peer);
     return peer.pumping;
   }
@@ -341,7 +341,11 @@ class Sessions implements OrderSessions {
   async #pumpAll(peer: SessionPeer): Promise<void> {
     await Promise.resolve();
     try {
-      if (peer.up && peer.heard) await this.#sendOn(peer);
+      // Asked again while it comes to its end, it looks again.
+      while (peer.again && peer.up && peer.heard) {
+        peer.again = false;
+        await this.#sendOn(peer);
+      }
     } catch (error) {
       this.#needs.logger.error({ err: error, member: peer.member }, 'order messages not sent');
     } finally {

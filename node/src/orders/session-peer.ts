@@ -36,6 +36,8 @@ export interface SessionPeer {
   helloAtMs: number;
   prunedAtMs: number;
   pumping: Promise<void> | undefined;
+  /** There may be more to be sent than the pump has seen. */
+  again: boolean;
 }
 
 /** Messages that are kept to be sent, at most; more are read when their turn comes. */
@@ -78,5 +80,6 @@ export function newPeer(member: MemberId): SessionPeer {
     helloAtMs: 0,
     prunedAtMs: 0,
     pumping: undefined,
+    again: false,
   };
 }
