@@ -72,6 +72,8 @@ const maxWatched = 500;
  */
 export function createAnswerCache<Answer>(needs: AnswerCacheNeeds): AnswerCache<Answer> {
   const entries = new Map<string, Entry<Answer>>();
+  const put = (key: string, asked: Pick<Entry<Answer>, 'ask' | 'usedAtMs'>) =>
+    keep(entries, key, { ...asked, nowMs: needs.nowMs() });
   const { freshForMs = 0 } = needs;
   let head: Head | undefined;
   let syncedAtMs = Number.NEGATIVE_INFINITY;
@@ -118,36 +120,9 @@ export function createAnswerCache<Answer>(needs: AnswerCacheNeeds): AnswerCache<
       entries.delete(key);
       if (entry.known) changed.push([key, entry]);
     }
-    renew(changed);
-  }
-
-  /** Whoever asks the same next need not wait; what fails is asked by them. */
-  function renew(changed: [string, Entry<Answer>][]): void {
     if (needs.lookEveryMs === undefined) return;
-    const nowMs = needs.nowMs();
-    const used = changed.filter(([, { usedAtMs }]) => nowMs - usedAtMs < renewedWithinMs);
-    const lately = used.toSorted(([, a], [, b]) => b.usedAtMs - a.usedAtMs).slice(0, maxRenewed);
-    for (const [key, { ask, usedAtMs }] of lately) put(key, ask, usedAtMs);
-  }
-
-  function put(
-    key: string,
-    ask: Entry<Answer>['ask'],
-    usedAtMs: number,
-  ): Promise<CachedAnswer<Answer>> {
-    const entry: Entry<Answer> = { asked: ask(), ask, atMs: needs.nowMs(), usedAtMs };
-    if (entries.size >= maxEntries) entries.clear();
-    entries.set(key, entry);
-    entry.asked.then(
-      (asked) => {
-        entry.known = asked;
-      },
-      // Whoever asked hears of it; the next one asks again.
-      () => {
-        if (entries.get(key) === entry) entries.delete(key);
-      },
-    );
-    return entry.asked;
+    // Whoever asks the same next need not wait; what fails is asked by them.
+    for (const [key, entry] of latelyUsed(changed, needs.nowMs())) void put(key, entry);
   }
 
   const synced = shared(sync);
@@ -162,11 +137,42 @@ export function createAnswerCache<Answer>(needs: AnswerCacheNeeds): AnswerCache<
       const nowMs = needs.nowMs();
       const { untilMs = Number.POSITIVE_INFINITY } = kept?.known ?? {};
       const isFresh = kept && nowMs - kept.atMs < maxAgeMs && nowMs < untilMs;
-      if (!isFresh) return (await put(key, ask, nowMs)).answer;
+      if (!isFresh) return (await put(key, { ask, usedAtMs: nowMs })).answer;
       kept.usedAtMs = nowMs;
       return (await kept.asked).answer;
     },
   };
+}
+
+/** Asks, and keeps the answer once it is there. */
+function keep<Answer>(
+  entries: Map<string, Entry<Answer>>,
+  key: string,
+  { ask, usedAtMs, nowMs }: Pick<Entry<Answer>, 'ask' | 'usedAtMs'> & { readonly nowMs: number },
+): Promise<CachedAnswer<Answer>> {
+  const entry: Entry<Answer> = { asked: ask(), ask, atMs: nowMs, usedAtMs };
+  if (entries.size >= maxEntries) entries.clear();
+  entries.set(key, entry);
+  entry.asked.then(
+    (asked) => {
+      entry.known = asked;
+    },
+    // Whoever asked hears of it; the next one asks again.
+    () => {
+      if (entries.get(key) === entry) entries.delete(key);
+    },
+  );
+  return entry.asked;
+}
+
+function latelyUsed<Answer>(
+  entries: readonly [string, Entry<Answer>][],
+  nowMs: number,
+): [string, Entry<Answer>][] {
+  return entries
+    .filter(([, { usedAtMs }]) => nowMs - usedAtMs < renewedWithinMs)
+    .toSorted(([, a], [, b]) => b.usedAtMs - a.usedAtMs)
+    .slice(0, maxRenewed);
 }
 
 /** Whoever calls while it runs waits for the same run. */

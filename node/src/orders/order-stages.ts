@@ -1,3 +1,4 @@
+import type { VenueEvent, VenueRequest } from '@stoa/adapters';
 import { Histogram, type Registry } from 'prom-client';
 
 /**
@@ -35,4 +36,36 @@ export function orderStages(registry: Registry): NoteStage {
       registers: [registry],
     });
   return (stage, begunMs) => histogram.observe({ stage }, (performance.now() - begunMs) / 1_000);
+}
+
+/** Orders whose time in the book's hands is taken, at most. */
+const MOST_AT_ONCE = 10_000;
+
+/** How long a book has new orders in its hands before it answers. */
+export class BookTimes {
+  readonly #givenMs = new Map<string, number>();
+  readonly #note: NoteStage;
+
+  constructor(note: NoteStage) {
+    this.#note = note;
+  }
+
+  given(request: VenueRequest): void {
+    if (request.kind !== 'new' || this.#givenMs.size >= MOST_AT_ONCE) return;
+    this.#givenMs.set(request.order.orderId, performance.now());
+  }
+
+  /** It did not take it. */
+  refused(request: VenueRequest): void {
+    if (request.kind === 'new') this.#givenMs.delete(request.order.orderId);
+  }
+
+  answered(events: readonly VenueEvent[]): void {
+    for (const event of events) {
+      if (!('orderId' in event)) continue;
+      const begunMs = this.#givenMs.get(event.orderId);
+      if (begunMs !== undefined) this.#note('booked', begunMs);
+      this.#givenMs.delete(event.orderId);
+    }
+  }
 }

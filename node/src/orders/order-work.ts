@@ -15,7 +15,7 @@ import { MonthlyNotional } from './monthly-notional.ts';
 import { replayOrders } from './order-replay.ts';
 import type { StoredOrder } from './order-rows.ts';
 import type { OrderSessions } from './order-session.ts';
-import { type NoteStage, orderStages } from './order-stages.ts';
+import { BookTimes, type NoteStage, orderStages } from './order-stages.ts';
 import { isComplete } from './order-state.ts';
 import { holdOrders, orderIdsOf, readOpenOrders } from './order-store.ts';
 import type { ReceivedMessage } from './peer-inbox.ts';
@@ -73,8 +73,6 @@ export interface OrderWorkNeeds
 }
 
 const STOP_WITHIN_MS = 1_500;
-/** Orders whose time in the book's hands is taken, at most. */
-const MOST_BOOKING = 10_000;
 /** Orders whose events are read together. */
 const CHECKED_AT_ONCE = 500;
 
@@ -96,8 +94,7 @@ export class OrderWork {
   readonly #groups: SettlementGroups;
   readonly #waiting: WaitingOrders;
   readonly #stage: NoteStage;
-  /** Orders that the book was given and has not answered, and when. */
-  readonly #booking = new Map<string, number>();
+  readonly #booking: BookTimes;
   #deliveries: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
 
@@ -129,6 +126,7 @@ export class OrderWork {
       registers,
     });
     this.#stage = orderStages(needs.metrics);
+    this.#booking = new BookTimes(this.#stage);
     const { capabilities } = needs.adapter;
     this.home = new HomeOrders(venue, {
       ...needs,
@@ -266,12 +264,10 @@ export class OrderWork {
   }
 
   async #submit(request: VenueRequest): Promise<void> {
-    if (request.kind === 'new' && this.#booking.size < MOST_BOOKING) {
-      this.#booking.set(request.order.orderId, performance.now());
-    }
+    this.#booking.given(request);
     const receipt = await this.#needs.adapter.submit(request);
     if (receipt.outcome === 'taken') return;
-    if (request.kind === 'new') this.#booking.delete(request.order.orderId);
+    this.#booking.refused(request);
     const { kind } = request;
     if (receipt.outcome === 'outcome-unknown') {
       const legIds = refusedOf(request).map(({ legId }) => legId);
@@ -295,7 +291,7 @@ export class OrderWork {
       const ofOrders = events.filter(isOrderEvent);
       const ofQuotes = events.filter(isQuoteEvent);
       if (ofOrders.length > 0 || ofQuotes.length > 0) {
-        this.#booked(ofOrders);
+        this.#booking.answered(ofOrders);
         const begunMs = performance.now();
         const { run } = await this.#transaction(async (tx, after) => {
           if (ofOrders.length > 0) await this.#desk.events(tx, ofOrders, after);
@@ -310,15 +306,6 @@ export class OrderWork {
     });
     this.#deliveries = delivery.catch(() => undefined);
     return delivery;
-  }
-
-  #booked(events: readonly VenueOrderEvent[]): void {
-    for (const event of events) {
-      const begunMs = 'orderId' in event ? this.#booking.get(event.orderId) : undefined;
-      if (begunMs === undefined || !('orderId' in event)) continue;
-      this.#stage('booked', begunMs);
-      this.#booking.delete(event.orderId);
-    }
   }
 
   /** Messages of one peer, in order; what they report of orders is applied together. */
