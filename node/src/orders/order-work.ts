@@ -25,7 +25,7 @@ import type { RoutingAgreements } from './routing-agreements.ts';
 import { type GroupSettlement, SettlementGroups } from './settlement-groups.ts';
 import { nextTradeNumber } from './trade-book.ts';
 import type { OrderSettlement } from './trade-reports.ts';
-import { type RefusedRequest, VenueDesk } from './venue-desk.ts';
+import { refusedOf, VenueDesk } from './venue-desk.ts';
 import { isOrderEvent, isPublished, isQuoteEvent } from './venue-event-kinds.ts';
 import { holdVenueOrders } from './venue-order-store.ts';
 import { defaultVenueTerms } from './venue-terms-book.ts';
@@ -435,25 +435,5 @@ export class OrderWork {
         await this.commit((tx, after) => this.home.silence(tx, { orderId, legId, reason }, after));
       }
     }
-  }
-}
-
-/** The orders that a request is about, where its refusal is to be told of them. */
-function refusedOf(request: VenueRequest): readonly RefusedRequest[] {
-  switch (request.kind) {
-    case 'new':
-      return [{ kind: 'new', legId: request.order.orderId }];
-    case 'quote-accept':
-      return [request.order, ...(request.maker ? [request.maker] : [])].map(({ orderId }) => {
-        return { kind: 'new', legId: orderId };
-      });
-    case 'cancel':
-    case 'replace':
-      return [{ kind: request.kind, legId: request.orderId }];
-    case 'status':
-    case 'mass-cancel':
-    case 'quote-request':
-    case 'quote-cancel':
-      return [];
   }
 }

@@ -322,3 +322,23 @@ function tooLate({ status }: VenueOrderRow): LegRejection {
 function notSupported(): LegRejection {
   return { code: REPLACE_NOT_SUPPORTED, message: 'The venue replaces no orders.' };
 }
+
+/** The orders that a request is about, where its refusal is to be told of them. */
+export function refusedOf(request: VenueRequest): readonly RefusedRequest[] {
+  switch (request.kind) {
+    case 'new':
+      return [{ kind: 'new', legId: request.order.orderId }];
+    case 'quote-accept':
+      return [request.order, ...(request.maker ? [request.maker] : [])].map(({ orderId }) => {
+        return { kind: 'new', legId: orderId };
+      });
+    case 'cancel':
+    case 'replace':
+      return [{ kind: request.kind, legId: request.orderId }];
+    case 'status':
+    case 'mass-cancel':
+    case 'quote-request':
+    case 'quote-cancel':
+      return [];
+  }
+}
