@@ -5,7 +5,7 @@ export default defineConfig({
   // and two copies of graphql in one process do not know each other's types.
   resolve: { alias: [{ find: /^graphql$/, replacement: import.meta.resolve('graphql') }] },
   test: {
-    include: ['*/src/**/*.test.ts', '*/test/**/*.test.ts'],
+    include: ['*/src/**/*.test.ts', '*/test/**/*.test.ts', 'adapters/template/*.test.ts'],
     exclude: ['**/node_modules/**', 'e2e/canary/**'],
     // Tests start real processes and send real signals: each file gets a process of its own, and
     // two at a time suit the two cores the project is measured on.

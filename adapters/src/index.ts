@@ -4,6 +4,11 @@ export type {
   VenueJournalOptions,
 } from './embedded/embedded-venue-options.ts';
 export type { BookRecovery, RecoveryDifference } from './embedded/journal/book-recovery.ts';
+export { askJson, type JsonAnswer, type JsonRequest } from './external/ask-json.ts';
+export { ExternalVenue, type ExternalVenueTimes } from './external/external-venue.ts';
+export { repeatedly } from './external/repeatedly.ts';
+export { AnswerFault, amountAtAverage, exactUnits, safeUnits } from './external/venue-amounts.ts';
+export type * from './external/venue-wire.ts';
 export {
   type FlowClock,
   type FlowProgress,

@@ -18,6 +18,7 @@ export const marketCases: readonly KitCase[] = [
         (event) => event.kind === 'book' && event.bids[0]?.quantity === 2 * lotSize,
         'the book after the trade',
       );
+      await bench.sink.until(({ kind }) => kind === 'print', 'the print');
       const book = bench.sink.of('book').at(-1);
       const ticks = Array.from({ length: 10 }, (_, index) => index + 1);
       expect(book?.bids.map(({ price }) => price)).toEqual(ticks.map((n) => (100 - n) * tickSize));
@@ -53,11 +54,8 @@ export const marketCases: readonly KitCase[] = [
       await bench.enter('after', 'sell', 1, 99);
       await bench.sink.done('after');
       await bench.expectTrades([['b', 'after', 1, 99]]);
-      expect(bench.sink.of('trading-status').map(({ state }) => state)).toEqual([
-        'trading',
-        'halted',
-        'trading',
-      ]);
+      const states = () => bench.sink.of('trading-status').map(({ state }) => state);
+      await expect.poll(states).toEqual(['trading', 'halted', 'trading']);
     },
   },
 ];

@@ -12,6 +12,7 @@ export const recoveryCases: readonly KitCase[] = [
       await bench.enter('b', 'buy', 3, 100);
       await bench.enter('hit', 'sell', 1, 100);
       await bench.sink.done('hit');
+      await bench.expectTrades([['a', 'hit', 1, 100]]);
       await bench.adapter.stop();
 
       bench.adapter = bench.venue.newAdapter();
@@ -66,8 +67,27 @@ export const recoveryCases: readonly KitCase[] = [
     },
   },
   {
-    about: 'tells again, or does again, what a crash left unrecorded',
+    about: 'tells again, or does again, the trade of a new order that a crash left unrecorded',
     covers: [9],
+    run: async (bench) => {
+      await bench.start();
+      await bench.enter('a', 'buy', 2, 100);
+      bench.sink.failNext(Number.POSITIVE_INFINITY);
+      await bench.adapter.submit({ kind: 'new', order: bench.order('b', 'sell', 2, 100) });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      bench.sink.failNext(0);
+      await bench.crash({ openOrders: [{ order: bench.order('a', 'buy', 2, 100), filled: 0 }] });
+      const again = { kind: 'new', order: bench.order('b', 'sell', 2, 100) } as const;
+      expect(await bench.adapter.submit(again)).toEqual({ outcome: 'taken' });
+      expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
+      expect(await bench.sink.done('b')).toMatchObject({ state: 'filled' });
+      await bench.expectTrades([['a', 'b', 2, 100]]);
+    },
+  },
+  {
+    about: 'tells again, or does again, what a crash left unrecorded of a replacement',
+    covers: [9],
+    capability: 'replace',
     run: async (bench) => {
       await bench.start();
       await bench.enter('a', 'buy', 2, 100);

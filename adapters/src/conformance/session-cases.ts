@@ -38,12 +38,12 @@ export const sessionCases: readonly KitCase[] = [
       );
       await drive.endSession();
       expect(await bench.refusedWith('late', 'sell', 1, 100)).toBeDefined();
-      expect(bench.sink.of('book').at(-1)).toMatchObject({ bids: [], offers: [] });
+      await expect.poll(() => bench.sink.of('book').at(-1)).toMatchObject({ bids: [], offers: [] });
       await bench.send('cancel', 'gtc');
       expect(await bench.sink.done('gtc')).toMatchObject({ state: 'canceled' });
       await bench.expectTrades([]);
-      const last = bench.sink.of('trading-status').at(-1);
-      expect(last).toMatchObject({ state: 'halted' });
+      const last = () => bench.sink.of('trading-status').at(-1);
+      await expect.poll(last).toMatchObject({ state: 'halted' });
     },
   },
   {
@@ -65,7 +65,8 @@ export const sessionCases: readonly KitCase[] = [
         ['b1', 'o1', 2, 101],
         ['b2', 'o2', 1, 101],
       ]);
-      expect(bench.sink.of('trading-status').at(-1)).toMatchObject({ state: 'trading' });
+      const last = () => bench.sink.of('trading-status').at(-1);
+      await expect.poll(last).toMatchObject({ state: 'trading' });
     },
   },
 ];
