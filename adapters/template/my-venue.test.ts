@@ -6,7 +6,8 @@ import { venueAdapterSuite } from '../src/conformance/venue-adapter-suite.ts';
 import { CLEARING } from '../src/conformance/venue-bench.ts';
 import { PPEX_CLIENT } from '../src/stand-ins/ppex-like-dialect.ts';
 import { RunningStandIn } from '../src/stand-ins/testing/running-stand-in.ts';
-import { STAND_IN_INSTRUMENT, standInDrive } from '../src/stand-ins/testing/stand-in-drive.ts';
+import { standInDrive } from '../src/stand-ins/testing/stand-in-drive.ts';
+import { STAND_IN_INSTRUMENT } from '../src/stand-ins/testing/stand-in-instrument.ts';
 import type { VenueAdapter } from '../src/venue-adapter.ts';
 import { venueAdapter } from './my-venue.ts';
 

@@ -6,7 +6,7 @@ const SKEW_MS = 600_000;
 
 /** The adapter trades with what rested before, once, and takes new orders. */
 async function trades(bench: VenueBench): Promise<void> {
-  await expect.poll(() => bench.adapter.link, { timeout: 10_000 }).toBe('ready');
+  await expect.poll(() => bench.adapter.link, { timeout: 15_000 }).toBe('ready');
   await bench.enter('hit', 'sell', 1, 100);
   expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
   await bench.expectTrades([['a', 'hit', 1, 100]]);

@@ -54,7 +54,7 @@ export const faultCases: readonly KitCase[] = [
       await bench.start();
       await bench.enter('a', 'buy', 1, 100);
       await drive.restartVenue();
-      await expect.poll(() => bench.adapter.link, { timeout: 5_000 }).toBe('ready');
+      await expect.poll(() => bench.adapter.link, { timeout: 15_000 }).toBe('ready');
       await bench.enter('hit', 'sell', 1, 100);
       expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
       await bench.expectTrades([['a', 'hit', 1, 100]]);
@@ -68,15 +68,15 @@ export const faultCases: readonly KitCase[] = [
       await bench.start();
       await bench.enter('a', 'buy', 1, 100);
       await drive.dropLink();
-      await expect.poll(() => bench.adapter.link, { timeout: 5_000 }).not.toBe('ready');
+      await expect.poll(() => bench.adapter.link, { timeout: 15_000 }).not.toBe('ready');
       const order = bench.order('meanwhile', 'buy', 1, 100);
       const receipt = await bench.adapter.submit({ kind: 'new', order });
       expect(receipt).toMatchObject({ outcome: 'refused' });
       const books = bench.sink.of('book').length;
       await drive.restoreLink();
-      await expect.poll(() => bench.adapter.link, { timeout: 5_000 }).toBe('ready');
+      await expect.poll(() => bench.adapter.link, { timeout: 15_000 }).toBe('ready');
       await expect
-        .poll(() => bench.sink.of('book').length, { timeout: 5_000 })
+        .poll(() => bench.sink.of('book').length, { timeout: 15_000 })
         .toBeGreaterThan(books);
       if (drive.cancelsOnDisconnect()) {
         expect(await bench.sink.done('a')).toMatchObject({ state: 'canceled' });
@@ -94,7 +94,7 @@ export const faultCases: readonly KitCase[] = [
       await bench.start();
       await bench.enter('a', 'buy', 1, 100);
       await drive.garble();
-      await expect.poll(() => bench.adapter.link, { timeout: 5_000 }).toBe('ready');
+      await expect.poll(() => bench.adapter.link, { timeout: 15_000 }).toBe('ready');
       await bench.enter('hit', 'sell', 1, 100);
       expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
       await bench.expectTrades([['a', 'hit', 1, 100]]);
@@ -133,7 +133,7 @@ export const faultCases: readonly KitCase[] = [
         if (outcome === 'outcome-unknown') await bench.adapter.reconcile();
         else expect([how, outcome]).toEqual([how, 'taken']);
         await bench.sink.told(order.orderId, 'accepted');
-        await expect.poll(() => bench.adapter.link, { timeout: 5_000 }).toBe('ready');
+        await expect.poll(() => bench.adapter.link, { timeout: 15_000 }).toBe('ready');
       }
       // Whatever was sent twice would take more of it.
       await bench.enter('hit', 'sell', ways.length + 1, 100);

@@ -55,7 +55,7 @@ export const marketCases: readonly KitCase[] = [
       await bench.sink.done('after');
       await bench.expectTrades([['b', 'after', 1, 99]]);
       const states = () => bench.sink.of('trading-status').map(({ state }) => state);
-      await expect.poll(states).toEqual(['trading', 'halted', 'trading']);
+      await expect.poll(states, { timeout: 15_000 }).toEqual(['trading', 'halted', 'trading']);
     },
   },
 ];

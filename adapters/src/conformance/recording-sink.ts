@@ -1,6 +1,6 @@
 import type { VenueEvent, VenueSink } from '../venue-adapter.ts';
 
-const WAIT_MS = 5_000;
+const WAIT_MS = 15_000;
 
 /** A sink that keeps what it gets, and whose deliveries a test can hold back or fail. */
 export class RecordingSink implements VenueSink {

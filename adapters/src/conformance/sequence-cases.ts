@@ -13,7 +13,7 @@ async function partlyFilled(bench: VenueBench): Promise<Trade> {
 
 /** The rest of it is executed, once. */
 async function filled(bench: VenueBench, before: readonly Trade[], lots: number): Promise<void> {
-  await expect.poll(() => bench.adapter.link, { timeout: 10_000 }).toBe('ready');
+  await expect.poll(() => bench.adapter.link, { timeout: 15_000 }).toBe('ready');
   await bench.enter('rest', 'sell', lots, 100);
   expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
   await bench.expectTrades([...before, ['a', 'rest', lots, 100]]);

@@ -38,12 +38,14 @@ export const sessionCases: readonly KitCase[] = [
       );
       await drive.endSession();
       expect(await bench.refusedWith('late', 'sell', 1, 100)).toBeDefined();
-      await expect.poll(() => bench.sink.of('book').at(-1)).toMatchObject({ bids: [], offers: [] });
+      await expect
+        .poll(() => bench.sink.of('book').at(-1), { timeout: 15_000 })
+        .toMatchObject({ bids: [], offers: [] });
       await bench.send('cancel', 'gtc');
       expect(await bench.sink.done('gtc')).toMatchObject({ state: 'canceled' });
       await bench.expectTrades([]);
       const last = () => bench.sink.of('trading-status').at(-1);
-      await expect.poll(last).toMatchObject({ state: 'halted' });
+      await expect.poll(last, { timeout: 15_000 }).toMatchObject({ state: 'halted' });
     },
   },
   {
@@ -66,7 +68,7 @@ export const sessionCases: readonly KitCase[] = [
         ['b2', 'o2', 1, 101],
       ]);
       const last = () => bench.sink.of('trading-status').at(-1);
-      await expect.poll(last).toMatchObject({ state: 'trading' });
+      await expect.poll(last, { timeout: 15_000 }).toMatchObject({ state: 'trading' });
     },
   },
 ];

@@ -244,7 +244,7 @@ export class VenueBench {
     const joined = this.adapter.capabilities.joinsTrades !== false;
     const wanted = joined ? trades : sidesOf(trades);
     const told = (): unknown => (joined ? this.#trades() : this.#sides());
-    await expect.poll(told, { timeout: 5_000 }).toEqual(wanted);
+    await expect.poll(told, { timeout: 15_000 }).toEqual(wanted);
     const executions = this.sink.of('executed').map(({ execution }) => execution);
     expect(executions.map(({ tradeNumber }) => tradeNumber)).toEqual(
       executions.map((_, index) => first + index),

@@ -9,7 +9,8 @@ import { CLEARING, type VenueDriver, type VenueUnderTest } from '../conformance/
 import { INX_KEY_ID } from '../stand-ins/inx-like-dialect.ts';
 import { PPEX_CLIENT } from '../stand-ins/ppex-like-dialect.ts';
 import { RunningStandIn } from '../stand-ins/testing/running-stand-in.ts';
-import { STAND_IN_INSTRUMENT, standInDrive } from '../stand-ins/testing/stand-in-drive.ts';
+import { standInDrive } from '../stand-ins/testing/stand-in-drive.ts';
+import { STAND_IN_INSTRUMENT } from '../stand-ins/testing/stand-in-instrument.ts';
 import type { VenueAdapter } from '../venue-adapter.ts';
 import type { VenueAdapterNeeds } from '../venue-adapter-kind.ts';
 import { restVenue } from './rest-venue.ts';
@@ -136,7 +137,9 @@ describe('REST with a stream', () => {
       /** The link does not notice at once. */
       const breaksLink = (command: string) => async () => {
         await standIn.command(command);
-        await expect.poll(() => adapter()?.link, { interval: 2 }).not.toBe('ready');
+        await expect
+          .poll(() => adapter()?.link, { interval: 2, timeout: 15_000 })
+          .not.toBe('ready');
       };
       const tradeIdOf = (executionId: string) => executionId.replace(/-b$/, '');
       // A key of this kind does not run out by itself.
@@ -155,7 +158,7 @@ describe('REST with a stream', () => {
         fillBeforeAccept: async () => void (await standIn.command('fault', 'delay')),
         restartVenue: async () => {
           await standIn.killAndRestart();
-          await expect.poll(() => adapter()?.link, { interval: 2 }).toBe('ready');
+          await expect.poll(() => adapter()?.link, { interval: 2, timeout: 15_000 }).toBe('ready');
         },
         garble: breaksLink('garbleStream'),
         loginElsewhere: async () => void (await standIn.command('loginElsewhere')),

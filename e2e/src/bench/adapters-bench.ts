@@ -1,4 +1,5 @@
 import { measureEnginePart } from './adapters/engine-part.ts';
+import { measureRestKills } from './adapters/rest-kills-part.ts';
 import type { Bench, BenchResult } from './bench.ts';
 import { machineFacts } from './machine.ts';
 
@@ -13,10 +14,12 @@ export const adaptersBench: Bench = {
     operations: { about: 'operations of each counted round of the engine', default: 200_000 },
     rounds: { about: 'counted rounds of each engine', default: 9 },
     journalled: { about: 'operations through the journal', default: 500_000 },
+    kills: { about: 'SIGKILLs of REST venues and their adapters, half of each kind', default: 100 },
     messages: { about: 'recorded messages, about', default: 1_000_000 },
   },
   run: async (needs): Promise<BenchResult> => ({
     ...(await measureEnginePart(needs)),
+    ...(await measureRestKills(needs)),
     machine: machineFacts(),
   }),
 };

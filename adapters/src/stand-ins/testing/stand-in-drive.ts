@@ -1,19 +1,7 @@
-import type { Instrument } from '@stoa/schema';
 import { expect } from 'vitest';
 import type { VenueDriver } from '../../conformance/venue-bench.ts';
 import { BROKEN } from '../stand-in-server.ts';
 import type { RunningStandIn } from './running-stand-in.ts';
-
-/** What a stand-in trades. */
-export const STAND_IN_INSTRUMENT: Instrument = {
-  id: 'eip155:31337/erc20:0x0000000000000000000000000000000000000001',
-  token: '0x0000000000000000000000000000000000000001',
-  ...{ standard: 'ERC-3643', symbol: 'ACME', name: 'Acme Class A', isin: '', issuer: 'acme' },
-  tokenDecimals: 18,
-  cashToken: '0x0000000000000000000000000000000000000002',
-  ...{ cashSymbol: 'USDX', cashDecimals: 6, priceDecimals: 2, quantityDecimals: 0 },
-  ...{ tickSize: 5, lotSize: 10 },
-};
 
 /** What a stand-in that is polled can be driven to. */
 export function standInDrive(standIn: RunningStandIn): VenueDriver {
@@ -41,7 +29,9 @@ export function standInDrive(standIn: RunningStandIn): VenueDriver {
     restartVenue: async () => {
       await standIn.killAndRestart();
       // Connections of before are used no more.
-      await expect.poll(() => standIn.command('countRequests')).toBeGreaterThan(8);
+      await expect
+        .poll(() => standIn.command('countRequests'), { timeout: 15_000 })
+        .toBeGreaterThan(8);
     },
   };
 }
