@@ -1,5 +1,5 @@
 import type { GatewayPlugin } from '@graphql-hive/gateway-runtime';
-import type { StreamContext, Verification } from '@stoa/node/market-api';
+import type { RequestCredentials, StreamContext, Verification } from '@stoa/node/market-api';
 
 /** What the gateway knows of the request behind an operation. */
 export interface CallerContext {
@@ -8,18 +8,24 @@ export interface CallerContext {
   readonly authorization: string | null;
   /** Of the operation's span, where operations are traced. */
   readonly traceparent?: string | undefined;
+  /** The proof that came with it, as it came. */
+  readonly proof: string | null;
+  readonly requestId: string | null;
   /** Where the operation is served on a stream. */
   readonly stream?: StreamContext | undefined;
 }
 
 /** Puts a {@link CallerContext} into the context of every operation. */
-export function callerContext(
-  verify: (authorization: string | null) => Promise<Verification>,
-): GatewayPlugin {
+export function callerContext(credentials: Pick<RequestCredentials, 'verify'>): GatewayPlugin {
   return {
     async onContextBuilding({ context, extendContext }) {
-      const authorization = context.request.headers.get('authorization');
-      const caller: CallerContext = { auth: await verify(authorization), authorization };
+      const { request } = context;
+      const caller: CallerContext = {
+        auth: await credentials.verify(request),
+        authorization: request.headers.get('authorization'),
+        proof: request.headers.get('dpop'),
+        requestId: request.headers.get('x-request-id'),
+      };
       extendContext(caller);
     },
   };
@@ -31,6 +37,8 @@ export function callerOf(context: unknown): CallerContext {
   return {
     auth: caller?.auth ?? { kind: 'anonymous' },
     authorization: caller?.authorization ?? null,
+    proof: caller?.proof ?? null,
+    requestId: caller?.requestId ?? null,
     stream: caller?.stream,
     traceparent: caller?.traceparent,
   };

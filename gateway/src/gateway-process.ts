@@ -1,5 +1,8 @@
 import {
+  createForwarder,
   createMetrics,
+  guardOptions,
+  httpOptions,
   type RunningService,
   startTracing,
   tokenOptions,
@@ -80,8 +83,10 @@ async function start(
   await observer.start();
   const gateway = await createGateway(
     {
-      host: config.STOA_HTTP_HOST,
-      port: config.STOA_HTTP_PORT,
+      ...httpOptions(config),
+      guards: guardOptions(config),
+      graphiql: config.STOA_GRAPHIQL === 'on',
+      forwarder: await createForwarder(config.STOA_MEMBER, config.STOA_NODE_KEY_FILE),
       nodes: config.STOA_NODES,
       tokens: tokenOptions(config),
       ...(config.STOA_GRAPHIQL_TOKEN ? { graphiqlToken: config.STOA_GRAPHIQL_TOKEN } : {}),

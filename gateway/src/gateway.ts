@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   createGatewayRuntime,
   type GatewayPlugin,
@@ -6,18 +7,26 @@ import {
 } from '@graphql-hive/gateway-runtime';
 import { unifiedGraphHandler } from '@graphql-hive/router-runtime';
 import {
+  type ApiGuardOptions,
   buildMarketSchema,
+  createApiGuards,
   createApiMetrics,
   createErrorMask,
+  createRequestCredentials,
   createStreamEndpoint,
   createSubscriptionStreams,
   createTokenVerifier,
+  type Forwarder,
   type HttpServer,
-  type ListenOptions,
+  type HttpServerOptions,
+  ownUrls,
   publicExecution,
-  requestGuards,
+  RESOURCE_METADATA_PATH,
+  resourceMetadata,
+  resourceUrl,
   type StreamOptions,
   startHttpServer,
+  TOKEN_ALGORITHMS,
   type TokenOptions,
   type Tracing,
   tracedOperations,
@@ -27,19 +36,26 @@ import { CodedError, type DirectorySource } from '@stoa/schema';
 import type { Registry } from 'prom-client';
 import { callerContext } from './caller-context.ts';
 import { createMarketExecution } from './compiled-market.ts';
+import { createForwardedHeaders } from './forwarded-headers.ts';
 import { exampleTabs, graphiqlHeaders } from './graphiql.ts';
+import { createGraphiqlPage } from './graphiql-page.ts';
 import { homeExecution } from './home-execution.ts';
 import { createMarketSubgraph, type MarketSubgraph } from './market-subgraph.ts';
 import { createPool, POOL_TIMEOUTS, type Pool, type PoolOptions } from './pool-transport.ts';
 import { composeSupergraph, SUBGRAPHS } from './supergraph.ts';
 
 /** How the gateway is served, and which nodes stand behind it. */
-export interface GatewayOptions extends ListenOptions {
+export interface GatewayOptions extends HttpServerOptions {
   readonly nodes: PoolOptions['nodes'];
   readonly tokens: TokenOptions;
   readonly timeouts?: Partial<Omit<PoolOptions, 'nodes'>>;
   /** Preset in GraphiQL as the caller's token: for a demo network only. */
   readonly graphiqlToken?: string;
+  /** Whether browsers are given GraphiQL; true unless told. */
+  readonly graphiql?: boolean;
+  /** Signs what goes to nodes for callers that prove; without it they cannot act through this gateway. */
+  readonly forwarder?: Forwarder;
+  readonly guards?: ApiGuardOptions;
   readonly streams?: StreamOptions;
 }
 
@@ -68,52 +84,63 @@ export async function createGateway(
   options: GatewayOptions,
   needs: GatewayNeeds,
 ): Promise<HttpServer> {
-  const { logger } = needs;
-  const { directory } = needs;
-  const verifier = await createTokenVerifier(options.tokens, { logger, directory });
+  const { logger, directory } = needs;
+  const { tokens } = options;
+  let url = '';
+  const verifier = await createTokenVerifier(tokens, {
+    ...{ logger, directory },
+    ownUrls: () => ownUrls(url),
+  });
+  const credentials = createRequestCredentials(verifier, {
+    metadataUrl: () => new URL(RESOURCE_METADATA_PATH, resourceUrl(tokens, url)).href,
+    proofAlgorithms: tokens.algorithms ?? TOKEN_ALGORITHMS,
+  });
+  const guards = await createApiGuards(options.guards ?? {}, { logger });
   const streams = createSubscriptionStreams(MAX_SOURCES);
   const metrics = createApiMetrics(needs.metrics, () => endpoint.count());
   const maskError = createErrorMask(logger, metrics.onError);
   const pool = createPool(
     { ...POOL_TIMEOUTS, ...options.timeouts, nodes: options.nodes },
-    { ...needs, streams },
+    { ...needs, streams, headersFor: createForwardedHeaders(options.forwarder) },
   );
-  const verify = (authorization: string | null) => verifier.verify(authorization);
   const schema = buildMarketSchema({ ...needs, streams });
-  const runtime = createRuntime(options, needs, {
+  const runtime = createRuntime(needs, {
     pool,
     maskError,
     market: createMarketSubgraph(schema, createErrorMask(logger)),
-    // Before execution, in this order: who calls; then size, cheapest check first; last what is
-    // executed past the engine's plans, and so has passed every check before it.
+    // Before execution, in this order: size, cheapest check first; who calls; whether it may go on now;
+    // last what is executed past the engine's plans, and so has passed every check before it.
     stages: [
-      callerContext(verify),
-      requestGuards(),
+      guards.ofRequests,
+      credentials.plugin,
+      callerContext(credentials),
+      guards.ofExecution,
       metrics.plugin,
       ...(needs.tracer ? [tracedOperations(needs.tracer)] : []),
       homeExecution(pool),
       publicExecution({ schema, maskError, execution: createMarketExecution(schema) }),
     ],
   });
-  const endpoint = createStreamEndpoint(
-    { anyOrigin: true, ...options.streams },
-    {
-      engine: () => runtime,
-      answer: (request, response) => runtime(request, response),
-      verify,
-      maskError,
-    },
-  );
+  const endpoint = createStreamEndpoint(options.streams ?? {}, {
+    engine: () => runtime,
+    answer: (request, response) => runtime(request, response),
+    verify: (authorization) => verifier.verify(authorization),
+    maskError,
+    challenges: credentials.challenges,
+  });
   // Composed and planned for now, not at the first caller's expense.
   await runtime.getSchema();
   const http = await startHttpServer(options, {
     graphql: endpoint,
+    ...(options.graphiql === false ? {} : { page: graphiqlPage(options, needs) }),
+    documents: (path) => resourceMetadata(path, tokens, url),
     metrics: needs.metrics,
     readiness: needs.readiness,
     logger,
   });
+  url = http.url;
   return {
-    url: http.url,
+    ...http,
     async stop() {
       endpoint.close();
       streams.endAll();
@@ -121,6 +148,7 @@ export async function createGateway(
       pool.close();
       await runtime.dispose();
       verifier.close();
+      guards.close();
     },
   };
 }
@@ -133,11 +161,21 @@ interface RuntimeParts {
   readonly stages: readonly object[];
 }
 
-function createRuntime(
-  options: GatewayOptions,
-  { directory, logger }: GatewayNeeds,
-  parts: RuntimeParts,
-): GatewayRuntime {
+function graphiqlPage(options: GatewayOptions, { directory, logger }: GatewayNeeds) {
+  const page = createGraphiqlPage(
+    () => ({
+      title: 'Stoa',
+      defaultTabs: exampleTabs(directory.current()),
+      ...graphiqlHeaders(options.graphiqlToken),
+      subscriptionsProtocol: 'SSE',
+      shouldPersistHeaders: false,
+    }),
+    (error) => logger.error({ err: error }, 'GraphiQL cannot be rendered'),
+  );
+  return (request: IncomingMessage, response: ServerResponse) => page.serve(request, response);
+}
+
+function createRuntime({ logger }: GatewayNeeds, parts: RuntimeParts): GatewayRuntime {
   return createGatewayRuntime({
     supergraph: composeSupergraph(),
     unifiedGraphHandler,
@@ -154,26 +192,10 @@ function createRuntime(
     inboundInflightRequestDeduplication: false,
     batching: { limit: 0 },
     multipart: false,
-    // Tokens travel in a header and never in a cookie, so any site may ask on its user's behalf.
-    cors: {
-      origin: '*',
-      credentials: false,
-      methods: ['GET', 'POST'],
-      allowedHeaders: ['authorization', 'content-type'],
-    },
+    // The server's front answers for all of /graphql, streams and page too.
+    cors: false,
     landingPage: false,
-    graphiql: () => ({
-      title: 'Stoa',
-      defaultTabs: exampleTabs(directory.current()),
-      ...graphiqlHeaders(options.graphiqlToken),
-      subscriptionsProtocol: 'SSE',
-      shouldPersistHeaders: false,
-    }),
-    // From our own packages: the page works offline, and no third party's script sees a token.
-    renderGraphiQL: async (opts) => {
-      const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
-      return renderGraphiQL(opts);
-    },
+    graphiql: false,
     logging: engineLogger(logger),
   });
 }

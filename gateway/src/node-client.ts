@@ -6,9 +6,8 @@ export interface NodeQuestion {
   readonly url: string;
   /** The operation as JSON. */
   readonly body: string;
-  readonly authorization?: string;
-  /** W3C Trace Context of what is asked. */
-  readonly traceparent?: string;
+  /** The caller's credentials, and what goes with them. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   /**
@@ -85,8 +84,7 @@ function send(
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(question.body),
         accept: 'application/json',
-        ...(question.authorization ? { authorization: question.authorization } : {}),
-        ...(question.traceparent ? { traceparent: question.traceparent } : {}),
+        ...question.headers,
       },
     });
     const fail = (reason: string, wasStale = false) => {

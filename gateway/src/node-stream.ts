@@ -8,7 +8,8 @@ export interface NodeSubscription {
   readonly url: string;
   /** The operation as JSON. */
   readonly body: string;
-  readonly authorization?: string;
+  /** The caller's credentials, and what goes with them. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Id of the last update that the reader has seen before. */
   readonly after?: string | undefined;
   /** Until the node has answered. */
@@ -67,7 +68,7 @@ export async function* subscribeAtNode(
 }
 
 function open(subscription: NodeSubscription): Promise<IncomingMessage> {
-  const { url, body, authorization, after, timeoutMs, signal } = subscription;
+  const { url, body, headers, after, timeoutMs, signal } = subscription;
   return new Promise((resolve, reject) => {
     const request = (url.startsWith('https:') ? httpsRequest : httpRequest)(url, {
       method: 'POST',
@@ -78,7 +79,7 @@ function open(subscription: NodeSubscription): Promise<IncomingMessage> {
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(body),
         accept: 'text/event-stream',
-        ...(authorization ? { authorization } : {}),
+        ...headers,
         ...(after === undefined ? {} : { 'last-event-id': after }),
       },
     });

@@ -10,6 +10,7 @@ import {
   mergeEntities,
   type Representation,
 } from './entity-partition.ts';
+import type { ForwardedHeaders } from './forwarded-headers.ts';
 import {
   createNodeClient,
   type NodeAnswer,
@@ -65,21 +66,22 @@ export interface Pool {
   close(): void;
 }
 
+/** What the pool works with. */
+export interface PoolNeeds {
+  readonly logger: Logger;
+  readonly metrics: Registry;
+  /** Bounds the streams, and ends them with the gateway. */
+  readonly streams: SubscriptionStreams;
+  readonly headersFor: ForwardedHeaders;
+}
+
 /**
  * Creates the transport that stands between the federation engine and the nodes. A node that is down
  * or late costs its own fields and an error that names it, and nothing else.
  *
  * A caller's orders are at one node only, so nothing fails over to another; a mutation is sent once.
  */
-export function createPool(
-  options: PoolOptions,
-  needs: {
-    readonly logger: Logger;
-    readonly metrics: Registry;
-    /** Bounds the streams, and ends them with the gateway. */
-    readonly streams: SubscriptionStreams;
-  },
-): Pool {
+export function createPool(options: PoolOptions, needs: PoolNeeds): Pool {
   const client = createNodeClient();
   const outcomes = new Counter({
     name: 'stoa_gateway_node_requests_total',
@@ -104,7 +106,7 @@ export function createPool(
     home: (request) =>
       request.operationType === 'subscription'
         ? watchHome(request, options, needs)
-        : askHome(request, options, ask),
+        : askHome(request, options, { ask, headersFor: needs.headersFor }),
     venue: (request) => askVenues(request, options, ask),
     close: () => client.close(),
   };
@@ -126,19 +128,18 @@ function homeOf(request: SubgraphRequest): { readonly home: VenueId } | Subgraph
 async function askHome(
   request: SubgraphRequest,
   options: PoolOptions,
-  ask: Ask,
+  { ask, headersFor }: { readonly ask: Ask; readonly headersFor: ForwardedHeaders },
 ): Promise<SubgraphResult> {
   const caller = homeOf(request);
   if (!('home' in caller)) return caller;
   const { home } = caller;
-  const { authorization, traceparent } = callerOf(request.context);
+  const body = bodyOf(request.document, request.variables);
   const isMutation = request.operationType === 'mutation';
   const answer = await ask(home, {
-    body: bodyOf(request.document, request.variables),
+    body,
+    headers: await headersFor(request.context, home, body),
     timeoutMs: isMutation ? options.mutationTimeoutMs : options.queryTimeoutMs,
     repeatable: !isMutation,
-    ...(authorization === null ? {} : { authorization }),
-    ...(traceparent === undefined ? {} : { traceparent }),
     // A mutation that was begun is seen through, even when the caller hangs up.
     ...(request.signal && !isMutation ? { signal: request.signal } : {}),
   });
@@ -155,7 +156,7 @@ async function askHome(
 async function watchHome(
   request: SubgraphRequest,
   options: PoolOptions,
-  { logger, streams }: { readonly logger: Logger; readonly streams: SubscriptionStreams },
+  { logger, streams, headersFor }: Pick<PoolNeeds, 'logger' | 'streams' | 'headersFor'>,
 ): Promise<SubgraphResult | AsyncIterable<SubgraphResult>> {
   const caller = homeOf(request);
   if (!('home' in caller)) return caller;
@@ -167,14 +168,14 @@ async function watchHome(
     return failed(request.document, () => unavailable(home, failure, false));
   };
   if (url === undefined) return broken('this gateway knows no address of it');
-  const { authorization, stream } = callerOf(request.context);
+  const { stream } = callerOf(request.context);
+  const body = bodyOf(request.document, request.variables);
+  const headers = await headersFor(request.context, home, body);
   return streams.open(async function* (signal) {
     const steps = subscribeAtNode({
-      ...{ url, signal, silenceMs: options.streamSilenceMs },
-      body: bodyOf(request.document, request.variables),
+      ...{ url, signal, body, headers, silenceMs: options.streamSilenceMs },
       timeoutMs: options.queryTimeoutMs,
       after: stream?.after,
-      ...(authorization === null ? {} : { authorization }),
     });
     for await (const step of steps) {
       stream?.ids.push(step.kind === 'result' ? step.id : undefined);

@@ -16,6 +16,7 @@ import {
 } from '@stoa/schema';
 import { z } from 'zod';
 import { keysMistake, tokenEnvironment } from './access/token-environment.ts';
+import { httpEnvironment } from './api/http-environment.ts';
 import { parseNegotiationRules } from './negotiation/negotiation-rules.ts';
 import { CRASH_AT } from './orders/crash-points.ts';
 import { parseOrderLimits } from './orders/order-limits.ts';
@@ -135,8 +136,7 @@ const environment = z
       .default('finalized'),
     STOA_P2P_LISTEN: z.string().default('/ip4/127.0.0.1/tcp/0'),
     STOA_PEERS: list,
-    STOA_HTTP_HOST: z.string().default('127.0.0.1'),
-    STOA_HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(0),
+    ...httpEnvironment,
     DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
     STOA_DATA_DIR: z.string().optional(),
     STOA_VENUE_JOURNAL_DIR: z.string().optional(),

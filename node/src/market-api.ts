@@ -2,20 +2,30 @@
  * What a process takes from the node to serve the market without being a venue (a gateway): the
  * market's resolvers, and the guards that stand before any API of the network.
  */
+
+export { createForwarder, type Forwarder } from './access/forwarded-proof.ts';
 export { keysMistake, tokenEnvironment, tokenOptions } from './access/token-environment.ts';
 export {
   createTokenVerifier,
+  TOKEN_ALGORITHMS,
   type TokenOptions,
-  type TokenVerifier,
 } from './access/token-verifier.ts';
 export type { Verification } from './access/verification.ts';
 export { apiError, createErrorMask } from './api/api-error.ts';
+export { type ApiGuardOptions, createApiGuards } from './api/api-guards.ts';
 export { createApiMetrics } from './api/api-metrics.ts';
-export { type HttpServer, type ListenOptions, startHttpServer } from './api/http-server.ts';
+export { guardOptions, httpEnvironment, httpOptions } from './api/http-environment.ts';
+export { type HttpServer, type HttpServerOptions, startHttpServer } from './api/http-server.ts';
 export type { MarketNeeds } from './api/market-resolvers.ts';
 export { buildMarketSchema } from './api/market-schema.ts';
 export { publicExecution } from './api/public-execution.ts';
-export { requestGuards } from './api/request-guards.ts';
+export { createRequestCredentials, type RequestCredentials } from './api/request-credentials.ts';
+export {
+  ownUrls,
+  RESOURCE_METADATA_PATH,
+  resourceMetadata,
+  resourceUrl,
+} from './api/resource-metadata.ts';
 export type { StreamContext } from './api/stream-context.ts';
 export { createStreamEndpoint, type StreamOptions } from './api/stream-endpoint.ts';
 export { buildStoaSchema, buildSubgraph, subgraphTypeDefs } from './api/subgraph-schema.ts';

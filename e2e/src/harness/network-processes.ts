@@ -137,6 +137,8 @@ function common(setup: SharedSetup, identity: MemberIdentity): Record<string, st
     ...(setup.tracesUrl !== undefined && { OTEL_EXPORTER_OTLP_ENDPOINT: setup.tracesUrl }),
     // GraphiQL and curl hold a token and no key: on a network of this machine alone, that will do.
     STOA_PROOF_EXEMPT_CLIENTS: DEMO_CLIENT,
+    // Everybody here is one address, and benches are floods.
+    STOA_RATE_LIMITS: 'off',
   };
 }
 

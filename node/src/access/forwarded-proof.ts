@@ -24,9 +24,8 @@ export interface ForwardedRequest {
   readonly token: string;
   /** The node that it is meant for. */
   readonly home: MemberId;
-  /** What the caller's proof was made for. */
-  readonly method: string;
-  readonly url: string;
+  /** The caller's proof, which was checked: what it was made for is what it says. */
+  readonly proof: string;
   /** What goes to the node, as it is sent. */
   readonly body: string;
 }
@@ -41,11 +40,14 @@ function bodyHash(body: string): string {
   return createHash('sha256').update(body).digest('base64url');
 }
 
+/** Signs what a gateway states of a request. */
+export type Forwarder = (request: ForwardedRequest) => Promise<string>;
+
 /** Makes the signer of a gateway's statements, under its node key. */
 export async function createForwarder(
   gateway: MemberId,
   { seed, publicKey }: NodeKey,
-): Promise<(request: ForwardedRequest) => Promise<string>> {
+): Promise<Forwarder> {
   const key = await importJWK(
     {
       ...{ kty: 'OKP', crv: 'Ed25519' },
@@ -54,8 +56,9 @@ export async function createForwarder(
     },
     'EdDSA',
   );
-  return ({ token, home, method, url, body }) =>
-    new SignJWT({ ath: tokenHash(token), htm: method, htu: url, bh: bodyHash(body) })
+  return ({ token, proof, home, body }) => {
+    const { htm, htu } = decodeJwt(proof);
+    return new SignJWT({ ath: tokenHash(token), htm, htu, bh: bodyHash(body) })
       .setProtectedHeader({ alg: 'EdDSA', typ: TYPE })
       .setIssuer(gateway)
       .setAudience(home)
@@ -63,6 +66,7 @@ export async function createForwarder(
       .setIssuedAt()
       .setExpirationTime(`${LIFETIME_SECONDS}s`)
       .sign(key);
+  };
 }
 
 /** What the request looks like at the node, and who says so. */

@@ -129,10 +129,11 @@ describe('a token that is bound to a key', () => {
 describe('a proof that a gateway forwards', () => {
   const body = '{"query":"mutation { x }"}';
   const forwarded = async (change: { body?: string; home?: string; seed?: number } = {}) => {
+    const proof = await made({ url: URL_GATEWAY });
     const key = change.seed ? nodeKeyFromSeed(Buffer.alloc(32, change.seed)) : gatewayKey;
     const sign = await createForwarder('gateway', key);
     return sign({
-      ...{ token, method: 'POST', url: URL_GATEWAY },
+      ...{ token, proof },
       home: change.home ?? 'alpha',
       body: change.body ?? body,
     });

@@ -82,6 +82,8 @@ export interface TokenVerifierNeeds {
   readonly directory?: DirectorySource | undefined;
   /** The member whose node this is: gateways' statements must be addressed to it. */
   readonly self?: MemberId | undefined;
+  /** URLs of this server where the options name none. */
+  readonly ownUrls?: (() => readonly string[]) | undefined;
   readonly now?: () => number;
 }
 
@@ -299,8 +301,11 @@ class Verifier implements TokenVerifier {
 
   async #target(token: string, presented: PresentedRequest, nowMs: number) {
     const { forwarded, method, body = '' } = presented;
-    const { directory, self } = this.#needs;
-    if (!forwarded) return { method, urls: this.#options.publicUrls ?? [] };
+    const { directory, self, ownUrls } = this.#needs;
+    if (!forwarded) {
+      const { publicUrls = [] } = this.#options;
+      return { method, urls: publicUrls.length > 0 ? publicUrls : (ownUrls?.() ?? []) };
+    }
     if (!directory || self === undefined) {
       return refuseCredentials('PROOF_INVALID', 'Nothing is taken from a gateway here.');
     }

@@ -4,6 +4,7 @@ import { createYoga } from 'graphql-yoga';
 import type { Registry } from 'prom-client';
 import {
   createTokenVerifier,
+  TOKEN_ALGORITHMS,
   type TokenOptions,
   type TokenVerifier,
 } from '../access/token-verifier.ts';
@@ -14,6 +15,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { enforceAccess } from './access-enforcement.ts';
 import type { ApiContext } from './api-context.ts';
 import { createErrorMask } from './api-error.ts';
+import { type ApiGuardOptions, createApiGuards } from './api-guards.ts';
 import { createApiMetrics } from './api-metrics.ts';
 import type {
   ApiBlotter,
@@ -27,7 +29,7 @@ import type {
 } from './api-services.ts';
 import { createCapTableResolvers } from './cap-table-resolvers.ts';
 import { federatedTracing } from './federated-trace.ts';
-import { type HttpServer, type ListenOptions, startHttpServer } from './http-server.ts';
+import { type HttpServer, type HttpServerOptions, startHttpServer } from './http-server.ts';
 import { createEligibilityResolvers } from './market-eligibility-resolvers.ts';
 import { createHistoryResolvers } from './market-history-resolvers.ts';
 import { createMarketResolvers } from './market-resolvers.ts';
@@ -41,7 +43,13 @@ import { createOrderResolvers } from './order-resolvers.ts';
 import { publicExecution } from './public-execution.ts';
 import { createReceiptResolvers } from './receipt-resolvers.ts';
 import { refusalResolvers } from './refusal-type.ts';
-import { REQUEST_LIMITS, type RequestLimits, requestGuards } from './request-guards.ts';
+import { createRequestCredentials } from './request-credentials.ts';
+import {
+  ownUrls,
+  RESOURCE_METADATA_PATH,
+  resourceMetadata,
+  resourceUrl,
+} from './resource-metadata.ts';
 import { createRfqResolvers } from './rfq-resolvers.ts';
 import { createRoutePreviewResolvers } from './route-preview-resolvers.ts';
 import { createSettlementOperationResolvers } from './settlement-operation-resolvers.ts';
@@ -53,13 +61,13 @@ import { tracedOperations } from './traced-operations.ts';
 import { createVenueTermsResolvers } from './venue-terms-resolvers.ts';
 
 /** How a node's API is served. */
-export interface ApiServerOptions extends ListenOptions {
+export interface ApiServerOptions extends HttpServerOptions {
   /** The venue whose node this is: home of the callers whose tokens say so. */
   readonly venue: VenueId;
   readonly tokens: TokenOptions;
   /** Streams of its own orders that a member may have open at a time; default 8. */
   readonly maxStreamsPerMember?: number;
-  readonly limits?: RequestLimits;
+  readonly guards?: ApiGuardOptions;
   readonly streams?: StreamOptions;
 }
 
@@ -142,14 +150,22 @@ export async function createApiServer(
   needs: ApiServerNeeds,
 ): Promise<HttpServer> {
   const { logger } = needs;
-  const verifier = await createTokenVerifier(options.tokens, {
-    ...{ logger, directory: needs.directory, self: options.venue },
+  const { tokens, venue } = options;
+  let url = '';
+  const verifier = await createTokenVerifier(tokens, {
+    ...{ logger, directory: needs.directory, self: venue },
+    ownUrls: () => ownUrls(url),
   });
+  const credentials = createRequestCredentials(verifier, {
+    metadataUrl: () => new URL(RESOURCE_METADATA_PATH, resourceUrl(tokens, url)).href,
+    proofAlgorithms: tokens.algorithms ?? TOKEN_ALGORITHMS,
+  });
+  const guards = await createApiGuards(options.guards ?? {}, { logger });
   const streams = createSubscriptionStreams(MAX_SOURCES);
   const metrics = createApiMetrics(needs.metrics, () => endpoint.count());
   const maskError = createErrorMask(logger, metrics.onError);
   const makeSchema = () =>
-    buildNodeSchema(options.venue, {
+    buildNodeSchema(venue, {
       ...needs,
       streams,
       watch: (caller, onRefused) => verifier.watch(caller, onRefused),
@@ -157,11 +173,11 @@ export async function createApiServer(
     });
   const yoga = createYoga<object, ApiContext>({
     schema: makeSchema(),
-    context: async ({ request }) => ({
-      auth: await verifier.verify(request.headers.get('authorization')),
-    }),
+    context: async ({ request }) => ({ auth: await credentials.verify(request) }),
     plugins: [
-      requestGuards(options.limits ?? REQUEST_LIMITS),
+      guards.ofRequests,
+      credentials.plugin,
+      guards.ofExecution,
       metrics.plugin,
       federatedTracing(makeSchema, needs.nowMs),
       ...(needs.tracer ? [tracedOperations(needs.tracer)] : []),
@@ -182,21 +198,25 @@ export async function createApiServer(
     answer: (request, response) => yoga(request, response),
     verify: (authorization) => verifier.verify(authorization),
     maskError,
+    challenges: credentials.challenges,
   });
   const http = await startHttpServer(options, {
     graphql: endpoint,
     metrics: needs.metrics,
     readiness: needs.readiness,
+    documents: (path) => resourceMetadata(path, tokens, url),
     logger,
   });
+  url = http.url;
   return {
-    url: http.url,
+    ...http,
     async stop() {
       endpoint.close();
       streams.endAll();
       await http.stop();
       await yoga.dispose();
       verifier.close();
+      guards.close();
     },
   };
 }

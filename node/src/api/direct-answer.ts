@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { operationOf, refuseRequest } from './operation-request.ts';
+import type { RequestCredentials } from './request-credentials.ts';
+import { factsOf } from './request-facts.ts';
 import { RequestHead } from './request-head.ts';
 import type { OperationEngine } from './stream-operations.ts';
 
@@ -8,6 +10,8 @@ import type { OperationEngine } from './stream-operations.ts';
 export interface DirectAnswerNeeds {
   readonly engine: () => OperationEngine;
   readonly maskError: (error: unknown) => GraphQLError;
+  /** Headers that tell a client which credentials are missing, by the codes of its errors. */
+  readonly challenges?: RequestCredentials['challenges'];
 }
 
 const MEDIA_TYPES = ['application/graphql-response+json', 'application/json'] as const;
@@ -22,7 +26,7 @@ export async function answerDirectly(
   request: IncomingMessage,
   response: ServerResponse,
   maxBodyBytes: number,
-  { engine, maskError }: DirectAnswerNeeds,
+  { engine, maskError, challenges }: DirectAnswerNeeds,
 ): Promise<boolean> {
   if (request.method !== 'POST') return false;
   const mediaType = acceptedType(request.headers.accept);
@@ -33,6 +37,7 @@ export async function answerDirectly(
     return true;
   }
   const head = new RequestHead(request, response, 'POST').asRequest;
+  factsOf(head).body = asked.body;
   let result: ExecutionResult;
   try {
     const given = await engine().getResultForParams(
@@ -47,11 +52,13 @@ export async function answerDirectly(
     result = { errors: [maskError(error)] };
   }
   if (response.writableEnded || response.destroyed) return true;
+  for (const [name, value] of challenges?.(head, result) ?? []) response.appendHeader(name, value);
   const body = result.errors ? JSON.stringify(withoutHttp(result)) : JSON.stringify(result);
   const bytes = Buffer.byteLength(body);
   response.writeHead(statusOf(result, mediaType), {
     'content-type': `${mediaType}; charset=utf-8`,
     'content-length': bytes,
+    ...retryAfter(result),
   });
   // Where every character is a byte, the encodings are the same, and this one is only copied.
   response.end(body, bytes === body.length ? 'latin1' : 'utf8');
@@ -86,6 +93,14 @@ function statusOf({ errors = [] }: ExecutionResult, mediaType: MediaType): numbe
     return http?.status ?? [];
   });
   return Math.max(0, ...asked) || 200;
+}
+
+/** RFC 9110 section 10.2.3, where an error says how long to wait. */
+function retryAfter({ errors = [] }: ExecutionResult): { readonly 'retry-after'?: string } {
+  const waits = errors.flatMap(({ extensions: { retryAfterMs } }) =>
+    typeof retryAfterMs === 'number' ? [Math.ceil(retryAfterMs / 1_000)] : [],
+  );
+  return waits.length === 0 ? {} : { 'retry-after': String(Math.max(...waits)) };
 }
 
 function withoutHttp({ errors, ...rest }: ExecutionResult): object {

@@ -12,6 +12,7 @@ import {
 } from '../streams/transport-ws.ts';
 import { answerDirectly, type DirectAnswerNeeds } from './direct-answer.ts';
 import { afterOf, operationOf, refuseRequest } from './operation-request.ts';
+import { factsOf } from './request-facts.ts';
 import { RequestHead } from './request-head.ts';
 import type { StreamOperations } from './stream-operations.ts';
 
@@ -23,8 +24,6 @@ export interface GraphqlEndpointOptions {
   /** A reader that takes nothing at all for so long is cut off. */
   readonly stallMs: number;
   readonly transportWs: TransportWsOptions;
-  /** Any site's pages may read the answers. */
-  readonly anyOrigin: boolean;
 }
 
 export const GRAPHQL_ENDPOINT_OPTIONS: GraphqlEndpointOptions = {
@@ -32,7 +31,6 @@ export const GRAPHQL_ENDPOINT_OPTIONS: GraphqlEndpointOptions = {
   heartbeatMs: 10_000,
   stallMs: 30_000,
   transportWs: TRANSPORT_WS_OPTIONS,
-  anyOrigin: false,
 };
 
 /** What stands behind an endpoint. */
@@ -83,7 +81,6 @@ export function createGraphqlEndpoint(
         await serveEvents(request, response, { options, needs, responses });
         return;
       }
-      if (options.anyOrigin) response.setHeader('access-control-allow-origin', '*');
       const isAnswered = await answerDirectly(request, response, options.maxBodyBytes, needs);
       if (!isAnswered) await needs.answer(request, response);
     },
@@ -113,7 +110,6 @@ async function serveEvents(
   },
 ): Promise<void> {
   const { options, needs, responses } = serving;
-  if (options.anyOrigin) response.setHeader('access-control-allow-origin', '*');
   const asked = await operationOf(request, options.maxBodyBytes);
   if ('status' in asked) {
     refuseRequest(response, asked);
@@ -126,11 +122,9 @@ async function serveEvents(
   responses.add(stream);
   const seen = request.headers['last-event-id'];
   const after = typeof seen === 'string' && seen !== '' ? seen : afterOf(asked.params);
-  const caller = {
-    request: new RequestHead(request, response, request.method === 'GET' ? 'GET' : 'POST'),
-    address: addressOf(request),
-    after,
-  };
+  const head = new RequestHead(request, response, request.method === 'GET' ? 'GET' : 'POST');
+  if (asked.body !== undefined) factsOf(head.asRequest).body = asked.body;
+  const caller = { request: head, address: addressOf(request), after };
   const stop = needs.operations.run(asked.params, caller, stream);
   response.on('close', () => {
     responses.delete(stream);

@@ -1,5 +1,4 @@
 import {
-  type ASTVisitor,
   type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
@@ -13,9 +12,7 @@ import {
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
-  type ValidationContext,
 } from 'graphql';
-import { apiError } from './api-error.ts';
 
 /** How large one operation may be; all of it is counted before anything is executed. */
 export interface OperationLimits {
@@ -23,10 +20,15 @@ export interface OperationLimits {
   /** Fields with every fragment spread out. */
   readonly maxFields: number;
   readonly maxAliases: number;
+  /** Fields of the operation itself, fragments spread out. */
+  readonly maxRootFields: number;
+  readonly maxDirectives: number;
 }
 
 /** Enough for every page of a trading screen in one operation. */
-export const OPERATION_LIMITS: OperationLimits = { maxDepth: 15, maxFields: 500, maxAliases: 30 };
+export const OPERATION_LIMITS: OperationLimits = {
+  ...{ maxDepth: 15, maxFields: 500, maxAliases: 30, maxRootFields: 20, maxDirectives: 50 },
+};
 
 /** What is wrong with the size of a document; undefined when nothing is. */
 export function findOversize(
@@ -74,13 +76,20 @@ function createWalk(
 ): Walk {
   let fields = 0;
   let aliases = 0;
+  let directives = 0;
+  let rootFields = 0;
+  let steps = 0;
 
   function walkField(node: FieldNode, type: GraphQLNamedType | null | undefined, place: Place) {
     const name = node.name.value;
     fields += 1;
     aliases += node.alias && node.alias.value !== name ? 1 : 0;
+    rootFields += place.depth === 1 ? 1 : 0;
     if (fields > limits.maxFields) return `it selects more than ${limits.maxFields} fields`;
     if (aliases > limits.maxAliases) return `it uses more than ${limits.maxAliases} aliases`;
+    if (rootFields > limits.maxRootFields) {
+      return `it has more than ${limits.maxRootFields} fields at the top`;
+    }
     // Introspection is deep by nature, and graphql bounds it by a rule of its own.
     if (!node.selectionSet || name === '__schema' || name === '__type') return undefined;
     if (place.depth >= limits.maxDepth) return `it is deeper than ${limits.maxDepth} fields`;
@@ -99,6 +108,13 @@ function createWalk(
 
   const walk: Walk = (selections, type, place) => {
     for (const node of selections.selections) {
+      // Fragments that spread fragments multiply without selecting any field.
+      steps += 1;
+      if (steps > 4 * limits.maxFields) return 'it spreads too many fragments';
+      directives += node.directives?.length ?? 0;
+      if (directives > limits.maxDirectives) {
+        return `it uses more than ${limits.maxDirectives} directives`;
+      }
       let oversize: string | undefined;
       if (node.kind === Kind.FIELD) {
         oversize = walkField(node, type, place);
@@ -119,19 +135,4 @@ function createWalk(
     return undefined;
   };
   return walk;
-}
-
-/** Validation rule: refuses an operation beyond the limits, before it is executed. */
-export function operationLimitsRule(limits: OperationLimits) {
-  return function operationLimits(context: ValidationContext): ASTVisitor {
-    return {
-      Document(document: DocumentNode) {
-        const oversize = findOversize(context.getSchema(), document, limits);
-        if (oversize === undefined) return;
-        context.reportError(
-          apiError('OPERATION_TOO_LARGE', `The operation is too large: ${oversize}.`),
-        );
-      },
-    };
-  };
 }

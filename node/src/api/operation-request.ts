@@ -14,15 +14,17 @@ export interface HttpRefusal {
 export async function operationOf(
   request: IncomingMessage,
   maxBodyBytes: number,
-): Promise<{ readonly params: OperationParams } | HttpRefusal> {
+): Promise<{ readonly params: OperationParams; readonly body?: string | undefined } | HttpRefusal> {
   try {
     const given =
       request.method === 'GET'
-        ? { json: searchParams(request) }
+        ? { json: searchParams(request), body: undefined }
         : await postedJson(request, maxBodyBytes);
     if ('status' in given) return given;
     const params = paramsOf(given.json);
-    return params ? { params } : bad(400, 'BAD_REQUEST', 'The body must be one operation.');
+    return params
+      ? { params, body: given.body }
+      : bad(400, 'BAD_REQUEST', 'The body must be one operation.');
   } catch {
     return bad(400, 'BAD_REQUEST', 'The operation is not JSON.');
   }
@@ -52,7 +54,7 @@ export function refuseRequest(
 async function postedJson(
   request: IncomingMessage,
   maxBodyBytes: number,
-): Promise<{ readonly json: unknown } | HttpRefusal> {
+): Promise<{ readonly json: unknown; readonly body: string } | HttpRefusal> {
   if (request.method !== 'POST') {
     return bad(405, 'BAD_REQUEST', 'An operation is sent by POST or GET.');
   }
@@ -64,7 +66,8 @@ async function postedJson(
   if (body === undefined) {
     return bad(413, 'BODY_TOO_LARGE', `The body is larger than ${maxBodyBytes} bytes.`);
   }
-  return { json: JSON.parse(body.toString('utf8')) };
+  const text = body.toString('utf8');
+  return { json: JSON.parse(text), body: text };
 }
 
 /** @throws SyntaxError for variables or extensions that are not JSON */

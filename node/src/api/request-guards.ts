@@ -1,12 +1,17 @@
-import { parse } from 'graphql';
+import { type GraphQLError, parse } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { apiError } from './api-error.ts';
-import { OPERATION_LIMITS, type OperationLimits, operationLimitsRule } from './operation-limits.ts';
+import { findOversize, OPERATION_LIMITS, type OperationLimits } from './operation-limits.ts';
+import type { PersistedOperations } from './persisted-operations.ts';
+import { factsOf } from './request-facts.ts';
 
 /** Bounds of one request. */
 export interface RequestLimits extends OperationLimits {
   readonly maxBodyBytes: number;
   readonly maxTokens: number;
+  /** Values in the variables, nested ones too. */
+  readonly maxVariableValues: number;
+  readonly maxVariableDepth: number;
 }
 
 /** What any honest operation of this API fits into. */
@@ -14,28 +19,95 @@ export const REQUEST_LIMITS: RequestLimits = {
   ...OPERATION_LIMITS,
   maxBodyBytes: 128 * 1_024,
   maxTokens: 3_000,
+  maxVariableValues: 2_000,
+  maxVariableDepth: 12,
 };
 
+/** Which operations are taken. */
+export interface PersistedPolicy {
+  readonly operations?: PersistedOperations | undefined;
+  /** Whether operations that are not persisted are refused. */
+  readonly only: boolean;
+}
+
 /**
- * The guards of a request, in the order in which it meets them: body size and type, tokens while
- * parsing, size of the operation while validating. Each is cheaper than what it protects.
+ * The guards of a request, in the order in which it meets them: body size and type, what is persisted,
+ * size of the variables, tokens while parsing, size of the operation before it is validated. Each is
+ * cheaper than what it protects.
  */
-export function requestGuards(limits: RequestLimits = REQUEST_LIMITS): Plugin {
-  const rule = operationLimitsRule(limits);
+export function requestGuards(
+  limits: RequestLimits = REQUEST_LIMITS,
+  persisted: PersistedPolicy = { only: false },
+): Plugin {
   return {
     onRequestParse({ request, setRequestParser }) {
       if (request.method !== 'POST') return;
       setRequestParser((posted) => parsePost(posted, limits.maxBodyBytes));
+    },
+    onParams({ params, setParams, setResult }) {
+      const taken = takeOperation(params, persisted);
+      const refusal = taken.refusal ?? variablesRefusal(params.variables ?? {}, limits);
+      if (refusal) setResult({ errors: [refusal] });
+      else if (taken.params) setParams(taken.params);
     },
     onParse({ setParseFn }) {
       setParseFn((source: string, options?: object) =>
         parse(source, { ...options, maxTokens: limits.maxTokens }),
       );
     },
-    onValidate({ addValidationRule }) {
-      addValidationRule(rule);
+    // Before the rules of GraphQL: some of them take the square of what they are given.
+    onValidate({ params: { schema, documentAST }, setResult }) {
+      const oversize = findOversize(schema, documentAST, limits);
+      if (oversize === undefined) return;
+      setResult([apiError('OPERATION_TOO_LARGE', `The operation is too large: ${oversize}.`)]);
     },
   };
+}
+
+/** The operation to be run, its text found by its hash where it is persisted; or why it is not taken. */
+function takeOperation(
+  params: GraphQLParams,
+  { operations, only }: PersistedPolicy,
+): { readonly params?: GraphQLParams; readonly refusal?: GraphQLError } {
+  const id = persistedId(params);
+  const query = id === undefined ? undefined : operations?.text(id);
+  if (query !== undefined) {
+    const { documentId: _, ...rest } = params as GraphQLParams & { readonly documentId?: unknown };
+    return { params: { ...rest, query } };
+  }
+  if (id !== undefined && params.query === undefined) {
+    const message =
+      'There is no persisted operation of this hash. Send its text, or have it persisted.';
+    return { refusal: apiError('PERSISTED_OPERATION_UNKNOWN', message) };
+  }
+  if (!only) return {};
+  const message = 'This server runs persisted operations alone: send a documentId that it knows.';
+  return { refusal: apiError('PERSISTED_OPERATIONS_ONLY', message, { status: 403 }) };
+}
+
+/** `documentId` of GraphQL over HTTP, or Apollo's `extensions.persistedQuery.sha256Hash`. */
+function persistedId(params: GraphQLParams): string | undefined {
+  const { documentId } = params as { documentId?: unknown };
+  const named = (params.extensions as { persistedQuery?: { sha256Hash?: unknown } } | undefined)
+    ?.persistedQuery?.sha256Hash;
+  const id = documentId ?? named;
+  return typeof id === 'string' ? id : undefined;
+}
+
+function variablesRefusal(
+  variables: unknown,
+  { maxVariableValues, maxVariableDepth }: RequestLimits,
+): GraphQLError | undefined {
+  let values = 0;
+  const isTooLarge = (value: unknown, depth: number): boolean => {
+    values += 1;
+    if (values > maxVariableValues || depth > maxVariableDepth) return true;
+    if (typeof value !== 'object' || value === null) return false;
+    return Object.values(value).some((inner) => isTooLarge(inner, depth + 1));
+  };
+  if (!isTooLarge(variables, 0)) return undefined;
+  const message = `The variables hold more than ${maxVariableValues} values, or are nested deeper than ${maxVariableDepth}.`;
+  return apiError('OPERATION_TOO_LARGE', message, { status: 400 });
 }
 
 async function parsePost(request: Request, maxBodyBytes: number): Promise<GraphQLParams> {
@@ -47,7 +119,9 @@ async function parsePost(request: Request, maxBodyBytes: number): Promise<GraphQ
   }
   let body: unknown;
   try {
-    body = JSON.parse(await readBounded(request, maxBodyBytes));
+    const text = await readBounded(request, maxBodyBytes);
+    factsOf(request).body = text;
+    body = JSON.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw apiError('BAD_REQUEST', 'The body is not JSON.', { status: 400 });

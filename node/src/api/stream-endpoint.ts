@@ -13,6 +13,7 @@ import {
   type GraphqlEndpoint,
   type GraphqlEndpointOptions,
 } from './graphql-endpoint.ts';
+import type { RequestCredentials } from './request-credentials.ts';
 import { createStreamOperations, type OperationEngine } from './stream-operations.ts';
 
 /** How streams are served; what is left out is as the defaults have it. */
@@ -41,6 +42,7 @@ export function createStreamEndpoint(
     readonly answer: (request: IncomingMessage, response: ServerResponse) => unknown;
     readonly verify: (authorization: string | null) => Promise<Verification>;
     readonly maskError: (error: unknown) => GraphQLError;
+    readonly challenges?: RequestCredentials['challenges'];
   },
 ): StreamEndpoint {
   const slots = createStreamSlots({

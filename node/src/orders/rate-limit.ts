@@ -10,7 +10,7 @@ interface Bucket {
   filledAtMs: number;
 }
 
-/** Buckets that are kept; beyond it full ones go, which are as good as none. */
+/** Buckets that are kept; beyond it the one that was used longest ago goes. */
 const MAX_BUCKETS = 10_000;
 
 /**
@@ -32,27 +32,19 @@ export class RateLimits {
 
   #filled(name: string, { perSecond, burst }: Rate, nowMs: number): Bucket {
     const known = this.#buckets.get(name);
-    if (!known) {
-      const fresh = { thousandths: burst * 1_000, filledAtMs: nowMs };
-      if (this.#buckets.size >= MAX_BUCKETS) this.#forgetIdle(nowMs);
-      this.#buckets.set(name, fresh);
-      return fresh;
-    }
-    // A clock that was set back fills nothing, and must not empty the bucket either.
-    const elapsedMs = Math.max(0, nowMs - known.filledAtMs);
-    known.thousandths = Math.min(burst * 1_000, known.thousandths + elapsedMs * perSecond);
-    known.filledAtMs = nowMs;
-    return known;
-  }
-
-  /** The names are members, so there are few: those that wait longest go. */
-  #forgetIdle(nowMs: number): void {
-    for (const [name, { filledAtMs }] of this.#buckets) {
-      if (nowMs - filledAtMs > 60_000) this.#buckets.delete(name);
-    }
-    for (const name of this.#buckets.keys()) {
-      if (this.#buckets.size < MAX_BUCKETS) break;
+    const bucket = known ?? { thousandths: burst * 1_000, filledAtMs: nowMs };
+    if (known) {
+      // A clock that was set back fills nothing, and must not empty the bucket either.
+      const elapsedMs = Math.max(0, nowMs - known.filledAtMs);
+      known.thousandths = Math.min(burst * 1_000, known.thousandths + elapsedMs * perSecond);
+      known.filledAtMs = nowMs;
+      // In the order of use, so that making room costs the same however many there are.
       this.#buckets.delete(name);
+    } else if (this.#buckets.size >= MAX_BUCKETS) {
+      const oldest = this.#buckets.keys().next().value;
+      if (oldest !== undefined) this.#buckets.delete(oldest);
     }
+    this.#buckets.set(name, bucket);
+    return bucket;
   }
 }

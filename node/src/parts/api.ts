@@ -1,6 +1,7 @@
 import packageJson from '../../package.json' with { type: 'json' };
 import { tokenOptions } from '../access/token-environment.ts';
 import { createApiServer } from '../api/api-server.ts';
+import { guardOptions, httpOptions } from '../api/http-environment.ts';
 import type { HttpServer } from '../api/http-server.ts';
 import type { FrameArchive } from '../market/frame-archive.ts';
 import type { Base } from './base.ts';
@@ -17,10 +18,14 @@ export function serveApi(
   const { config, logger, metrics, startedAtMs, nowMs } = base;
   const tracer = base.tracing?.tracer;
   const tokens = tokenOptions(config);
-  const listen = { host: config.STOA_HTTP_HOST, port: config.STOA_HTTP_PORT };
   const { version } = packageJson;
   return createApiServer(
-    { venue: config.STOA_VENUE, ...listen, tokens },
+    {
+      venue: config.STOA_VENUE,
+      ...httpOptions(config),
+      guards: guardOptions(config),
+      tokens,
+    },
     {
       ...{
         directory,

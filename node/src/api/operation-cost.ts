@@ -1,0 +1,183 @@
+import {
+  type ConstDirectiveNode,
+  type DocumentNode,
+  type FieldDefinitionNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  getNamedType,
+  getNullableType,
+  isCompositeType,
+  isInterfaceType,
+  isListType,
+  isObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+  type ValueNode,
+  valueFromASTUntyped,
+} from 'graphql';
+
+/** What a field costs, and how many items it brings: its `@cost` and `@listSize` in the SDL. */
+interface CostRule {
+  readonly weight: number | undefined;
+  readonly assumedSize: number | undefined;
+  readonly slicingArguments: readonly string[];
+  readonly sizedFields: readonly string[];
+  /** Defaults of arguments. */
+  readonly defaults: ReadonlyMap<string, unknown>;
+}
+
+/** Rules by `Type.field`. */
+export type CostRules = ReadonlyMap<string, CostRule>;
+
+/** Items of a list that says nothing of its size. */
+const DEFAULT_LIST_SIZE = 10;
+/** The whole schema, in however many fields: what a tool asks once when it starts. */
+const INTROSPECTION_COST = 500;
+
+/** Reads the rules of an SDL (the specification of `@cost` and `@listSize` is IBM's). */
+export function readCostRules({ definitions }: DocumentNode): CostRules {
+  const rules = new Map<string, CostRule>();
+  for (const type of definitions) {
+    if (type.kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
+    for (const field of type.fields ?? []) {
+      rules.set(`${type.name.value}.${field.name.value}`, ruleOf(field));
+    }
+  }
+  return rules;
+}
+
+function ruleOf(field: FieldDefinitionNode): CostRule {
+  const argument = (directive: string, name: string): unknown => {
+    const found = field.directives?.find((one) => one.name.value === directive);
+    return valueOf(found, name);
+  };
+  const numberOrNothing = (value: unknown) => (typeof value === 'number' ? value : undefined);
+  const words = (value: unknown) => (Array.isArray(value) ? value.map(String) : []);
+  return {
+    weight: numberOrNothing(argument('cost', 'weight')),
+    assumedSize: numberOrNothing(argument('listSize', 'assumedSize')),
+    slicingArguments: words(argument('listSize', 'slicingArguments')),
+    sizedFields: words(argument('listSize', 'sizedFields')),
+    defaults: new Map(
+      (field.arguments ?? []).flatMap(({ name, defaultValue }) =>
+        defaultValue ? [[name.value, valueFromASTUntyped(defaultValue)]] : [],
+      ),
+    ),
+  };
+}
+
+function valueOf(directive: ConstDirectiveNode | undefined, name: string): unknown {
+  const found = directive?.arguments?.find((one) => one.name.value === name);
+  return found && valueFromASTUntyped(found.value);
+}
+
+/** An operation with all that its cost depends on. */
+export interface CostedOperation {
+  readonly schema: GraphQLSchema;
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * What an operation may cost at most, by its own text and variables: the sum of the weights of its
+ * fields (of composite types 1 where none is said, of leaves 0), each as often as its lists are long.
+ * Counting ends once it is beyond `enough`.
+ */
+export function operationCost(
+  { schema, document, operation, variables }: CostedOperation,
+  rules: CostRules,
+  enough: number,
+): number {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const one of document.definitions) {
+    if (one.kind === Kind.FRAGMENT_DEFINITION) fragments.set(one.name.value, one);
+  }
+  const defaults = new Map(
+    (operation.variableDefinitions ?? []).flatMap(({ variable, defaultValue }) =>
+      defaultValue ? [[variable.name.value, valueFromASTUntyped(defaultValue)]] : [],
+    ),
+  );
+  const valueIn = (node: ValueNode): unknown =>
+    node.kind === Kind.VARIABLE
+      ? (variables[node.name.value] ?? defaults.get(node.name.value))
+      : valueFromASTUntyped(node, variables as Record<string, unknown>);
+  let total = 0;
+
+  function sliceOf(field: FieldNode, rule: CostRule | undefined): number | undefined {
+    const sizes = (rule?.slicingArguments ?? []).flatMap((name) => {
+      const given = field.arguments?.find((one) => one.name.value === name);
+      const value = given ? valueIn(given.value) : rule?.defaults.get(name);
+      return typeof value === 'number' ? [value] : [];
+    });
+    // Never less than nothing: a negative number would pay for the rest.
+    return sizes.length === 0 ? undefined : Math.max(1, ...sizes);
+  }
+
+  function walkField(
+    field: FieldNode,
+    type: GraphQLNamedType | null | undefined,
+    place: { readonly times: number; readonly sized: ReadonlyMap<string, number> },
+  ): void {
+    const name = field.name.value;
+    if (name === '__schema' || name === '__type') {
+      total += INTROSPECTION_COST;
+      return;
+    }
+    const definition =
+      isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
+    if (!definition) return;
+    const rule = rules.get(`${type?.name}.${name}`);
+    const inner = getNamedType(definition.type);
+    const slice = sliceOf(field, rule);
+    let size = 1;
+    if (name === '_entities') size = representations(field, valueIn);
+    else if (isListType(getNullableType(definition.type))) {
+      size = place.sized.get(name) ?? slice ?? rule?.assumedSize ?? DEFAULT_LIST_SIZE;
+    }
+    const times = place.times * size;
+    total += times * (rule?.weight ?? (isCompositeType(inner) ? 1 : 0));
+    if (!field.selectionSet || total > enough) return;
+    const sizedBy = slice ?? rule?.assumedSize;
+    const sized = new Map(
+      sizedBy === undefined ? [] : (rule?.sizedFields ?? []).map((each) => [each, sizedBy]),
+    );
+    walk(field.selectionSet, inner, { times, sized });
+  }
+
+  function walk(
+    selections: SelectionSetNode,
+    type: GraphQLNamedType | null | undefined,
+    place: { readonly times: number; readonly sized: ReadonlyMap<string, number> },
+  ): void {
+    for (const node of selections.selections) {
+      if (total > enough) return;
+      if (node.kind === Kind.FIELD) walkField(node, type, place);
+      else if (node.kind === Kind.INLINE_FRAGMENT) {
+        const on = node.typeCondition ? schema.getType(node.typeCondition.name.value) : type;
+        walk(node.selectionSet, on, place);
+      } else {
+        // Circles do not come this far: validation has refused them.
+        const fragment = fragments.get(node.name.value);
+        if (!fragment) continue;
+        walk(fragment.selectionSet, schema.getType(fragment.typeCondition.name.value), place);
+      }
+    }
+  }
+
+  walk(operation.selectionSet, schema.getRootType(operation.operation), {
+    times: 1,
+    sized: new Map(),
+  });
+  return total;
+}
+
+/** How many entities another part of the graph asks for. */
+function representations(field: FieldNode, valueIn: (node: ValueNode) => unknown): number {
+  const given = field.arguments?.find((one) => one.name.value === 'representations');
+  const value = given && valueIn(given.value);
+  return Array.isArray(value) ? Math.max(1, value.length) : 1;
+}
