@@ -20,7 +20,11 @@ const mayImport = {
     '@stoa/contracts/testing/anvil',
   ],
   // Of the node: its verified view of the market and the API of it, nothing that acts.
-  gateway: ['@stoa/schema', '@stoa/contracts', '@stoa/node/observer', '@stoa/node/market-api'],
+  // Its tests take their tokens and proofs from where the node's tests do.
+  gateway: [
+    ...['@stoa/schema', '@stoa/contracts', '@stoa/node/observer', '@stoa/node/market-api'],
+    ...['@stoa/node/testing/token-issuer', '@stoa/node/testing/proof-maker'],
+  ],
 } as const;
 
 /** The rooms of node/src from the top down: each imports only rooms that stand after it. */

@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createForwarder } from '@stoa/node/market-api';
 import { createLogger } from '@stoa/node/observer';
+import { nodeKeyFromSeed } from '@stoa/schema';
 import { Registry } from 'prom-client';
 import { createGateway } from '../gateway.ts';
 import { startNodeProcess } from './node-process.ts';
@@ -14,6 +16,8 @@ export interface ProtocolServers {
   readonly issuer: TokenIssuer;
   /** Where each answers GraphQL. */
   readonly urls: { readonly node: string; readonly gateway: string };
+  /** Operations of a type that reached the node's execution. */
+  operations(type: 'query' | 'mutation'): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -26,6 +30,8 @@ export async function startProtocolServers(): Promise<ProtocolServers> {
     {
       ...{ host: '127.0.0.1', port: 0, tokens: issuer.options },
       nodes: new Map([['beta', node.url]]),
+      // The sample nodes' directory has this key for the member `gateway`.
+      forwarder: await createForwarder('gateway', nodeKeyFromSeed(Buffer.alloc(32, 7))),
     },
     {
       market: createSampleView(),
@@ -37,6 +43,7 @@ export async function startProtocolServers(): Promise<ProtocolServers> {
   );
   return {
     issuer,
+    operations: (type) => node.operations(type),
     urls: { node: node.url, gateway: `${gateway.url}/graphql` },
     async stop() {
       await gateway.stop();

@@ -38,8 +38,20 @@ describe('the limits of an operation', () => {
   });
 
   it('refuse many aliases', () => {
-    const aliases = Array.from({ length: 31 }, (_, index) => `a${index}: venues { id }`);
-    expect(oversize(`{ ${aliases.join(' ')} }`)).toContain('30 aliases');
+    const aliases = Array.from({ length: 31 }, (_, index) => `a${index}: id`);
+    expect(oversize(`{ venues { ${aliases.join(' ')} } }`)).toContain('30 aliases');
+  });
+
+  it('refuse many fields at the top, many directives, and fragments that multiply without a field', () => {
+    const fields = Array.from({ length: 21 }, () => 'venues { id }');
+    expect(oversize(`{ ${fields.join(' ')} }`)).toContain('20 fields at the top');
+    const skips = Array.from({ length: 51 }, () => '@skip(if: false)');
+    expect(oversize(`{ venues { id ${skips.join(' ')} } }`)).toContain('50 directives');
+    const bombs = Array.from(
+      { length: 60 },
+      (_, index) => `fragment F${index} on Query { ...F${index + 1} ...F${index + 1} }`,
+    );
+    expect(oversize(`{ ...F0 } ${bombs.join(' ')}`)).toContain('too many fragments');
   });
 
   it('refuse a list within itself', () => {

@@ -30,6 +30,8 @@ export interface TokenIssuer {
   token(spec?: TokenSpec): Promise<string>;
   /** Replaces the key: tokens are signed with another from now on, and the key set holds that alone. */
   rotate(): Promise<void>;
+  /** Public half of its key, as in its key set. */
+  publicKey(): Readonly<Record<string, unknown>>;
 }
 
 const CLIENT = 'test-client';
@@ -51,11 +53,12 @@ export async function createTokenIssuer(
     const kid = `key-${keys}`;
     const jwk = { ...(await exportJWK(publicKey)), kid, alg: algorithm, use: 'sig' };
     await writeFile(jwks, JSON.stringify({ keys: [jwk] }));
-    return { privateKey, kid };
+    return { privateKey, kid, jwk };
   }
   let key = await makeKey();
   return {
     options,
+    publicKey: () => ({ ...key.jwk }),
     async rotate() {
       key = await makeKey();
     },

@@ -1,4 +1,11 @@
-import type { Directory, DirectorySource, Instrument, Member, MemberId } from '@stoa/schema';
+import {
+  type Directory,
+  type DirectorySource,
+  type Instrument,
+  type Member,
+  type MemberId,
+  nodeKeyFromSeed,
+} from '@stoa/schema';
 import type { ConsolidatedBook, MarketView } from '../../market/market-view.ts';
 
 const evidenceHash = `0x${'ee'.repeat(32)}`;
@@ -36,6 +43,11 @@ function member(id: MemberId, kind: Member['kind'], status: Member['status'] = '
   return { id, kind, status, nodeKeys: [], signers: [] };
 }
 
+/** Key of the sample's gateway: its seed is 32 times 7. */
+const SAMPLE_GATEWAY_KEY = {
+  ...{ key: nodeKeyFromSeed(Buffer.alloc(32, 7)).publicKey, validFrom: 0, validTo: 0 },
+};
+
 /** Every member that was not named is a broker: tests that share a server each take one of their own. */
 class OpenRegistry extends Map<MemberId, Member> {
   override get(id: MemberId): Member {
@@ -53,6 +65,7 @@ export const SAMPLE_DIRECTORY: Directory = {
       member('beta', 'venue'),
       member('broker', 'broker'),
       member('acme', 'issuer'),
+      { ...member('gateway', 'observer'), nodeKeys: [SAMPLE_GATEWAY_KEY] },
     ].map((one) => [one.id, one] as const),
   ),
   instruments: new Map([ACME, BOND].map((one) => [one.id, one])),
