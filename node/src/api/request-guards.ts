@@ -19,7 +19,7 @@ export const REQUEST_LIMITS: RequestLimits = {
   ...OPERATION_LIMITS,
   maxBodyBytes: 128 * 1_024,
   maxTokens: 3_000,
-  maxVariableValues: 2_000,
+  maxVariableValues: 10_000,
   maxVariableDepth: 12,
 };
 
