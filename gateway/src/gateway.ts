@@ -9,24 +9,17 @@ import { unifiedGraphHandler } from '@graphql-hive/router-runtime';
 import {
   type ApiGuardOptions,
   buildMarketSchema,
-  createApiGuards,
   createApiMetrics,
   createErrorMask,
-  createRequestCredentials,
   createStreamEndpoint,
   createSubscriptionStreams,
-  createTokenVerifier,
   type Forwarder,
   type HttpServer,
   type HttpServerOptions,
-  ownUrls,
+  openApiAccess,
   publicExecution,
-  RESOURCE_METADATA_PATH,
-  resourceMetadata,
-  resourceUrl,
   type StreamOptions,
   startHttpServer,
-  TOKEN_ALGORITHMS,
   type TokenOptions,
   type Tracing,
   tracedOperations,
@@ -84,18 +77,9 @@ export async function createGateway(
   options: GatewayOptions,
   needs: GatewayNeeds,
 ): Promise<HttpServer> {
-  const { logger, directory } = needs;
-  const { tokens } = options;
-  let url = '';
-  const verifier = await createTokenVerifier(tokens, {
-    ...{ logger, directory },
-    ownUrls: () => ownUrls(url),
-  });
-  const credentials = createRequestCredentials(verifier, {
-    metadataUrl: () => new URL(RESOURCE_METADATA_PATH, resourceUrl(tokens, url)).href,
-    proofAlgorithms: tokens.algorithms ?? TOKEN_ALGORITHMS,
-  });
-  const guards = await createApiGuards(options.guards ?? {}, { logger });
+  const { logger } = needs;
+  const access = await openApiAccess(options, needs);
+  const { verifier, credentials, guards } = access;
   const streams = createSubscriptionStreams(MAX_SOURCES);
   const metrics = createApiMetrics(needs.metrics, () => endpoint.count());
   const maskError = createErrorMask(logger, metrics.onError);
@@ -133,12 +117,12 @@ export async function createGateway(
   const http = await startHttpServer(options, {
     graphql: endpoint,
     ...(options.graphiql === false ? {} : { page: graphiqlPage(options, needs) }),
-    documents: (path) => resourceMetadata(path, tokens, url),
+    documents: (path) => access.documents(path),
     metrics: needs.metrics,
     readiness: needs.readiness,
     logger,
   });
-  url = http.url;
+  access.listening(http.url);
   return {
     ...http,
     async stop() {
@@ -147,8 +131,7 @@ export async function createGateway(
       await http.stop();
       pool.close();
       await runtime.dispose();
-      verifier.close();
-      guards.close();
+      access.close();
     },
   };
 }

@@ -5,27 +5,18 @@
 
 export { createForwarder, type Forwarder } from './access/forwarded-proof.ts';
 export { keysMistake, tokenEnvironment, tokenOptions } from './access/token-environment.ts';
-export {
-  createTokenVerifier,
-  TOKEN_ALGORITHMS,
-  type TokenOptions,
-} from './access/token-verifier.ts';
+export type { TokenOptions } from './access/token-verifier.ts';
 export type { Verification } from './access/verification.ts';
+export { openApiAccess } from './api/api-access.ts';
 export { apiError, createErrorMask } from './api/api-error.ts';
-export { type ApiGuardOptions, createApiGuards } from './api/api-guards.ts';
+export type { ApiGuardOptions } from './api/api-guards.ts';
 export { createApiMetrics } from './api/api-metrics.ts';
 export { guardOptions, httpEnvironment, httpOptions } from './api/http-environment.ts';
 export { type HttpServer, type HttpServerOptions, startHttpServer } from './api/http-server.ts';
 export type { MarketNeeds } from './api/market-resolvers.ts';
 export { buildMarketSchema } from './api/market-schema.ts';
 export { publicExecution } from './api/public-execution.ts';
-export { createRequestCredentials, type RequestCredentials } from './api/request-credentials.ts';
-export {
-  ownUrls,
-  RESOURCE_METADATA_PATH,
-  resourceMetadata,
-  resourceUrl,
-} from './api/resource-metadata.ts';
+export type { RequestCredentials } from './api/request-credentials.ts';
 export type { StreamContext } from './api/stream-context.ts';
 export { createStreamEndpoint, type StreamOptions } from './api/stream-endpoint.ts';
 export { buildStoaSchema, buildSubgraph, subgraphTypeDefs } from './api/subgraph-schema.ts';

@@ -2,20 +2,16 @@ import type { Tracer } from '@opentelemetry/api';
 import { type DirectorySource, MARKET_PARTS, NODE_PARTS, type VenueId } from '@stoa/schema';
 import { createYoga } from 'graphql-yoga';
 import type { Registry } from 'prom-client';
-import {
-  createTokenVerifier,
-  TOKEN_ALGORITHMS,
-  type TokenOptions,
-  type TokenVerifier,
-} from '../access/token-verifier.ts';
+import type { TokenOptions, TokenVerifier } from '../access/token-verifier.ts';
 import type { PreTradeChecks } from '../compliance/pre-trade.ts';
 import type { FrameArchive } from '../market/frame-archive.ts';
 import type { MarketView } from '../market/market-view.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { enforceAccess } from './access-enforcement.ts';
+import { openApiAccess } from './api-access.ts';
 import type { ApiContext } from './api-context.ts';
 import { createErrorMask } from './api-error.ts';
-import { type ApiGuardOptions, createApiGuards } from './api-guards.ts';
+import type { ApiGuardOptions } from './api-guards.ts';
 import { createApiMetrics } from './api-metrics.ts';
 import type {
   ApiBlotter,
@@ -43,13 +39,6 @@ import { createOrderResolvers } from './order-resolvers.ts';
 import { publicExecution } from './public-execution.ts';
 import { createReceiptResolvers } from './receipt-resolvers.ts';
 import { refusalResolvers } from './refusal-type.ts';
-import { createRequestCredentials } from './request-credentials.ts';
-import {
-  ownUrls,
-  RESOURCE_METADATA_PATH,
-  resourceMetadata,
-  resourceUrl,
-} from './resource-metadata.ts';
 import { createRfqResolvers } from './rfq-resolvers.ts';
 import { createRoutePreviewResolvers } from './route-preview-resolvers.ts';
 import { createSettlementOperationResolvers } from './settlement-operation-resolvers.ts';
@@ -150,17 +139,9 @@ export async function createApiServer(
   needs: ApiServerNeeds,
 ): Promise<HttpServer> {
   const { logger } = needs;
-  const { tokens, venue } = options;
-  let url = '';
-  const verifier = await createTokenVerifier(tokens, {
-    ...{ logger, directory: needs.directory, self: venue },
-    ownUrls: () => ownUrls(url),
-  });
-  const credentials = createRequestCredentials(verifier, {
-    metadataUrl: () => new URL(RESOURCE_METADATA_PATH, resourceUrl(tokens, url)).href,
-    proofAlgorithms: tokens.algorithms ?? TOKEN_ALGORITHMS,
-  });
-  const guards = await createApiGuards(options.guards ?? {}, { logger });
+  const { venue } = options;
+  const access = await openApiAccess(options, { ...needs, self: venue });
+  const { verifier, credentials, guards } = access;
   const streams = createSubscriptionStreams(MAX_SOURCES);
   const metrics = createApiMetrics(needs.metrics, () => endpoint.count());
   const maskError = createErrorMask(logger, metrics.onError);
@@ -204,10 +185,10 @@ export async function createApiServer(
     graphql: endpoint,
     metrics: needs.metrics,
     readiness: needs.readiness,
-    documents: (path) => resourceMetadata(path, tokens, url),
+    documents: (path) => access.documents(path),
     logger,
   });
-  url = http.url;
+  access.listening(http.url);
   return {
     ...http,
     async stop() {
@@ -215,8 +196,7 @@ export async function createApiServer(
       streams.endAll();
       await http.stop();
       await yoga.dispose();
-      verifier.close();
-      guards.close();
+      access.close();
     },
   };
 }

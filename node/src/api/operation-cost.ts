@@ -87,92 +87,107 @@ export interface CostedOperation {
  * fields (of composite types 1 where none is said, of leaves 0), each as often as its lists are long.
  * Counting ends once it is beyond `enough`.
  */
-export function operationCost(
-  { schema, document, operation, variables }: CostedOperation,
-  rules: CostRules,
-  enough: number,
-): number {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const one of document.definitions) {
-    if (one.kind === Kind.FRAGMENT_DEFINITION) fragments.set(one.name.value, one);
-  }
-  const defaults = new Map(
-    (operation.variableDefinitions ?? []).flatMap(({ variable, defaultValue }) =>
-      defaultValue ? [[variable.name.value, valueFromASTUntyped(defaultValue)]] : [],
-    ),
-  );
-  const valueIn = (node: ValueNode): unknown =>
-    node.kind === Kind.VARIABLE
-      ? (variables[node.name.value] ?? defaults.get(node.name.value))
-      : valueFromASTUntyped(node, variables as Record<string, unknown>);
-  let total = 0;
+export function operationCost(costed: CostedOperation, rules: CostRules, enough: number): number {
+  return new CostCount(costed, rules, enough).count();
+}
 
-  function sliceOf(field: FieldNode, rule: CostRule | undefined): number | undefined {
+/** Where in an operation a field stands: how often it comes, and how long its lists are. */
+interface Place {
+  readonly times: number;
+  readonly sized: ReadonlyMap<string, number>;
+}
+
+type MaybeType = GraphQLNamedType | null | undefined;
+
+class CostCount {
+  readonly #costed: CostedOperation;
+  readonly #rules: CostRules;
+  readonly #enough: number;
+  readonly #fragments = new Map<string, FragmentDefinitionNode>();
+  readonly #defaults: ReadonlyMap<string, unknown>;
+  #total = 0;
+
+  constructor(costed: CostedOperation, rules: CostRules, enough: number) {
+    this.#costed = costed;
+    this.#rules = rules;
+    this.#enough = enough;
+    for (const one of costed.document.definitions) {
+      if (one.kind === Kind.FRAGMENT_DEFINITION) this.#fragments.set(one.name.value, one);
+    }
+    this.#defaults = new Map(
+      (costed.operation.variableDefinitions ?? []).flatMap(({ variable, defaultValue }) =>
+        defaultValue ? [[variable.name.value, valueFromASTUntyped(defaultValue)]] : [],
+      ),
+    );
+  }
+
+  count(): number {
+    const { operation, schema } = this.#costed;
+    const place = { times: 1, sized: new Map<string, number>() };
+    this.#walk(operation.selectionSet, schema.getRootType(operation.operation), place);
+    return this.#total;
+  }
+
+  #walk(selections: SelectionSetNode, type: MaybeType, place: Place): void {
+    const { schema } = this.#costed;
+    for (const node of selections.selections) {
+      if (this.#total > this.#enough) return;
+      if (node.kind === Kind.FIELD) this.#walkField(node, type, place);
+      else if (node.kind === Kind.INLINE_FRAGMENT) {
+        const on = node.typeCondition ? schema.getType(node.typeCondition.name.value) : type;
+        this.#walk(node.selectionSet, on, place);
+      } else {
+        // Circles do not come this far: validation has refused them.
+        const fragment = this.#fragments.get(node.name.value);
+        if (!fragment) continue;
+        this.#walk(fragment.selectionSet, schema.getType(fragment.typeCondition.name.value), place);
+      }
+    }
+  }
+
+  #walkField(field: FieldNode, type: MaybeType, place: Place): void {
+    const name = field.name.value;
+    if (name === '__schema' || name === '__type') {
+      this.#total += INTROSPECTION_COST;
+      return;
+    }
+    const definition =
+      isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
+    if (!definition) return;
+    const rule = this.#rules.get(`${type?.name}.${name}`);
+    const inner = getNamedType(definition.type);
+    const slice = this.#sliceOf(field, rule);
+    let size = 1;
+    if (name === '_entities') size = representations(field, (node) => this.#valueIn(node));
+    else if (isListType(getNullableType(definition.type))) {
+      size = place.sized.get(name) ?? slice ?? rule?.assumedSize ?? DEFAULT_LIST_SIZE;
+    }
+    const times = place.times * size;
+    this.#total += times * (rule?.weight ?? (isCompositeType(inner) ? 1 : 0));
+    if (!field.selectionSet || this.#total > this.#enough) return;
+    const sizedBy = slice ?? rule?.assumedSize;
+    const sized = new Map(
+      sizedBy === undefined ? [] : (rule?.sizedFields ?? []).map((each) => [each, sizedBy]),
+    );
+    this.#walk(field.selectionSet, inner, { times, sized });
+  }
+
+  #sliceOf(field: FieldNode, rule: CostRule | undefined): number | undefined {
     const sizes = (rule?.slicingArguments ?? []).flatMap((name) => {
       const given = field.arguments?.find((one) => one.name.value === name);
-      const value = given ? valueIn(given.value) : rule?.defaults.get(name);
+      const value = given ? this.#valueIn(given.value) : rule?.defaults.get(name);
       return typeof value === 'number' ? [value] : [];
     });
     // Never less than nothing: a negative number would pay for the rest.
     return sizes.length === 0 ? undefined : Math.max(1, ...sizes);
   }
 
-  function walkField(
-    field: FieldNode,
-    type: GraphQLNamedType | null | undefined,
-    place: { readonly times: number; readonly sized: ReadonlyMap<string, number> },
-  ): void {
-    const name = field.name.value;
-    if (name === '__schema' || name === '__type') {
-      total += INTROSPECTION_COST;
-      return;
-    }
-    const definition =
-      isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
-    if (!definition) return;
-    const rule = rules.get(`${type?.name}.${name}`);
-    const inner = getNamedType(definition.type);
-    const slice = sliceOf(field, rule);
-    let size = 1;
-    if (name === '_entities') size = representations(field, valueIn);
-    else if (isListType(getNullableType(definition.type))) {
-      size = place.sized.get(name) ?? slice ?? rule?.assumedSize ?? DEFAULT_LIST_SIZE;
-    }
-    const times = place.times * size;
-    total += times * (rule?.weight ?? (isCompositeType(inner) ? 1 : 0));
-    if (!field.selectionSet || total > enough) return;
-    const sizedBy = slice ?? rule?.assumedSize;
-    const sized = new Map(
-      sizedBy === undefined ? [] : (rule?.sizedFields ?? []).map((each) => [each, sizedBy]),
-    );
-    walk(field.selectionSet, inner, { times, sized });
+  #valueIn(node: ValueNode): unknown {
+    const variables = this.#costed.variables as Record<string, unknown>;
+    return node.kind === Kind.VARIABLE
+      ? (variables[node.name.value] ?? this.#defaults.get(node.name.value))
+      : valueFromASTUntyped(node, variables);
   }
-
-  function walk(
-    selections: SelectionSetNode,
-    type: GraphQLNamedType | null | undefined,
-    place: { readonly times: number; readonly sized: ReadonlyMap<string, number> },
-  ): void {
-    for (const node of selections.selections) {
-      if (total > enough) return;
-      if (node.kind === Kind.FIELD) walkField(node, type, place);
-      else if (node.kind === Kind.INLINE_FRAGMENT) {
-        const on = node.typeCondition ? schema.getType(node.typeCondition.name.value) : type;
-        walk(node.selectionSet, on, place);
-      } else {
-        // Circles do not come this far: validation has refused them.
-        const fragment = fragments.get(node.name.value);
-        if (!fragment) continue;
-        walk(fragment.selectionSet, schema.getType(fragment.typeCondition.name.value), place);
-      }
-    }
-  }
-
-  walk(operation.selectionSet, schema.getRootType(operation.operation), {
-    times: 1,
-    sized: new Map(),
-  });
-  return total;
 }
 
 /** How many entities another part of the graph asks for. */
