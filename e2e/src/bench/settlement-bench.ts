@@ -18,7 +18,7 @@ export const settlementBench: Bench = {
   name: 'settlement',
   about: 'settlement: gas, legs a second, index and cap table, pre-trade checks, killed operator',
   options: {
-    orders: { about: 'orders of fifty legs in each counted round', default: 60 },
+    orders: { about: 'orders of fifty legs in each counted round', default: 100 },
     rounds: { about: 'counted rounds of legs a second', default: 3 },
     transfers: { about: 'transfers to index', default: 20_000 },
     kills: { about: 'times that the operator is killed', default: 20 },

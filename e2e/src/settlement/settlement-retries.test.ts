@@ -1,3 +1,4 @@
+import { listingRegistryAbi, memberRegistryAbi, slugToBytes32 } from '@stoa/contracts';
 import type { SettlementMessage } from '@stoa/node/testing/settlement-node';
 import type { Execution } from '@stoa/schema';
 import { encodeAbiParameters, keccak256, parseAbi } from 'viem';
@@ -72,6 +73,47 @@ it('settles when the issuer of a claim is trusted again that was not at settleme
   await asAdmin(trex.issuersRegistry, issuersAbi, 'addTrustedIssuer', trusted);
   await world.untilState(orderId, 'settled', 20_000);
   expect((await world.moved(before))[0]).toBe(shares);
+});
+
+it('names a venue that was suspended and a listing that was halted, and settles when they are not', async () => {
+  const { memberRegistry, listingRegistry, token } = world.fixture.network;
+  const beta = slugToBytes32('beta');
+  const members = async (name: string, args: readonly unknown[]) =>
+    world.write(
+      world.fixture.network.admin.privateKey,
+      memberRegistry,
+      memberRegistryAbi,
+      name,
+      args,
+    );
+  const listings = async (name: string, args: readonly unknown[]) =>
+    world.write(
+      world.fixture.network.admin.privateKey,
+      listingRegistry,
+      listingRegistryAbi,
+      name,
+      args,
+    );
+  await members('suspend', [beta]);
+  const ofSuspended = await closed([await world.trade('beta')]);
+  // The whole transaction reverts, and says why by the contract's own error.
+  await untilFailed(ofSuspended, 'VENUE_SUSPENDED');
+  await members('setMember', [beta, 1, 1]);
+  await world.untilState(ofSuspended, 'settled', 20_000);
+
+  const { client } = world.fixture;
+  const { exemption, evidenceHash } = await client.readContract({
+    address: listingRegistry,
+    abi: listingRegistryAbi,
+    functionName: 'listing',
+    args: [token, beta],
+  });
+  await listings('halt', [token, beta]);
+  const ofHalted = await closed([await world.trade('beta')]);
+  await untilFailed(ofHalted, 'NOT_LISTED');
+  expect((await world.settlementOf(ofHalted))?.reason).toContain('halted');
+  await listings('setListing', [token, beta, 2, exemption, evidenceHash]);
+  await world.untilState(ofHalted, 'settled', 20_000);
 });
 
 it('leaves what cannot go away to the operator, who has it signed anew', async () => {

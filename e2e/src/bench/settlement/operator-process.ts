@@ -31,7 +31,7 @@ const directory = {
 };
 const { chainId, settlement } = options;
 const shared = {
-  ...{ chainId, settlement, client, finality: 1, pollIntervalMs: 20, idlePollIntervalMs: 20 },
+  ...{ chainId, settlement, client, finality: 1, pollIntervalMs: 30, idlePollIntervalMs: 30 },
   signer: privateKeyToAccount(options.signerKey),
   directory: { current: () => directory, onChange: () => () => undefined },
   indexTokens: false,

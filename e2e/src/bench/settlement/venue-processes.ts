@@ -72,7 +72,7 @@ export async function startNodes(
   const start = (venue: BenchVenue): Promise<SettlementNode> =>
     startSettlementNode({
       ...{ venue, idle: venue !== atWork, databaseUrl: urls[venue], chainId: network.chainId },
-      ...{ settlement: network.settlement, finality: 1, pollIntervalMs: 10, indexTokens: false },
+      ...{ settlement: network.settlement, finality: 1, pollIntervalMs: 30, indexTokens: false },
       client: createClient({ transport: http(fixture.rpcUrl, { retryCount: 0 }) }),
       signer: fixture.signers[venue] as NonNullable<(typeof fixture.signers)[string]>,
       directory: { current: () => directory, onChange: () => () => undefined },
