@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { DEVELOPMENT_CLIENT } from '@stoa/node/development-issuer';
 import { CodedError, type MemberId, type VenueId } from '@stoa/schema';
 import type { DeployedNetwork } from '../chain/deploy-network.ts';
 import { type ManagedProcess, startChildProcess } from './child-process.ts';
@@ -7,7 +8,7 @@ import type { Guardian } from './guardian.ts';
 import type { MemberIdentity } from './member-identity.ts';
 import { FEW_CORES_FLAGS } from './process-flags.ts';
 import type { RunFolder } from './run-folder.ts';
-import { DEMO_CLIENT, type TokenIssuer } from './token-issuer.ts';
+import type { TokenIssuer } from './token-issuer.ts';
 
 /** A process of ours that serves HTTP. */
 export interface RunningProcess {
@@ -136,7 +137,7 @@ function common(setup: SharedSetup, identity: MemberIdentity): Record<string, st
     STOA_TOKEN_AUDIENCE: tokens.audience,
     ...(setup.tracesUrl !== undefined && { OTEL_EXPORTER_OTLP_ENDPOINT: setup.tracesUrl }),
     // GraphiQL and curl hold a token and no key: on a network of this machine alone, that will do.
-    STOA_PROOF_EXEMPT_CLIENTS: DEMO_CLIENT,
+    STOA_PROOF_EXEMPT_CLIENTS: DEVELOPMENT_CLIENT,
     // Everybody here is one address, and benches are floods.
     STOA_RATE_LIMITS: 'off',
   };

@@ -34,7 +34,7 @@ const KIND_SCOPES: Readonly<Record<MemberKind, ReadonlySet<Scope>>> = {
 };
 
 /** Whether a text names a {@link Role}. */
-function isRole(text: string): text is Role {
+export function isRole(text: string): text is Role {
   return Object.hasOwn(ROLE_SCOPES, text);
 }
 

@@ -1,8 +1,10 @@
 import { type Command, type CommandOutput, EXIT } from './command.ts';
+import { proofCommand } from './proof-command.ts';
 import { registryCommand } from './registry-command.ts';
+import { tokenCommand } from './token-command.ts';
 import { verifyCommand } from './verify-command.ts';
 
-const COMMANDS: readonly Command[] = [verifyCommand, registryCommand];
+const COMMANDS: readonly Command[] = [verifyCommand, registryCommand, tokenCommand, proofCommand];
 
 /** Runs the command that the arguments name; resolves with the exit code, whatever happens. */
 export async function runCommand(args: readonly string[], output: CommandOutput): Promise<number> {
