@@ -18,9 +18,9 @@ import { z } from 'zod';
 import { keysMistake, tokenEnvironment } from './access/token-environment.ts';
 import { httpEnvironment } from './api/http-environment.ts';
 import { parseNegotiationRules } from './negotiation/negotiation-rules.ts';
-import { CRASH_AT } from './orders/crash-points.ts';
-import { parseOrderLimits } from './orders/order-limits.ts';
-import { parseRoutingAgreements } from './orders/routing-agreements.ts';
+import { CRASH_AT } from './orders/sessions/crash-points.ts';
+import { parseOrderLimits } from './orders/terms/order-limits.ts';
+import { parseRoutingAgreements } from './orders/terms/routing-agreements.ts';
 import { LOG_LEVELS } from './telemetry/logger.ts';
 
 /** A contract or account on an EVM chain. */

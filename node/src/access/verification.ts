@@ -1,4 +1,4 @@
-import type { Caller } from '../orders/order-view.ts';
+import type { Caller } from '../orders/blotter/order-view.ts';
 
 /** Why credentials prove nothing: stable codes. */
 export type CredentialsCode =

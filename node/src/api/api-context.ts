@@ -2,7 +2,7 @@ import type { VenueId } from '@stoa/schema';
 import type { GraphQLError } from 'graphql';
 import type { Scope } from '../access/roles.ts';
 import type { Verification } from '../access/verification.ts';
-import type { Caller } from '../orders/order-view.ts';
+import type { Caller } from '../orders/blotter/order-view.ts';
 import { apiError } from './api-error.ts';
 import type { FieldPolicy } from './field-policies.ts';
 import type { StreamContext } from './stream-context.ts';

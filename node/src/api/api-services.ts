@@ -1,9 +1,9 @@
 import type { MemberId, VenueId, VenueTerms } from '@stoa/schema';
 import type { Negotiation } from '../negotiation/negotiation.ts';
-import type { OrderBlotter } from '../orders/order-blotter.ts';
-import type { OrderFeed } from '../orders/order-feed.ts';
+import type { OrderBlotter } from '../orders/blotter/order-blotter.ts';
+import type { OrderFeed } from '../orders/blotter/order-feed.ts';
+import type { ReceiptBlotter } from '../orders/blotter/receipt-blotter.ts';
 import type { OrderService } from '../orders/order-service.ts';
-import type { ReceiptBlotter } from '../orders/receipt-blotter.ts';
 import type { SettlementReader } from '../settlement/settlement-reader.ts';
 import type { SettlementService } from '../settlement/settlement-service.ts';
 import type { VenueLink } from '../venue/watched-venue.ts';

@@ -1,5 +1,5 @@
 import { CodedError } from '@stoa/schema';
-import type { Page, PageRequest } from '../orders/keyset-page.ts';
+import type { Page, PageRequest } from '../orders/blotter/keyset-page.ts';
 
 /**
  * A page of a list that is in memory already, in the order of its keys, which are unique texts. Cursors

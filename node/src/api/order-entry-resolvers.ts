@@ -6,8 +6,8 @@ import {
   refuse,
   type VenueId,
 } from '@stoa/schema';
+import type { Caller } from '../orders/blotter/order-view.ts';
 import type { RefusedAction } from '../orders/order-refusals.ts';
-import type { Caller } from '../orders/order-view.ts';
 import { type ApiContext, requireCaller } from './api-context.ts';
 import { apiError } from './api-error.ts';
 import type { ApiBlotter, ApiOrders } from './api-services.ts';

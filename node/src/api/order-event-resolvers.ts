@@ -1,7 +1,7 @@
 import { type DirectorySource, formatDecimal, isMemberId, type VenueId } from '@stoa/schema';
 import { GraphQLError } from 'graphql';
-import type { OrderFeedEvent, OrderFeedItem } from '../orders/order-feed.ts';
-import type { OrderEvent } from '../orders/order-types.ts';
+import type { OrderFeedEvent, OrderFeedItem } from '../orders/blotter/order-feed.ts';
+import type { OrderEvent } from '../orders/life/order-types.ts';
 import { type ApiContext, requireCaller } from './api-context.ts';
 import { apiError } from './api-error.ts';
 import type { ApiFeed } from './api-services.ts';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createOrderBlotter } from '../orders/order-blotter.ts';
-import { createOrderFeed, type OrderFeed } from '../orders/order-feed.ts';
+import { createOrderBlotter } from '../orders/blotter/order-blotter.ts';
+import { createOrderFeed, type OrderFeed } from '../orders/blotter/order-feed.ts';
 import { storeEvents, storeOrder } from '../orders/testing/stored-orders.ts';
 import { type Database, type OpenDatabase, openDatabase } from '../store/database.ts';
 import {

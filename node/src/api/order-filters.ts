@@ -4,7 +4,7 @@ import type {
   ExecutionState,
   LegFilter,
   OrderFilter,
-} from '../orders/blotter-filter.ts';
+} from '../orders/blotter/blotter-filter.ts';
 import { apiError } from './api-error.ts';
 import { SIDES } from './order-input.ts';
 import { readMoment } from './sdl-value.ts';

@@ -4,9 +4,9 @@ import {
   type Instrument,
   type InstrumentId,
 } from '@stoa/schema';
-import type { BlotterExecution } from '../orders/execution-blotter.ts';
-import type { BlotterLeg } from '../orders/order-blotter.ts';
-import type { OrderView } from '../orders/order-view.ts';
+import type { BlotterExecution } from '../orders/blotter/execution-blotter.ts';
+import type { BlotterLeg } from '../orders/blotter/order-blotter.ts';
+import type { OrderView } from '../orders/blotter/order-view.ts';
 import type { ApiBlotter } from './api-services.ts';
 import { type BatchReader, createBatchReader } from './batch-reader.ts';
 import { venueOf } from './market-output.ts';

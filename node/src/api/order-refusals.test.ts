@@ -9,10 +9,10 @@ import {
   refuse,
 } from '@stoa/schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createOrderBlotter } from '../orders/order-blotter.ts';
-import { createOrderFeed } from '../orders/order-feed.ts';
-import { MemberLimits, parseOrderLimits } from '../orders/order-limits.ts';
-import { createReceiptBlotter } from '../orders/receipt-blotter.ts';
+import { createOrderBlotter } from '../orders/blotter/order-blotter.ts';
+import { createOrderFeed } from '../orders/blotter/order-feed.ts';
+import { createReceiptBlotter } from '../orders/blotter/receipt-blotter.ts';
+import { MemberLimits, parseOrderLimits } from '../orders/terms/order-limits.ts';
 import { LinkNetwork } from '../orders/testing/link-network.ts';
 import { ScriptedVenue } from '../orders/testing/scripted-venue.ts';
 import { TestMarket } from '../orders/testing/test-market.ts';

@@ -1,5 +1,5 @@
 import { CodedError } from '@stoa/schema';
-import type { Page, PageRequest } from '../orders/keyset-page.ts';
+import type { Page, PageRequest } from '../orders/blotter/keyset-page.ts';
 import { apiError } from './api-error.ts';
 import { boundedCount } from './sdl-value.ts';
 

@@ -1,6 +1,6 @@
 import type { DirectorySource, InstrumentId, VenueId } from '@stoa/schema';
 import type { GraphQLResolveInfo } from 'graphql';
-import type { FadeView, ReceiptFilter, ReceiptView } from '../orders/receipt-blotter.ts';
+import type { FadeView, ReceiptFilter, ReceiptView } from '../orders/blotter/receipt-blotter.ts';
 import { type ApiContext, requireCaller } from './api-context.ts';
 import { apiError } from './api-error.ts';
 import type { ApiReceipts } from './api-services.ts';

@@ -1,8 +1,8 @@
 import { isRefusal, type Refusal } from '@stoa/schema';
 import type { PreTradeCode } from '../compliance/pre-trade.ts';
 import type { QuoteRefusalCode } from '../negotiation/negotiation-request.ts';
-import type { LimitRefusalCode } from '../orders/order-limits.ts';
-import type { ChangeRefusalCode, RequestRefusalCode } from '../orders/order-validation.ts';
+import type { LimitRefusalCode } from '../orders/terms/order-limits.ts';
+import type { ChangeRefusalCode, RequestRefusalCode } from '../orders/terms/order-validation.ts';
 
 /** The SDL's types that implement its interface Refusal. */
 export type RefusalType =

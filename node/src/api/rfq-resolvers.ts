@@ -9,7 +9,7 @@ import { GraphQLError } from 'graphql';
 import type { AnswerableRequest } from '../negotiation/quote-answers.ts';
 import type { QuoteRequestView } from '../negotiation/quote-rows.ts';
 import type { GivenQuoteRow } from '../negotiation/quote-terms.ts';
-import type { Caller } from '../orders/order-view.ts';
+import type { Caller } from '../orders/blotter/order-view.ts';
 import { type ApiContext, requireCaller } from './api-context.ts';
 import { apiError } from './api-error.ts';
 import type { ApiNegotiation, ApiOrders } from './api-services.ts';

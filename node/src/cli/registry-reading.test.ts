@@ -14,7 +14,7 @@ import { mnemonicToAccount } from 'viem/accounts';
 import { foundry } from 'viem/chains';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testKey } from '../network/testing/memory-directory.ts';
-import { registryExport } from '../routing/verify-registry.ts';
+import { registryExport } from '../routing/verification/verify-registry.ts';
 import { readRegistry } from './registry-reading.ts';
 import { runCommand } from './run-command.ts';
 

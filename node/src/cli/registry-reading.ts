@@ -1,7 +1,7 @@
 import { readDirectory } from '@stoa/contracts';
 import { CodedError } from '@stoa/schema';
 import { createPublicClient, http } from 'viem';
-import { REGISTRY_FORMAT, type RegistryExport } from '../routing/verify-registry.ts';
+import { REGISTRY_FORMAT, type RegistryExport } from '../routing/verification/verify-registry.ts';
 
 const RPC_TIMEOUT_MS = 10_000;
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/;

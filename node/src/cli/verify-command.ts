@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { CodedError } from '@stoa/schema';
-import { type Finding, type Verification } from '../routing/verification.ts';
-import { unusable, verifyDocument } from '../routing/verify-document.ts';
-import { type RegistryExport, registryExport } from '../routing/verify-registry.ts';
+import { type Finding, type Verification } from '../routing/verification/verification.ts';
+import { unusable, verifyDocument } from '../routing/verification/verify-document.ts';
+import { type RegistryExport, registryExport } from '../routing/verification/verify-registry.ts';
 import { type Command, type CommandOutput, EXIT } from './command.ts';
 import { readRegistry } from './registry-reading.ts';
 

@@ -10,7 +10,7 @@ import {
 } from '@stoa/schema';
 import { and, count, eq, sql } from 'drizzle-orm';
 import type { AfterCommit } from '../orders/after-commit.ts';
-import type { Caller } from '../orders/order-view.ts';
+import type { Caller } from '../orders/blotter/order-view.ts';
 import type { Transaction } from '../store/database.ts';
 import { type AskedVenue, quoteRequests } from '../store/tables/quote-requests.ts';
 import type { Inquiry } from './inquiry-admission.ts';

@@ -5,7 +5,7 @@ import {
   phaseAt,
   type VenueId,
 } from '@stoa/schema';
-import { defaultVenueTerms } from '../orders/venue-terms-book.ts';
+import { defaultVenueTerms } from '../orders/terms/venue-terms-book.ts';
 import type { NegotiationNeeds } from './negotiation-needs.ts';
 
 /** What a home asks. */

@@ -1,6 +1,6 @@
 import { type Instrument, type OrderRequest, type Refusal, refuse, type Side } from '@stoa/schema';
-import { CLIENT_ORDER_ID, checkCaller, checkRequest } from '../orders/order-validation.ts';
-import type { Caller } from '../orders/order-view.ts';
+import type { Caller } from '../orders/blotter/order-view.ts';
+import { CLIENT_ORDER_ID, checkCaller, checkRequest } from '../orders/terms/order-validation.ts';
 import type { NegotiationNeeds } from './negotiation-needs.ts';
 
 /** Codes of what is refused of quotes before, or instead of, anything being recorded. */

@@ -1,7 +1,7 @@
 import { type InstrumentId, isRefusal, type Refusal, type Side } from '@stoa/schema';
 import { and, asc, count, desc, eq } from 'drizzle-orm';
+import type { Caller } from '../orders/blotter/order-view.ts';
 import { readOrder } from '../orders/order-store.ts';
-import type { Caller } from '../orders/order-view.ts';
 import type { Transaction } from '../store/database.ts';
 import { givenQuotes } from '../store/tables/given-quotes.ts';
 import { quoteInquiries } from '../store/tables/quote-inquiries.ts';

@@ -2,8 +2,8 @@ import type { MemberId } from '@stoa/schema';
 import { sql } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
 import { issue } from '../store/transactions.ts';
+import type { OrderState } from './life/order-state.ts';
 import { legChange, legRow, orderChange, orderRow, type StoredOrder } from './order-rows.ts';
-import type { OrderState } from './order-state.ts';
 import { holdOrders, orderIdsOf } from './order-store.ts';
 
 /** An event as it is kept, with the order as it stood after it. */

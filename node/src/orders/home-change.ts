@@ -1,21 +1,21 @@
 import type { VenueId } from '@stoa/schema';
 import type { VenueEvidence } from '../market/market-view.ts';
-import type { LegOutcome, ReceiptStore } from '../routing/receipt-store.ts';
+import type { LegOutcome, ReceiptStore } from '../routing/receipts/receipt-store.ts';
 import type { RouteInput } from '../routing/route.ts';
 import type { Transaction } from '../store/database.ts';
 import { together } from '../store/together.ts';
 import type { AfterCommit } from './after-commit.ts';
 import type { HeldOrders } from './held-orders.ts';
 import { Outgoing, type OutgoingNeeds } from './home-outgoing.ts';
-import type { Advance } from './order-advance.ts';
-import type { StoredOrder } from './order-rows.ts';
+import type { Advance } from './life/order-advance.ts';
 import {
   isComplete,
   isRouting,
   type LegState,
   type OrderEffect,
   type OrderState,
-} from './order-state.ts';
+} from './life/order-state.ts';
+import type { StoredOrder } from './order-rows.ts';
 import type { Decision } from './route-planner.ts';
 import type { SettlingTrade } from './trade-reports.ts';
 

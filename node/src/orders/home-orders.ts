@@ -6,11 +6,15 @@ import type { AfterCommit } from './after-commit.ts';
 import { HeldOrders, type RecordedEvent } from './held-orders.ts';
 import { HomeChange, type HomeChangeNeeds, type Reasoned } from './home-change.ts';
 import { eventOf, isTradeReport, type LegReport, type ToldReport } from './leg-reports.ts';
-import { type Advance, advance } from './order-advance.ts';
+import { type Advance, advance } from './life/order-advance.ts';
+import {
+  type IgnoredCode,
+  isComplete,
+  type OrderEvent,
+  type OrderState,
+} from './life/order-state.ts';
 import { OrderDecisions } from './order-decisions.ts';
 import type { StoredOrder } from './order-rows.ts';
-import type { OrderSessions } from './order-session.ts';
-import { type IgnoredCode, isComplete, type OrderEvent, type OrderState } from './order-state.ts';
 import { orderIdsOf } from './order-store.ts';
 import {
   type Decision,
@@ -19,6 +23,8 @@ import {
   type RoutePlannerNeeds,
   type RoutePreview,
 } from './route-planner.ts';
+import type { OrderSessions } from './sessions/order-session.ts';
+import type { VenueTermsBook } from './terms/venue-terms-book.ts';
 import { TradeBook } from './trade-book.ts';
 import {
   type Contradiction,
@@ -30,7 +36,6 @@ import {
   toldTerms,
   tradeEventOf,
 } from './trade-reports.ts';
-import type { VenueTermsBook } from './venue-terms-book.ts';
 
 export interface HomeOrderNeeds extends RoutePlannerNeeds, HomeChangeNeeds {
   readonly sessions: Pick<OrderSessions, 'send' | 'isUp'>;

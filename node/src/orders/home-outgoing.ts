@@ -2,9 +2,9 @@ import type { LegOrder, MemberId, OrderMessageBody, VenueId } from '@stoa/schema
 import type { Transaction } from '../store/database.ts';
 import type { AfterCommit } from './after-commit.ts';
 import type { LegAsk, OwnLegs } from './leg-reports.ts';
+import type { NewLeg, OrderEffect } from './life/order-state.ts';
 import type { StoredOrder } from './order-rows.ts';
-import type { OrderSessions } from './order-session.ts';
-import type { NewLeg, OrderEffect } from './order-state.ts';
+import type { OrderSessions } from './sessions/order-session.ts';
 
 export interface OutgoingNeeds {
   readonly sessions: Pick<OrderSessions, 'send'>;

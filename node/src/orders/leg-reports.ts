@@ -1,6 +1,6 @@
 import type { LegOrder, OrderMessageBody } from '@stoa/schema';
 import { storableText } from '../store/storable-text.ts';
-import type { OrderEvent } from './order-state.ts';
+import type { OrderEvent } from './life/order-state.ts';
 
 /** What an executing venue says of a leg to its home. */
 export type LegReport = Extract<

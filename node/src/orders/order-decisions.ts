@@ -1,8 +1,8 @@
 import { type DirectorySource, invariant, nextOpenMs, type VenueId } from '@stoa/schema';
+import { isComplete, mayWait, type NewLeg, type OrderState } from './life/order-state.ts';
 import type { StoredOrder } from './order-rows.ts';
-import { isComplete, mayWait, type NewLeg, type OrderState } from './order-state.ts';
 import type { Decision, RoutePlanner } from './route-planner.ts';
-import type { VenueTermsBook } from './venue-terms-book.ts';
+import type { VenueTermsBook } from './terms/venue-terms-book.ts';
 
 export interface OrderDecisionNeeds {
   readonly planner: Pick<RoutePlanner, 'decide'>;

@@ -11,16 +11,16 @@ import {
 } from '@stoa/schema';
 import type { MarketView } from '../market/market-view.ts';
 import type { Database } from '../store/database.ts';
-import type { OrderGate } from './order-gate.ts';
+import type { Caller } from './blotter/order-view.ts';
 import { isSameRequest, newOrder, type StoredOrder } from './order-rows.ts';
 import type { NoteStage } from './order-stages.ts';
 import { readOrder } from './order-store.ts';
-import { checkCaller, checkRequest } from './order-validation.ts';
-import type { Caller } from './order-view.ts';
 import type { OrderWork } from './order-work.ts';
 import { Placements } from './placements.ts';
 import type { RoutePreview } from './route-planner.ts';
-import type { VenueTermsBook } from './venue-terms-book.ts';
+import type { OrderGate } from './terms/order-gate.ts';
+import { checkCaller, checkRequest } from './terms/order-validation.ts';
+import type { VenueTermsBook } from './terms/venue-terms-book.ts';
 
 export interface OrderEntryNeeds {
   readonly database: Database;

@@ -8,19 +8,19 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LoggedFrame } from '../market/logged-frame.ts';
 import type { VenueEvidence } from '../market/market-view.ts';
-import { readReceipt } from '../routing/receipt-reader.ts';
-import { createReceiptStore } from '../routing/receipt-store.ts';
-import { verifyDocument } from '../routing/verify-document.ts';
+import { readReceipt } from '../routing/receipts/receipt-reader.ts';
+import { createReceiptStore } from '../routing/receipts/receipt-store.ts';
+import { verifyDocument } from '../routing/verification/verify-document.ts';
 import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
+import { defaultVenueTerms } from './terms/venue-terms-book.ts';
 import { LinkNetwork } from './testing/link-network.ts';
 import { ScriptedVenue } from './testing/scripted-venue.ts';
 import { TestMarket } from './testing/test-market.ts';
 import { directoryOf, INSTRUMENT, keyOf, until } from './testing/test-network.ts';
 import { TestNode } from './testing/test-node.ts';
-import { defaultVenueTerms } from './venue-terms-book.ts';
 
 const VENUES = ['alpha', 'beta'];
 const directory = directoryOf(VENUES);

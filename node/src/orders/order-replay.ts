@@ -2,8 +2,8 @@ import { invariant, type OrderRequest } from '@stoa/schema';
 import { asc, inArray } from 'drizzle-orm';
 import type { Database, Transaction } from '../store/database.ts';
 import { orderEvents } from '../store/tables/order-events.ts';
+import { applyOrderEvent, type OrderEvent, type OrderState } from './life/order-state.ts';
 import { newState } from './order-rows.ts';
-import { applyOrderEvent, type OrderEvent, type OrderState } from './order-state.ts';
 
 /** An event as it is kept. */
 interface KeptEvent {

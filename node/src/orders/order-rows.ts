@@ -1,8 +1,8 @@
 import type { InstrumentId, MemberId, OrderRequest } from '@stoa/schema';
 import type { legs } from '../store/tables/legs.ts';
 import type { orders } from '../store/tables/orders.ts';
-import { type LegState, leavesOf, mayWait, type OrderState } from './order-state.ts';
-import type { OrderView } from './order-view.ts';
+import type { OrderView } from './blotter/order-view.ts';
+import { type LegState, leavesOf, mayWait, type OrderState } from './life/order-state.ts';
 
 /** An order as it is kept: its state, and what never changes about it. */
 export interface StoredOrder {

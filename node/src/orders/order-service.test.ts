@@ -5,7 +5,7 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
-import type { Caller } from './order-view.ts';
+import type { Caller } from './blotter/order-view.ts';
 import { LinkNetwork } from './testing/link-network.ts';
 import { TestMarket } from './testing/test-market.ts';
 import {

@@ -14,26 +14,26 @@ import {
 import { Counter, Gauge } from 'prom-client';
 import type { PreTradeChecks } from '../compliance/pre-trade.ts';
 import type { UnsettledClaims } from '../settlement/unsettled-fills.ts';
+import type { Caller, OrderView } from './blotter/order-view.ts';
 import { Disconnects } from './disconnects.ts';
+import { type IgnoredCode, isComplete, leavesOf, type OrderState } from './life/order-state.ts';
 import { OrderEntry, type PreviewRequest } from './order-entry.ts';
-import { type GatedState, OrderGate } from './order-gate.ts';
-import type { MemberLimits } from './order-limits.ts';
 import { type RefusedAction, recordRefusal } from './order-refusals.ts';
 import { type StoredOrder, viewOf } from './order-rows.ts';
 import { type NoteStage, orderStages } from './order-stages.ts';
-import { type IgnoredCode, isComplete, leavesOf, type OrderState } from './order-state.ts';
 import {
   countOpenOrders,
   readDisconnectMembers,
   readOpenOrderIds,
   readOrder,
 } from './order-store.ts';
-import { CLIENT_ORDER_ID, checkCancel, checkReplace } from './order-validation.ts';
-import type { Caller, OrderView } from './order-view.ts';
 import { OrderWork, type OrderWorkNeeds, type OrderWorkOptions } from './order-work.ts';
-import type { QuotedOrders } from './quote-desk.ts';
-import { type Rate, RateLimits } from './rate-limit.ts';
 import type { RoutePreview } from './route-planner.ts';
+import { type GatedState, OrderGate } from './terms/order-gate.ts';
+import type { MemberLimits } from './terms/order-limits.ts';
+import { CLIENT_ORDER_ID, checkCancel, checkReplace } from './terms/order-validation.ts';
+import { type Rate, RateLimits } from './terms/rate-limit.ts';
+import type { QuotedOrders } from './venue/quote-desk.ts';
 
 export interface OrderServiceOptions extends Pick<OrderWorkOptions, 'venue'> {
   /** How long a venue may leave a leg unanswered before it counts as unknown; default 2 s. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { LegState } from './life/order-state.ts';
 import { newOrder, type StoredOrder } from './order-rows.ts';
-import type { LegState } from './order-state.ts';
 import { RestingOrders } from './resting-orders.ts';
 import { BROKER_WALLET, INSTRUMENT, OTHER_WALLET } from './testing/test-network.ts';
 

@@ -1,6 +1,6 @@
 import type { InstrumentId, Price, Side, VenueId } from '@stoa/schema';
+import { isComplete } from './life/order-state.ts';
 import type { StoredOrder } from './order-rows.ts';
-import { isComplete } from './order-state.ts';
 
 /** What an order has waiting: at which venues, and at which price an order against it would meet it. */
 interface Waiting {

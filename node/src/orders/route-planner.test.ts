@@ -1,13 +1,13 @@
 import { isRefusal, type Level, type OrderRequest, type VenueTerms } from '@stoa/schema';
 import { describe, expect, it } from 'vitest';
 import { route } from '../routing/router.ts';
+import { applyOrderEvent, type LegState, type OrderState } from './life/order-state.ts';
 import { newOrder, type StoredOrder } from './order-rows.ts';
-import { applyOrderEvent, type LegState, type OrderState } from './order-state.ts';
 import { type Decision, RoutePlanner, type RoutePlannerNeeds } from './route-planner.ts';
-import { parseRoutingAgreements, RoutingAgreements } from './routing-agreements.ts';
+import { parseRoutingAgreements, RoutingAgreements } from './terms/routing-agreements.ts';
+import { defaultVenueTerms } from './terms/venue-terms-book.ts';
 import { TestMarket } from './testing/test-market.ts';
 import { BROKER_WALLET, directoryOf, INSTRUMENT } from './testing/test-network.ts';
-import { defaultVenueTerms } from './venue-terms-book.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 7, 15, 0);
 const VENUES = ['alpha', 'beta', 'gamma'];

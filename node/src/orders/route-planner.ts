@@ -3,8 +3,8 @@ import type { MarketView } from '../market/market-view.ts';
 import type { Route, RouteInput, RouteVenue } from '../routing/route.ts';
 import { type PricedRoute, priceRoute } from '../routing/route-cost.ts';
 import { route } from '../routing/router.ts';
+import { mayWait, type NewLeg, type OrderEvent, type OrderState } from './life/order-state.ts';
 import type { StoredOrder } from './order-rows.ts';
-import { mayWait, type NewLeg, type OrderEvent, type OrderState } from './order-state.ts';
 import { type Routable, type RouteVenueNeeds, RouteVenues } from './route-venues.ts';
 
 /** Rounds of routing before the rest waits; each asks only venues that were not asked yet. */

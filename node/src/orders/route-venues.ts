@@ -14,10 +14,10 @@ import {
 } from '@stoa/schema';
 import type { RouteVenue } from '../routing/route.ts';
 import { COST_MICROS, type CompiledFees, compileFees, feeMicros } from '../routing/venue-cost.ts';
-import type { OrderSessions } from './order-session.ts';
 import type { RestingOrders } from './resting-orders.ts';
-import type { RoutingAgreements } from './routing-agreements.ts';
-import type { VenueTermsBook } from './venue-terms-book.ts';
+import type { OrderSessions } from './sessions/order-session.ts';
+import type { RoutingAgreements } from './terms/routing-agreements.ts';
+import type { VenueTermsBook } from './terms/venue-terms-book.ts';
 
 export interface RouteVenueNeeds {
   readonly sessions: Pick<OrderSessions, 'isUp'>;

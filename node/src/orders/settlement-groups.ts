@@ -1,5 +1,5 @@
 import type { Database } from '../store/database.ts';
-import { isRouting } from './order-state.ts';
+import { isRouting } from './life/order-state.ts';
 import { markGroupClosed, readOpenGroups, readOrder } from './order-store.ts';
 
 /** Settlement, as groups need it. */

@@ -4,8 +4,8 @@ import type { Transaction } from '../store/database.ts';
 import { storableText } from '../store/storable-text.ts';
 import { orderEvents } from '../store/tables/order-events.ts';
 import type { LegReport, ToldReport, TradeReport } from './leg-reports.ts';
+import type { IgnoredCode, LegState, OrderEvent } from './life/order-state.ts';
 import type { StoredOrder } from './order-rows.ts';
-import type { IgnoredCode, LegState, OrderEvent } from './order-state.ts';
 import type { TradeBook, TradeStanding } from './trade-book.ts';
 
 /** A trade that settles for one of this node's orders. */

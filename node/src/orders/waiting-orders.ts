@@ -2,7 +2,7 @@ import { phaseAt } from '@stoa/schema';
 import type { Database } from '../store/database.ts';
 import type { StoredOrder } from './order-rows.ts';
 import { readDueOrders, readNextDueMs, readPausedLegs } from './order-store.ts';
-import type { VenueTermsBook } from './venue-terms-book.ts';
+import type { VenueTermsBook } from './terms/venue-terms-book.ts';
 
 export interface WaitingOrderNeeds {
   readonly database: Database;

@@ -1,6 +1,6 @@
-import type { VenueTermsExchange } from '../orders/venue-terms-exchange.ts';
-import { createFadeDesk } from '../routing/fade-desk.ts';
-import { createReceiptStore, type ReceiptStore } from '../routing/receipt-store.ts';
+import type { VenueTermsExchange } from '../orders/terms/venue-terms-exchange.ts';
+import { createFadeDesk } from '../routing/fades/fade-desk.ts';
+import { createReceiptStore, type ReceiptStore } from '../routing/receipts/receipt-store.ts';
 import type { Database } from '../store/database.ts';
 import type { Base } from './base.ts';
 import type { Chain } from './chain.ts';

@@ -1,4 +1,4 @@
-import type { OrderFeed } from '../orders/order-feed.ts';
+import type { OrderFeed } from '../orders/blotter/order-feed.ts';
 import type { Database } from '../store/database.ts';
 import { openOrderTraceDesk } from '../tracing/order-trace-desk.ts';
 import { openSettlementTraceDesk } from '../tracing/settlement-trace-desk.ts';

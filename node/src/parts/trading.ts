@@ -1,16 +1,16 @@
 import type { ApiServerNeeds } from '../api/api-server.ts';
 import { createPreTradeChecks, type PreTradeChecks } from '../compliance/pre-trade.ts';
 import type { Negotiation } from '../negotiation/negotiation.ts';
-import { crashAt } from '../orders/crash-points.ts';
-import { createOrderBlotter } from '../orders/order-blotter.ts';
-import { createOrderFeed } from '../orders/order-feed.ts';
-import { MemberLimits } from '../orders/order-limits.ts';
+import { createOrderBlotter } from '../orders/blotter/order-blotter.ts';
+import { createOrderFeed } from '../orders/blotter/order-feed.ts';
+import { createReceiptBlotter } from '../orders/blotter/receipt-blotter.ts';
 import { createOrderService, type OrderService } from '../orders/order-service.ts';
-import { openOrderSessions } from '../orders/order-session.ts';
-import { createReceiptBlotter } from '../orders/receipt-blotter.ts';
-import { RoutingAgreements } from '../orders/routing-agreements.ts';
-import { ownVenueTerms } from '../orders/venue-terms-book.ts';
-import { VenueTermsExchange } from '../orders/venue-terms-exchange.ts';
+import { crashAt } from '../orders/sessions/crash-points.ts';
+import { openOrderSessions } from '../orders/sessions/order-session.ts';
+import { MemberLimits } from '../orders/terms/order-limits.ts';
+import { RoutingAgreements } from '../orders/terms/routing-agreements.ts';
+import { ownVenueTerms } from '../orders/terms/venue-terms-book.ts';
+import { VenueTermsExchange } from '../orders/terms/venue-terms-exchange.ts';
 import {
   createSettlementService,
   type SettlementService,

@@ -1,5 +1,5 @@
 import { TERMINAL_STATUSES } from '@stoa/schema';
-import type { OrderFeedEvent } from '../orders/order-feed.ts';
+import type { OrderFeedEvent } from '../orders/blotter/order-feed.ts';
 import type { FinishedSpan } from './tracing.ts';
 
 /** What is over once an event has come: spans beneath the order's, and the order's own. */

@@ -1,5 +1,5 @@
 import type { MemberId } from '@stoa/schema';
-import type { OrderFeed } from '../orders/order-feed.ts';
+import type { OrderFeed } from '../orders/blotter/order-feed.ts';
 import type { Database } from '../store/database.ts';
 import { memberSequences } from '../store/tables/member-sequences.ts';
 import type { Logger } from '../telemetry/logger.ts';

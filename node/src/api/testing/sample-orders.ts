@@ -1,11 +1,11 @@
 import { type MemberId, type Refusal, refuse } from '@stoa/schema';
-import type { BlotterExecution } from '../../orders/execution-blotter.ts';
-import { type Page, type PageRequest, readPage } from '../../orders/keyset-page.ts';
-import type { BlotterLeg } from '../../orders/order-blotter.ts';
-import type { OrderFeedItem } from '../../orders/order-feed.ts';
+import type { BlotterExecution } from '../../orders/blotter/execution-blotter.ts';
+import { type Page, type PageRequest, readPage } from '../../orders/blotter/keyset-page.ts';
+import type { BlotterLeg } from '../../orders/blotter/order-blotter.ts';
+import type { OrderFeedItem } from '../../orders/blotter/order-feed.ts';
+import type { OrderView } from '../../orders/blotter/order-view.ts';
+import type { FadeView, ReceiptView } from '../../orders/blotter/receipt-blotter.ts';
 import type { RefusedAction } from '../../orders/order-refusals.ts';
-import type { OrderView } from '../../orders/order-view.ts';
-import type { FadeView, ReceiptView } from '../../orders/receipt-blotter.ts';
 import type { ApiBlotter, ApiFeed, ApiOrders, ApiReceipts } from '../api-services.ts';
 import { ACME } from './sample-market.ts';
 

@@ -1,6 +1,6 @@
 import type { VenueAdapter } from '@stoa/adapters';
 import { isRefusal, type Refusal } from '@stoa/schema';
-import type { Caller } from '../../orders/order-view.ts';
+import type { Caller } from '../../orders/blotter/order-view.ts';
 import type { LinkNetwork } from '../../orders/testing/link-network.ts';
 import type { TestMarket } from '../../orders/testing/test-market.ts';
 import { BROKER_WALLET, INSTRUMENT, OTHER_WALLET } from '../../orders/testing/test-network.ts';

@@ -1,6 +1,5 @@
 import type { OrderRequest, OrderStatus } from '@stoa/schema';
 import { describe, expect, it } from 'vitest';
-import { newState } from '../order-rows.ts';
 import {
   applyOrderEvent,
   executionKey,
@@ -8,7 +7,8 @@ import {
   type NewLeg,
   type OrderEvent,
   type OrderState,
-} from '../order-state.ts';
+} from '../life/order-state.ts';
+import { newState } from '../order-rows.ts';
 
 /**
  * The order state change matrices of FIX 4.4, appendix D, as a home node meets them. Each row of a

@@ -11,18 +11,18 @@ import {
   type VenueId,
 } from '@stoa/schema';
 import { Registry } from 'prom-client';
-import type { ReceiptStore } from '../../routing/receipt-store.ts';
+import type { ReceiptStore } from '../../routing/receipts/receipt-store.ts';
 import { type OpenDatabase, openDatabase } from '../../store/database.ts';
-import { MemberLimits } from '../order-limits.ts';
+import type { Caller, OrderView } from '../blotter/order-view.ts';
+import type { LegState } from '../life/order-state.ts';
 import { viewOf } from '../order-rows.ts';
 import { createOrderService, type OrderService, type OrderServiceNeeds } from '../order-service.ts';
-import { type OrderSessions, openOrderSessions } from '../order-session.ts';
-import type { LegState } from '../order-state.ts';
 import { readOrder } from '../order-store.ts';
-import type { Caller, OrderView } from '../order-view.ts';
-import type { QuoteDesk, QuotedOrders } from '../quote-desk.ts';
-import { type RoutingAgreement, RoutingAgreements } from '../routing-agreements.ts';
-import { defaultVenueTerms, type VenueTermsBook } from '../venue-terms-book.ts';
+import { type OrderSessions, openOrderSessions } from '../sessions/order-session.ts';
+import { MemberLimits } from '../terms/order-limits.ts';
+import { type RoutingAgreement, RoutingAgreements } from '../terms/routing-agreements.ts';
+import { defaultVenueTerms, type VenueTermsBook } from '../terms/venue-terms-book.ts';
+import type { QuoteDesk, QuotedOrders } from '../venue/quote-desk.ts';
 import type { LinkNetwork } from './link-network.ts';
 import type { TestMarket } from './test-market.ts';
 import {

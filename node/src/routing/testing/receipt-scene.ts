@@ -20,9 +20,13 @@ import {
 import { type OpenDatabase, openDatabase } from '../../store/database.ts';
 import { sentLegs } from '../../store/tables/sent-legs.ts';
 import { createLogger } from '../../telemetry/logger.ts';
-import type { ReceiptDocument, ReceiptLeg } from '../receipt.ts';
-import { readReceipt } from '../receipt-reader.ts';
-import { createReceiptStore, type LegOutcome, type ReceiptStore } from '../receipt-store.ts';
+import type { ReceiptDocument, ReceiptLeg } from '../receipts/receipt.ts';
+import { readReceipt } from '../receipts/receipt-reader.ts';
+import {
+  createReceiptStore,
+  type LegOutcome,
+  type ReceiptStore,
+} from '../receipts/receipt-store.ts';
 import type { Route, RouteInput, RouteOrder } from '../route.ts';
 import { route } from '../router.ts';
 import { compileFees } from '../venue-cost.ts';

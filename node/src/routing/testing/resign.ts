@@ -1,6 +1,6 @@
 import { testKey } from '../../network/testing/memory-directory.ts';
-import { canonicalJson, sha256Hex } from '../canonical-json.ts';
-import type { DirectoryExtract, ReceiptDocument, RevisionBody } from '../receipt.ts';
+import { canonicalJson, sha256Hex } from '../receipts/canonical-json.ts';
+import type { DirectoryExtract, ReceiptDocument, RevisionBody } from '../receipts/receipt.ts';
 
 type Loose<T> = { -readonly [Key in keyof T]: T[Key] };
 
