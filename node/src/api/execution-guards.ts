@@ -9,7 +9,7 @@ import {
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Verification } from '../access/verification.ts';
-import { type Rate, RateLimits } from '../orders/rate-limit.ts';
+import { type Rate, RateLimits } from '../orders/terms/rate-limit.ts';
 import { apiError } from './api-error.ts';
 import { operationCost, readCostRules } from './operation-cost.ts';
 import { CLIENT_ADDRESS_HEADER } from './request-facts.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Rate } from '../orders/rate-limit.ts';
+import type { Rate } from '../orders/terms/rate-limit.ts';
 import type { ApiGuardOptions } from './api-guards.ts';
 import { EXECUTION_GUARDS } from './execution-guards.ts';
 import type { HttpServerOptions } from './http-server.ts';

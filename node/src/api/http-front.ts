@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Rate, RateLimits } from '../orders/rate-limit.ts';
+import { type Rate, RateLimits } from '../orders/terms/rate-limit.ts';
 import { CLIENT_ADDRESS_HEADER, REQUEST_ID_HEADER } from './request-facts.ts';
 
 /** What a server does with every request before it looks at what is asked. */

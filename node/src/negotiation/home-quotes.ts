@@ -10,9 +10,9 @@ import {
 import { and, count, eq, inArray, lt } from 'drizzle-orm';
 import type { AfterCommit } from '../orders/after-commit.ts';
 import type { Caller, OrderView } from '../orders/blotter/order-view.ts';
+import type { QuoteMessage } from '../orders/executing/quote-desk.ts';
 import { newOrder, type StoredOrder, viewOf } from '../orders/order-rows.ts';
 import { nextOrderNumbers, readOrder } from '../orders/order-store.ts';
-import type { QuoteMessage } from '../orders/venue/quote-desk.ts';
 import type { Transaction } from '../store/database.ts';
 import { storableText } from '../store/storable-text.ts';
 import { orders as orderTable } from '../store/tables/orders.ts';

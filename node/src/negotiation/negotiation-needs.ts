@@ -1,9 +1,9 @@
 import type { VenueCapabilities } from '@stoa/adapters';
 import type { DirectorySource, MemberId, VenueId } from '@stoa/schema';
 import type { MarketView } from '../market/market-view.ts';
+import type { QuotedOrders } from '../orders/executing/quote-desk.ts';
 import type { OrderSessions } from '../orders/sessions/order-session.ts';
 import type { VenueTermsBook } from '../orders/terms/venue-terms-book.ts';
-import type { QuotedOrders } from '../orders/venue/quote-desk.ts';
 import type { Database } from '../store/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { NegotiationRules } from './negotiation-rules.ts';

@@ -1,8 +1,8 @@
 import { isRefusal, type Refusal, refuse, type Side, TERMINAL_STATUSES } from '@stoa/schema';
 import { and, eq } from 'drizzle-orm';
 import type { Caller, OrderView } from '../orders/blotter/order-view.ts';
+import type { QuoteAction, QuoteDesk, QuotedOrders } from '../orders/executing/quote-desk.ts';
 import type { StoredOrder } from '../orders/order-rows.ts';
-import type { QuoteAction, QuoteDesk, QuotedOrders } from '../orders/venue/quote-desk.ts';
 import { quoteRequests } from '../store/tables/quote-requests.ts';
 import { HomeQuotes } from './home-quotes.ts';
 import { HomeRequests, type QuoteRequestInput } from './home-requests.ts';

@@ -8,9 +8,9 @@ import {
 } from '@stoa/schema';
 import { and, asc, count, eq, inArray, lt, ne, sql } from 'drizzle-orm';
 import type { AfterCommit } from '../orders/after-commit.ts';
+import type { QuoteMessage, TakenQuote } from '../orders/executing/quote-desk.ts';
 import { newOrder, type StoredOrder } from '../orders/order-rows.ts';
 import { nextOrderNumbers } from '../orders/order-store.ts';
-import type { QuoteMessage, TakenQuote } from '../orders/venue/quote-desk.ts';
 import type { Transaction } from '../store/database.ts';
 import { storableText } from '../store/storable-text.ts';
 import { givenQuotes } from '../store/tables/given-quotes.ts';

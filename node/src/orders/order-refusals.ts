@@ -2,7 +2,7 @@ import type { MemberId, Refusal } from '@stoa/schema';
 import type { Database } from '../store/database.ts';
 import { storableText } from '../store/storable-text.ts';
 import { orderRefusals } from '../store/tables/order-refusals.ts';
-import type { QuoteAction } from './venue/quote-desk.ts';
+import type { QuoteAction } from './executing/quote-desk.ts';
 
 /** What was asked for and refused. */
 export interface RefusedAction {

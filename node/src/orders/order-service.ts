@@ -16,6 +16,7 @@ import type { PreTradeChecks } from '../compliance/pre-trade.ts';
 import type { UnsettledClaims } from '../settlement/unsettled-fills.ts';
 import type { Caller, OrderView } from './blotter/order-view.ts';
 import { Disconnects } from './disconnects.ts';
+import type { QuotedOrders } from './executing/quote-desk.ts';
 import { type IgnoredCode, isComplete, leavesOf, type OrderState } from './life/order-state.ts';
 import { OrderEntry, type PreviewRequest } from './order-entry.ts';
 import { type RefusedAction, recordRefusal } from './order-refusals.ts';
@@ -33,7 +34,6 @@ import { type GatedState, OrderGate } from './terms/order-gate.ts';
 import type { MemberLimits } from './terms/order-limits.ts';
 import { CLIENT_ORDER_ID, checkCancel, checkReplace } from './terms/order-validation.ts';
 import { type Rate, RateLimits } from './terms/rate-limit.ts';
-import type { QuotedOrders } from './venue/quote-desk.ts';
 
 export interface OrderServiceOptions extends Pick<OrderWorkOptions, 'venue'> {
   /** How long a venue may leave a leg unanswered before it counts as unknown; default 2 s. */

@@ -6,6 +6,10 @@ import { Counter, type Registry } from 'prom-client';
 import type { PublishedEvent } from '../market/publisher.ts';
 import type { Database, Transaction } from '../store/database.ts';
 import { type AfterCommit, afterCommit } from './after-commit.ts';
+import { isQuoteMessage, type QuoteDesk } from './executing/quote-desk.ts';
+import { refusedOf, VenueDesk } from './executing/venue-desk.ts';
+import { isOrderEvent, isPublished, isQuoteEvent } from './executing/venue-event-kinds.ts';
+import { holdVenueOrders } from './executing/venue-order-store.ts';
 import { type HomeOrderNeeds, HomeOrders } from './home-orders.ts';
 import { isReport, isTradeReport, type LegReport, type ToldReport } from './leg-reports.ts';
 import { LegWatches, type WatchedLeg } from './leg-watches.ts';
@@ -25,10 +29,6 @@ import type { RoutingAgreements } from './terms/routing-agreements.ts';
 import { defaultVenueTerms } from './terms/venue-terms-book.ts';
 import { nextTradeNumber } from './trade-book.ts';
 import type { OrderSettlement } from './trade-reports.ts';
-import { isQuoteMessage, type QuoteDesk } from './venue/quote-desk.ts';
-import { refusedOf, VenueDesk } from './venue/venue-desk.ts';
-import { isOrderEvent, isPublished, isQuoteEvent } from './venue/venue-event-kinds.ts';
-import { holdVenueOrders } from './venue/venue-order-store.ts';
 import { WaitingOrders } from './waiting-orders.ts';
 
 /** Messages of order sessions that are settlement's. */

@@ -13,7 +13,7 @@ import {
 import { and, eq, ne, notInArray, sql } from 'drizzle-orm';
 import type { Transaction } from '../../store/database.ts';
 import { venueOrders } from '../../store/tables/venue-orders.ts';
-import type { VenueOrderRow } from '../venue/venue-order-store.ts';
+import type { VenueOrderRow } from '../executing/venue-order-store.ts';
 import { limitOfProduct } from './cash-notional.ts';
 import { whyNotReplaced, whyNotTaken } from './leg-admission.ts';
 import type { RoutingAgreements } from './routing-agreements.ts';

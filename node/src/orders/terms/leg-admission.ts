@@ -13,7 +13,7 @@ import {
   type VenueId,
   type VenueTerms,
 } from '@stoa/schema';
-import type { VenueOrderRow } from '../venue/venue-order-store.ts';
+import type { VenueOrderRow } from '../executing/venue-order-store.ts';
 import type { RoutingAgreements } from './routing-agreements.ts';
 
 /** An immediate order that comes later than this after it was signed finds another market. */

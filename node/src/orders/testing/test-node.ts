@@ -14,6 +14,7 @@ import { Registry } from 'prom-client';
 import type { ReceiptStore } from '../../routing/receipts/receipt-store.ts';
 import { type OpenDatabase, openDatabase } from '../../store/database.ts';
 import type { Caller, OrderView } from '../blotter/order-view.ts';
+import type { QuoteDesk, QuotedOrders } from '../executing/quote-desk.ts';
 import type { LegState } from '../life/order-state.ts';
 import { viewOf } from '../order-rows.ts';
 import { createOrderService, type OrderService, type OrderServiceNeeds } from '../order-service.ts';
@@ -22,7 +23,6 @@ import { type OrderSessions, openOrderSessions } from '../sessions/order-session
 import { MemberLimits } from '../terms/order-limits.ts';
 import { type RoutingAgreement, RoutingAgreements } from '../terms/routing-agreements.ts';
 import { defaultVenueTerms, type VenueTermsBook } from '../terms/venue-terms-book.ts';
-import type { QuoteDesk, QuotedOrders } from '../venue/quote-desk.ts';
 import type { LinkNetwork } from './link-network.ts';
 import type { TestMarket } from './test-market.ts';
 import {
