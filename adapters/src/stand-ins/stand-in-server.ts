@@ -105,6 +105,16 @@ export class StandInServer {
   }
 
   readonly #commands: NonNullable<StandInDialect['commands']> = {
+    /** An order of a participant who is none of ours. */
+    enter: async (_server, one: { side: 'buy' | 'sell'; lots: number; ticks: number }) => {
+      const { id, lotSize, tickSize } = this.instrument;
+      await this.venue.enter({
+        ...{ orderId: `outside-${this.venue.orders.size}`, instrument: id, side: one.side },
+        ...{ quantity: one.lots * lotSize, limitPrice: one.ticks * tickSize, timeInForce: 'gtc' },
+        owner: { member: 'outside', account: `0x${'22'.repeat(20)}` },
+        homeVenue: 'stand-in',
+      });
+    },
     /** An empty book, as at the beginning. */
     reset: async (_server, name: string) => {
       await this.venue.stop();
