@@ -1,8 +1,10 @@
 import type { NodeConfig } from './config.ts';
+import { createPrintHistory } from './market/print-store.ts';
 import { serveApi } from './parts/api.ts';
 import type { Base } from './parts/base.ts';
 import { readChain } from './parts/chain.ts';
 import { openFlow, startFlow } from './parts/flow.ts';
+import { watchListings } from './parts/listings.ts';
 import { joinNetwork } from './parts/network.ts';
 import { openArchive, openStore } from './parts/store.ts';
 import { createTrading } from './parts/trading.ts';
@@ -76,7 +78,9 @@ async function start(base: Base): Promise<Record<string, unknown>> {
   onStop(() => trading.orders.stop());
   trading.negotiation.start();
   onStop(() => trading.negotiation.stop());
-  const api = await serveApi(base, chain, { ...network, archive }, trading);
+  const listings = await watchListings(base, { chain, network, database });
+  const prints = createPrintHistory(database);
+  const api = await serveApi(base, chain, { ...network, archive, listings, prints }, trading);
   onStop(() => api.stop());
   const { embedded } = trading.venue;
   if (flowFile && embedded) startFlow(base, flowFile, embedded, chain.instruments);

@@ -14,8 +14,10 @@ export type SdlPart =
   | 'terms'
   | 'settlement'
   | 'cap-table'
+  | 'issuer'
   | 'eligibility'
   | 'history'
+  | 'prints'
   | 'operations';
 
 /** What anybody who verifies the gossip can serve. */
@@ -32,8 +34,10 @@ export const NODE_PARTS: readonly SdlPart[] = [
   'terms',
   'settlement',
   'cap-table',
+  'issuer',
   'eligibility',
   'history',
+  'prints',
   'operations',
 ];
 

@@ -5,7 +5,9 @@ import type { Registry } from 'prom-client';
 import type { TokenOptions, TokenVerifier } from '../access/token-verifier.ts';
 import type { PreTradeChecks } from '../compliance/pre-trade.ts';
 import type { FrameArchive } from '../market/frame-archive.ts';
+import type { ListingWatch } from '../market/listing-watch.ts';
 import type { MarketView } from '../market/market-view.ts';
+import type { PrintHistory } from '../market/print-store.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { enforceAccess } from './access-enforcement.ts';
 import { openApiAccess } from './api-access.ts';
@@ -26,6 +28,7 @@ import type {
 import { createCapTableResolvers } from './cap-table-resolvers.ts';
 import { federatedTracing } from './federated-trace.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from './http-server.ts';
+import { createIssuerResolvers } from './issuer-resolvers.ts';
 import { createEligibilityResolvers } from './market-eligibility-resolvers.ts';
 import { createHistoryResolvers } from './market-history-resolvers.ts';
 import { createMarketResolvers } from './market-resolvers.ts';
@@ -36,6 +39,7 @@ import { createOrderEntryResolvers } from './order-entry-resolvers.ts';
 import { createOrderEventResolvers } from './order-event-resolvers.ts';
 import { createOrderOutput } from './order-output.ts';
 import { createOrderResolvers } from './order-resolvers.ts';
+import { createPrintsResolvers } from './prints-resolvers.ts';
 import { publicExecution } from './public-execution.ts';
 import { createReceiptResolvers } from './receipt-resolvers.ts';
 import { refusalResolvers } from './refusal-type.ts';
@@ -73,6 +77,8 @@ export interface ApiServerNeeds {
   readonly settlements: ApiSettlements;
   /** What the node has stored of the market. */
   readonly archive: FrameArchive;
+  readonly listings: ListingWatch;
+  readonly prints: PrintHistory;
   readonly preTrade: Pick<PreTradeChecks, 'checkOrder'>;
   readonly node: ApiNode;
   /** Unix milliseconds. */
@@ -121,8 +127,10 @@ export function buildNodeSchema(venue: VenueId, needs: NodeSchemaNeeds) {
       createSettlementResolvers({ ...needs, venue }),
       createSettlementOperationResolvers({ ...needs, venue }),
       createCapTableResolvers({ ...needs, venue }),
+      createIssuerResolvers({ ...needs, venue }),
       createEligibilityResolvers({ ...needs, venue }),
       createHistoryResolvers(needs),
+      createPrintsResolvers(needs),
       createOperationsResolvers({ ...needs, venue }),
     ],
   );

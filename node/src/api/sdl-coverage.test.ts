@@ -12,7 +12,7 @@ import {
   parse,
   subscribe,
 } from 'graphql';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ApiContext } from './api-context.ts';
 import { buildNodeSchema } from './api-server.ts';
 import { createSubscriptionStreams } from './subscription-streams.ts';
@@ -20,9 +20,11 @@ import { ACME, createSampleMarket, sampleDirectory } from './testing/sample-mark
 import { sampleNegotiation } from './testing/sample-negotiation.ts';
 import { createSampleOrders } from './testing/sample-orders.ts';
 import {
+  createSampleListings,
   sampleArchive,
   sampleNode,
   samplePreTrade,
+  samplePrints,
   sampleSettlements,
   sampleTerms,
 } from './testing/sample-services.ts';
@@ -35,6 +37,8 @@ const ARGUMENTS: Record<string, string> = {
   'Query.book': `(instrument: "${ACME.id}")`,
   'Query.bookAt': `(instrument: "${ACME.id}", at: "2023-11-14T22:13:20.000Z")`,
   'Query.settleableBook': `(instrument: "${ACME.id}", account: "0x${'22'.repeat(20)}")`,
+  'Query.prints': `(instrument: "${ACME.id}")`,
+  'Query.candles': `(instrument: "${ACME.id}", interval: DAY, from: "2023-11-14T00:00:00.000Z", to: "2023-11-15T00:00:00.000Z")`,
   'Query.order': '(clientOrderId: "one")',
   'Mutation.placeOrder': `(input: { clientOrderId: "one", instrument: "${ACME.id}", account: "0x${'11'.repeat(20)}", side: BUY, quantity: "2", limitPrice: "100.10" })`,
   'Mutation.replaceOrder': '(input: { id: "alpha-1", quantity: "3" })',
@@ -50,6 +54,8 @@ const ARGUMENTS: Record<string, string> = {
   'Mutation.cancelQuote': '(id: "alpha-q7")',
   'Subscription.book': `(instrument: "${ACME.id}")`,
   'Subscription.orderEvents': '(after: 0)',
+  'Subscription.listingAlerts': '(after: 0)',
+  'Query.listingHistory': `(instrument: "${ACME.id}")`,
 };
 
 function objectTypes(schema: GraphQLSchema): GraphQLObjectType[] {
@@ -104,6 +110,7 @@ function watchResolvers(schema: GraphQLSchema): Set<string> {
 describe('the SDL of a node', () => {
   const market = createSampleMarket();
   const orders = createSampleOrders('alpha');
+  const listings = createSampleListings(market);
   const schema = buildNodeSchema('alpha', {
     market,
     orders,
@@ -114,7 +121,9 @@ describe('the SDL of a node', () => {
     terms: sampleTerms,
     node: sampleNode,
     archive: sampleArchive,
+    listings,
     preTrade: samplePreTrade,
+    prints: samplePrints,
     nowMs: Date.now,
     streams: createSubscriptionStreams(10),
     watch: () => () => {},
@@ -133,6 +142,10 @@ describe('the SDL of a node', () => {
 
   it('has a resolver or a matching property for every field', async () => {
     const resolved = watchResolvers(schema);
+    await listings.start();
+    await vi.waitFor(async () =>
+      expect(await listings.store.latest(ACME.issuer)).toBeGreaterThan(0),
+    );
     const operation = (name: string) => {
       const type = schema.getType(name);
       if (!type) throw new Error(`no ${name}`);
@@ -158,15 +171,17 @@ describe('the SDL of a node', () => {
     ).toEqual([]);
     const root = schema.getSubscriptionType();
     for (const { name, type } of Object.values(root?.getFields() ?? {})) {
+      const caller = name === 'listingAlerts' ? issuer : contextValue;
       const field = `${name}${ARGUMENTS[`Subscription.${name}`] ?? ''}`;
       const selected = `subscription { ${field} ${selectAll(schema, getNamedType(type), [])} }`;
-      const stream = await subscribe({ schema, document: parse(selected), contextValue });
+      const stream = await subscribe({ schema, document: parse(selected), contextValue: caller });
       if (!(Symbol.asyncIterator in stream)) throw new Error(JSON.stringify(stream));
       // The second of the order events is the first that tells of something.
       for (let item = 0; item < (name === 'orderEvents' ? 2 : 1); item += 1) await stream.next();
       await stream.return();
     }
 
+    await listings.stop();
     // Kinds of refusal are alike, and have a test of their own.
     const kinds: readonly GraphQLObjectType[] = schema.getPossibleTypes(
       schema.getType('Refusal') as GraphQLInterfaceType,

@@ -6,6 +6,7 @@ import { contradictions } from '../store/tables/contradictions.ts';
 import { frames } from '../store/tables/frames.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { EquivocationProof } from './judgement-record.ts';
+import { type PrintWord, recordPrints } from './print-store.ts';
 
 const FLUSH_INTERVAL_MS = 200;
 /** What one turn of the event loop encodes: a millisecond or two. */
@@ -16,7 +17,10 @@ const MAX_QUEUED_PROOFS = 64;
 const STOP_WITHIN_MS = 2_000;
 
 /** One row of the frames table. */
-export type ArchivedFrame = typeof frames.$inferInsert;
+export type ArchivedFrame = typeof frames.$inferInsert & {
+  /** What it says of trades, where that counts. */
+  readonly words?: readonly PrintWord[];
+};
 
 /** A queue of bounded size in front of the store. */
 export interface ArchiveWriter {
@@ -56,6 +60,11 @@ export function createArchiveWriter(needs: ArchiveWriterNeeds): ArchiveWriter {
       }
       while (left > 0) {
         const batch = queue.first(Math.min(left, MAX_BATCH_FRAMES));
+        // Both can be done again: a batch that failed between them is written as a whole once more.
+        await recordPrints(
+          needs.database,
+          batch.flatMap(({ words = [] }) => words),
+        );
         await insertFrames(needs.database, batch);
         queue.drop(batch.length);
         left -= batch.length;

@@ -1,4 +1,4 @@
-import type { FramesRequest, VenueId } from '@stoa/schema';
+import type { Frame, FramesRequest, VenueId } from '@stoa/schema';
 import { and, asc, between, desc, eq, gt, gte, lt, sql } from 'drizzle-orm';
 import type { Registry } from 'prom-client';
 import type { Database } from '../store/database.ts';
@@ -9,6 +9,7 @@ import { type ArchiveWriter, createArchiveWriter } from './archive-writer.ts';
 import type { FrameArchive, RecordedRange } from './frame-archive.ts';
 import { createFramePruning, type FrameRetention } from './frame-pruning.ts';
 import type { EquivocationProof } from './judgement-record.ts';
+import type { PrintWord } from './print-store.ts';
 
 const PAGE_FRAMES = 256;
 
@@ -40,7 +41,8 @@ export function createPostgresArchive(
       const { venue, epoch, sequence, sentAtMs, entries } = logged.frame;
       const hasTrades = counts && entries.some(({ kind }) => kind === 'trade');
       const { bytes: signed } = logged;
-      writer.add({ venue, epoch, sequence, sentAtMs, receivedAtMs, hasTrades, signed });
+      const row = { venue, epoch, sequence, sentAtMs, receivedAtMs, hasTrades, signed };
+      writer.add(hasTrades ? { ...row, words: wordsIn(logged.frame) } : row);
     },
     keepProof: (proof) => writer.addProof(proof),
     range: (request, most) => readRange(database, request, most),
@@ -66,6 +68,13 @@ export function createPostgresArchive(
       await writer.stop();
     },
   };
+}
+
+/** What a frame says of trades. */
+function wordsIn({ venue, epoch, sequence, entries }: Frame): PrintWord[] {
+  return entries.flatMap((said, entry) =>
+    said.kind === 'trade' ? [{ ...said, venue, epoch, sequence, entry }] : [],
+  );
 }
 
 async function readRange(

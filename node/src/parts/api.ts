@@ -4,15 +4,24 @@ import { createApiServer } from '../api/api-server.ts';
 import { guardOptions, httpOptions } from '../api/http-environment.ts';
 import type { HttpServer } from '../api/http-server.ts';
 import type { FrameArchive } from '../market/frame-archive.ts';
+import type { ListingWatch } from '../market/listing-watch.ts';
+import type { PrintHistory } from '../market/print-store.ts';
 import type { Base } from './base.ts';
 import type { Chain } from './chain.ts';
 import type { NetworkPart } from './network.ts';
 import type { Trading } from './trading.ts';
 
+/** What the node's store remembers of the market. */
+export interface Stored {
+  readonly archive: FrameArchive;
+  readonly listings: ListingWatch;
+  readonly prints: PrintHistory;
+}
+
 export function serveApi(
   base: Base,
   { directory }: Chain,
-  { observer, framesPublished, archive }: NetworkPart & { readonly archive: FrameArchive },
+  { observer, framesPublished, archive, listings, prints }: NetworkPart & Stored,
   { orders, negotiation, settlement, preTrade, reading, venue: { adapter } }: Trading,
 ): Promise<HttpServer> {
   const { config, logger, metrics, startedAtMs, nowMs } = base;
@@ -37,7 +46,7 @@ export function serveApi(
         logger,
         tracer,
       },
-      ...{ archive, preTrade, nowMs, ...reading },
+      ...{ archive, listings, prints, preTrade, nowMs, ...reading },
       node: {
         ...{ version, startedAtMs, framesPublished },
         peers: () => observer.peers(),

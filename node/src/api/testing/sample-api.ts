@@ -6,9 +6,11 @@ import { createSampleMarket, type SampleMarket, sampleDirectory } from './sample
 import { sampleNegotiation } from './sample-negotiation.ts';
 import { createSampleOrders, type SampleOrders } from './sample-orders.ts';
 import {
+  createSampleListings,
   sampleArchive,
   sampleNode,
   samplePreTrade,
+  samplePrints,
   sampleSettlements,
   sampleTerms,
 } from './sample-services.ts';
@@ -30,11 +32,13 @@ export async function startSampleApi(
 ): Promise<SampleApi> {
   const market = createSampleMarket();
   const orders = createSampleOrders(venue);
+  const listings = createSampleListings(market);
+  await listings.start();
   const logger: Logger = createLogger(venue, 'silent');
   const server = await createApiServer(
     { venue, tokens, host: '127.0.0.1', port: 0, ...options },
     {
-      ...{ market, orders, terms: sampleTerms },
+      ...{ market, orders, terms: sampleTerms, listings },
       ...{ blotter: orders.blotter, feed: orders.feed, receipts: orders.receipts },
       negotiation: sampleNegotiation(orders),
       directory: sampleDirectory,
@@ -42,6 +46,7 @@ export async function startSampleApi(
       node: sampleNode,
       archive: sampleArchive,
       preTrade: samplePreTrade,
+      prints: samplePrints,
       nowMs: Date.now,
       readiness: () => [],
       metrics: new Registry(),
@@ -49,5 +54,13 @@ export async function startSampleApi(
       ...needs,
     },
   );
-  return { url: server.url, market, orders, stop: () => server.stop() };
+  return {
+    url: server.url,
+    market,
+    orders,
+    async stop() {
+      await listings.stop();
+      await server.stop();
+    },
+  };
 }

@@ -66,6 +66,7 @@ export const SAMPLE_DIRECTORY: Directory = {
       member('broker', 'broker'),
       member('acme', 'issuer'),
       { ...member('gateway', 'observer'), nodeKeys: [SAMPLE_GATEWAY_KEY] },
+      member('zeta', 'issuer'),
     ].map((one) => [one.id, one] as const),
   ),
   instruments: new Map([ACME, BOND].map((one) => [one.id, one])),

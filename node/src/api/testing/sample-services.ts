@@ -1,9 +1,14 @@
 import { refuse } from '@stoa/schema';
 import type { PreTradeChecks } from '../../compliance/pre-trade.ts';
+import { createListingWatch, type ListingWatch } from '../../market/listing-watch.ts';
+import type { MarketView } from '../../market/market-view.ts';
+import type { PrintHistory } from '../../market/print-store.ts';
 import { bookEntry, signedFrame } from '../../market/testing/frame-maker.ts';
 import { createMemoryArchive } from '../../market/testing/memory-archive.ts';
+import { createMemoryListingStore } from '../../market/testing/memory-listing-store.ts';
+import { createLogger } from '../../telemetry/logger.ts';
 import type { ApiNode, ApiSettlements, ApiTerms } from '../api-services.ts';
-import { ACME } from './sample-market.ts';
+import { ACME, sampleDirectory } from './sample-market.ts';
 
 /** One settled batch, whoever asks. */
 export const sampleSettlements: ApiSettlements = {
@@ -122,4 +127,36 @@ export const sampleTerms: ApiTerms = {
           },
         }
       : undefined,
+};
+
+/** Listings of a sample market, whose tokens say that they are not paused; nobody looks until it starts. */
+export function createSampleListings(market: MarketView): ListingWatch {
+  return createListingWatch(
+    {
+      ...{ market, directory: sampleDirectory, isPaused: () => false, nowMs: Date.now },
+      store: createMemoryListingStore(),
+      logger: createLogger('listings', 'silent'),
+    },
+    { lookEveryMs: 20 },
+  );
+}
+
+const SAMPLE_PRINT = {
+  ...{ venue: 'beta', executionId: 'beta-9', price: 10_010, quantity: 1_000 },
+  ...{ executedAtMs: SAMPLE_SENT_AT_MS, isBusted: false, isCorrected: true },
+};
+
+/** One trade of ACME at beta, corrected. */
+export const samplePrints: PrintHistory = {
+  async read(_filter, { newerThan, olderThan }, _oldestFirst, most) {
+    const beyond =
+      (newerThan && newerThan.executedAtMs >= SAMPLE_SENT_AT_MS) ||
+      (olderThan && olderThan.executedAtMs <= SAMPLE_SENT_AT_MS);
+    return beyond ? [] : [SAMPLE_PRINT].slice(0, most);
+  },
+  async candles({ fromMs }) {
+    const { price, quantity } = SAMPLE_PRINT;
+    const sums = { trades: 1, volume: BigInt(quantity), notional: BigInt(price * quantity) };
+    return [{ startMs: fromMs, ...sums, open: price, high: price, low: price, close: price }];
+  },
 };
