@@ -11,23 +11,17 @@ import {
 import { LOG_LEVELS } from '@stoa/node/observer';
 import { isMemberId, type VenueId } from '@stoa/schema';
 import { z } from 'zod';
+import { readNodeAddresses } from './node-addresses.ts';
 
-/** `alpha=http://host:port/graphql,beta=…` */
-const nodes = list.transform((items, context): ReadonlyMap<VenueId, string> => {
-  const found = new Map<VenueId, string>();
-  for (const item of items) {
-    const [, venue = '', url = ''] = /^([^=]*)=(.*)$/.exec(item) ?? [];
-    if (!isMemberId(venue) || !/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
-      context.addIssue({
-        code: 'custom',
-        message: `"${item}" is not venue=URL, such as alpha=http://127.0.0.1:4001/graphql`,
-      });
-    } else if (found.has(venue)) {
-      context.addIssue({ code: 'custom', message: `${venue} stands there twice` });
-    } else found.set(venue, url);
-  }
+/** `alpha=http://host:port/graphql,beta=…`, or `file:PATH` of a file that is watched. */
+const nodes = list.transform((items, context): ReadonlyMap<VenueId, string> | { file: string } => {
+  const [first = ''] = items;
+  if (items.length === 1 && first.startsWith('file:')) return { file: first.slice(5) };
   if (items.length === 0) context.addIssue({ code: 'custom', message: 'names no node' });
-  return found;
+  const read = readNodeAddresses(items);
+  if (!('mistakes' in read)) return read;
+  for (const message of read.mistakes) context.addIssue({ code: 'custom', message });
+  return z.NEVER;
 });
 
 const environment = z

@@ -11,6 +11,7 @@ import { createObserver, type Logger, openChainDirectory } from '@stoa/node/obse
 import { createPublicClient, http } from 'viem';
 import type { GatewayConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
+import { type NodeAddresses, watchNodeAddresses } from './node-addresses.ts';
 
 const REGISTRY_POLL_MS = 500;
 const RPC_TIMEOUT_MS = 5_000;
@@ -81,13 +82,19 @@ async function start(
   );
   undo.push(() => observer.stop());
   await observer.start();
+  let nodes: NodeAddresses;
+  if ('file' in config.STOA_NODES) {
+    const watched = await watchNodeAddresses(config.STOA_NODES.file, { logger });
+    undo.push(() => watched.close());
+    nodes = watched;
+  } else nodes = config.STOA_NODES;
   const gateway = await createGateway(
     {
       ...httpOptions(config),
       guards: guardOptions(config),
       graphiql: config.STOA_GRAPHIQL === 'on',
       forwarder: await createForwarder(config.STOA_MEMBER, config.STOA_NODE_KEY_FILE),
-      nodes: config.STOA_NODES,
+      nodes,
       tokens: tokenOptions(config),
       ...(config.STOA_GRAPHIQL_TOKEN ? { graphiqlToken: config.STOA_GRAPHIQL_TOKEN } : {}),
     },

@@ -18,9 +18,16 @@ export interface NodeQuestion {
 }
 
 /** What came of it: the node's answer, or why there is none and whether it may have been heard. */
-export type NodeAnswer =
-  | { readonly answered: true; readonly result: NodeResult }
-  | { readonly answered: false; readonly reason: string; readonly mayHaveBeenHeard: boolean };
+export type NodeAnswer = { readonly answered: true; readonly result: NodeResult } | NodeFailure;
+
+/** Why there is no answer. */
+export interface NodeFailure {
+  readonly answered: false;
+  readonly reason: string;
+  readonly mayHaveBeenHeard: boolean;
+  /** The node answered that it does not know what it was asked for, and so did nothing. */
+  readonly isMisunderstood?: boolean;
+}
 
 /** A GraphQL response over HTTP. */
 export interface NodeResult {

@@ -11,10 +11,12 @@ import {
   type Representation,
 } from './entity-partition.ts';
 import type { ForwardedHeaders } from './forwarded-headers.ts';
+import type { NodeAddresses } from './node-addresses.ts';
 import {
   createNodeClient,
   type NodeAnswer,
   type NodeError,
+  type NodeFailure,
   type NodeQuestion,
 } from './node-client.ts';
 import { subscribeAtNode } from './node-stream.ts';
@@ -37,8 +39,8 @@ export interface SubgraphResult {
 
 /** The nodes behind the logical subgraphs, and how long they may take. */
 export interface PoolOptions {
-  /** Venue to the URL of its node's GraphQL endpoint. */
-  readonly nodes: ReadonlyMap<VenueId, string>;
+  /** Asked anew each time: nodes join, move and leave. */
+  readonly nodes: NodeAddresses;
   /** A query to the home node. */
   readonly queryTimeoutMs: number;
   /** A mutation: placing an order waits for checks and the store. */
@@ -96,7 +98,7 @@ export function createPool(options: PoolOptions, needs: PoolNeeds): Pool {
       const reason = 'this gateway knows no address of it';
       return { answered: false, reason, mayHaveBeenHeard: false };
     }
-    const answer = await client.ask({ ...question, url });
+    const answer = understood(await client.ask({ ...question, url }));
     outcomes.inc({ venue, outcome: answer.answered ? 'answered' : 'failed' });
     if (!answer.answered) needs.logger.warn({ venue, reason: answer.reason }, 'node unavailable');
     return answer;
@@ -231,6 +233,22 @@ function bodyOf(document: DocumentNode, variables: Record<string, unknown> | und
   return JSON.stringify({ query, ...(variables ? { variables } : {}) });
 }
 
+/** What graphql says of a document that another version of a schema has no fields for. */
+const UNKNOWN_TO_SCHEMA =
+  /^(Cannot query field|Unknown (type|argument|directive)|Field ".*" argument)/;
+
+/**
+ * An answer that says no more than that the question does not validate is none: the question is by the
+ * network's SDL, and the node has another version of it.
+ */
+function understood(answer: NodeAnswer): NodeAnswer {
+  if (!answer.answered || answer.result.data != null) return answer;
+  const unknown = answer.result.errors?.find(({ message }) => UNKNOWN_TO_SCHEMA.test(message));
+  if (!unknown) return answer;
+  const reason = unknown.message.replace(/\.$/, '');
+  return { answered: false, reason, mayHaveBeenHeard: false, isMisunderstood: true };
+}
+
 /** Null for every root field, each with its error: other subgraphs' fields stay as they are. */
 function failed(document: DocumentNode, error: () => GraphQLError): SubgraphResult {
   const keys = rootResponseKeys(document);
@@ -242,21 +260,22 @@ function failed(document: DocumentNode, error: () => GraphQLError): SubgraphResu
 
 function unavailable(
   venue: VenueId,
-  failure: { readonly reason: string; readonly mayHaveBeenHeard: boolean },
+  failure: Omit<NodeFailure, 'answered'>,
   isMutation: boolean,
 ): GraphQLError {
+  const outcome = failure.mayHaveBeenHeard ? 'UNKNOWN' : 'NOT_SENT';
+  const extensions = { venue, ...(isMutation ? { outcome } : {}) };
+  if (failure.isMisunderstood) {
+    const message = `The node of ${venue} has another version of the API and did nothing: ${failure.reason}.`;
+    return apiError('NODE_SCHEMA_DIFFERS', message, { extensions });
+  }
   const consequence = failure.mayHaveBeenHeard
     ? ' Whether it took the request is not known: send it again with the same clientOrderId, or ask for that order.'
     : ' Nothing reached it.';
   return apiError(
     'NODE_UNAVAILABLE',
     `The node of ${venue} cannot be reached: ${failure.reason}.${isMutation ? consequence : ''}`,
-    {
-      extensions: {
-        venue,
-        ...(isMutation ? { outcome: failure.mayHaveBeenHeard ? 'UNKNOWN' : 'NOT_SENT' } : {}),
-      },
-    },
+    { extensions },
   );
 }
 

@@ -7,6 +7,7 @@ export { createForwarder, type Forwarder } from './access/forwarded-proof.ts';
 export { keysMistake, tokenEnvironment, tokenOptions } from './access/token-environment.ts';
 export type { TokenOptions } from './access/token-verifier.ts';
 export type { Verification } from './access/verification.ts';
+export { type WatchedFile, watchFile } from './access/watched-file.ts';
 export { openApiAccess } from './api/api-access.ts';
 export { apiError, createErrorMask } from './api/api-error.ts';
 export type { ApiGuardOptions } from './api/api-guards.ts';

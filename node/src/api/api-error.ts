@@ -30,7 +30,8 @@ export type ApiErrorCode =
   | 'HISTORY_BUSY'
   | 'BLOCK_NOT_INDEXED'
   | 'NODE_ELSEWHERE'
-  | 'NODE_UNAVAILABLE';
+  | 'NODE_UNAVAILABLE'
+  | 'NODE_SCHEMA_DIFFERS';
 
 /** Code of whatever nobody meant to tell the caller. */
 const INTERNAL_ERROR = 'INTERNAL_SERVER_ERROR';
