@@ -32,6 +32,12 @@ describe("the gateway's configuration", () => {
     });
   });
 
+  it('takes a file that is to be watched in their place', () => {
+    expect(readGatewayConfig({ ...env, STOA_NODES: 'file:/etc/stoa/nodes' })).toMatchObject({
+      STOA_NODES: { file: '/etc/stoa/nodes' },
+    });
+  });
+
   it('names every mistake at once', () => {
     const config = readGatewayConfig({
       ...env,

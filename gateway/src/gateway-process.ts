@@ -82,12 +82,7 @@ async function start(
   );
   undo.push(() => observer.stop());
   await observer.start();
-  let nodes: NodeAddresses;
-  if ('file' in config.STOA_NODES) {
-    const watched = await watchNodeAddresses(config.STOA_NODES.file, { logger });
-    undo.push(() => watched.close());
-    nodes = watched;
-  } else nodes = config.STOA_NODES;
+  const nodes = await openNodes(config, logger, undo);
   const gateway = await createGateway(
     {
       ...httpOptions(config),
@@ -112,4 +107,16 @@ async function start(
   );
   undo.push(() => gateway.stop());
   return { role: 'gateway', http: gateway.url, p2p: observer.addresses() };
+}
+
+/** The addresses of nodes: as configured, or as a file says at any time. */
+async function openNodes(
+  { STOA_NODES }: GatewayConfig,
+  logger: Logger,
+  undo: (() => Promise<void> | void)[],
+): Promise<NodeAddresses> {
+  if (!('file' in STOA_NODES)) return STOA_NODES;
+  const watched = await watchNodeAddresses(STOA_NODES.file, { logger });
+  undo.push(() => watched.close());
+  return watched;
 }
