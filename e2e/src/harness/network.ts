@@ -151,10 +151,13 @@ async function start(run: Run, options: NetworkOptions): Promise<Network> {
   run.onStop(() => databases.stop());
 
   const tokens = await createTokenIssuer(folder.file('jwks.json'));
-  const accountsFile = await writeAccounts(folder.file('accounts.json'), [
-    chain.alice.address,
-    chain.mallory.address,
-  ]);
+  // Each venue's own house may trade for the wallet of its flow, as by answering requests for quote.
+  const accountsFile = await writeAccounts(folder.file('accounts.json'), {
+    [DEMO_BROKER]: [chain.alice.address, chain.mallory.address],
+    ...Object.fromEntries(
+      Object.entries(chain.flowWallets).map(([venue, { address }]) => [venue, [address]]),
+    ),
+  });
   const setup: SharedSetup = {
     ...{ folder, guardian, chain, rpcUrl, identities, tokens, accountsFile },
     tracesUrl: options.tracesUrl,
@@ -235,7 +238,10 @@ function reportCrash(name: string, node: RunningProcess, { onCrash }: NetworkOpt
   });
 }
 
-async function writeAccounts(file: string, wallets: readonly Address[]): Promise<string> {
-  await writeFile(file, JSON.stringify({ [DEMO_BROKER]: wallets }));
+async function writeAccounts(
+  file: string,
+  wallets: Readonly<Record<MemberId, readonly Address[]>>,
+): Promise<string> {
+  await writeFile(file, JSON.stringify(wallets));
   return file;
 }
