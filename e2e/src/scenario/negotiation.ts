@@ -1,12 +1,15 @@
 import { formatDecimal } from '@stoa/schema';
+import { DEMO_VENUES } from '../harness/demo-venues.ts';
 import { askGraphql } from '../harness/graphql-client.ts';
 import { brokerToken, type Network } from '../harness/network.ts';
-import type { BookAnswer } from './broker-desk.ts';
+import type { BookAnswer, BrokerDesk } from './broker-desk.ts';
+import { awaitLiveMarket } from './market-ready.ts';
 import { eventually, scenarioFailure } from './scenario-failure.ts';
 import { integerOf } from './split-trade.ts';
+import { checkStoresAgree } from './stored-trades.ts';
 
 /** A quote that a broker was given, and may take. */
-export interface NegotiatedQuote {
+interface NegotiatedQuote {
   readonly requestId: string;
   readonly quoteId: string;
   readonly price: string;
@@ -23,7 +26,7 @@ const ACCEPT = `mutation ($input: AcceptQuoteInput!) { acceptQuote(input: $input
   ... on QuoteAccepted { order { id quoteId } } ... on Refusal { code message } } }`;
 
 /** How a request stands, as the API gives it. */
-export interface RequestAnswer {
+interface RequestAnswer {
   readonly status: string;
   readonly quotes: readonly {
     readonly id: string;
@@ -33,7 +36,7 @@ export interface RequestAnswer {
 }
 
 /** A broker at its home and a market maker at another venue, who negotiate over the gateway. */
-export class NegotiationDesk {
+class NegotiationDesk {
   readonly #network: Network;
   readonly #maker: string;
 
@@ -100,6 +103,36 @@ export class NegotiationDesk {
     return (await this.#ask<{ quoteRequest: RequestAnswer }>('broker', VIEW, { id })).quoteRequest;
   }
 
+  /** The last trade, where it was negotiated. */
+  async lastTrade() {
+    const { instrument } = await this.#ask<{ instrument: { lastTrade: { negotiated: boolean } } }>(
+      'broker',
+      'query ($id: InstrumentId!) { instrument(id: $id) { lastTrade { venue negotiated } } }',
+      { id: this.#network.chain.instrument },
+    );
+    return instrument.lastTrade.negotiated ? instrument.lastTrade : undefined;
+  }
+
+  /** Why a venue would not be routed to now. */
+  async exclusionOf(venue: string): Promise<string | undefined> {
+    const { chain } = this.#network;
+    const { previewRoute } = await this.#ask<{
+      previewRoute: { exclusions: { venue: { id: string }; code: string }[] };
+    }>(
+      'broker',
+      `query ($input: PreviewRouteInput!) { previewRoute(input: $input) {
+        ... on RoutePreview { exclusions { venue { id } code } } } }`,
+      {
+        input: {
+          ...{ instrument: chain.instrument, account: chain.alice.address, side: 'BUY' },
+          ...{ quantity: '10', limitPrice: '101', timeInForce: 'IOC' },
+        },
+      },
+    );
+    const found = previewRoute.exclusions.find((one) => one.venue.id === venue)?.code;
+    return found?.toLowerCase() === 'indicative' ? 'indicative' : undefined;
+  }
+
   async #ask<T>(who: 'broker' | 'maker', query: string, variables: object = {}): Promise<T> {
     const { tokens, gateway } = this.#network;
     const member = this.#maker;
@@ -114,4 +147,45 @@ export class NegotiationDesk {
       throw scenarioFailure(`Not answered: ${JSON.stringify(errors)}`);
     return data;
   }
+}
+
+/** What {@link negotiateThroughKill} is to come to. */
+export const NEGOTIATED_ONCE = {
+  ...{ executions: 1, during: 'ACCEPTING', again: 'QUOTE_REQUEST_ACCEPTED', after: 'ACCEPTED' },
+  ...{ lastTrade: { venue: 'beta', negotiated: true }, excludedAs: 'indicative' },
+};
+
+/**
+ * Takes a quote of a venue that is stopped at that moment, kills it and starts it again, from then on
+ * with indicative quotes: what was seen meanwhile, and what came of it.
+ */
+export async function negotiateThroughKill(network: Network, desk: BrokerDesk, venue: string) {
+  await awaitLiveMarket(desk);
+  const negotiation = new NegotiationDesk(network, venue);
+  const { requestId, quoteId, price } = await negotiation.quote(await desk.book(), 'ask-1');
+  const node = network.venues.get(venue);
+  // Stopped, it looks alive for a moment: the acceptance goes out and no answer comes.
+  node?.process.kill('SIGSTOP');
+  await negotiation.accept(quoteId, 'quoted-1');
+  await eventually('The outcome to be unknown', async () =>
+    (await desk.order('quoted-1'))?.status === 'UNKNOWN' ? true : undefined,
+  );
+  const { status: during } = await negotiation.request(requestId);
+  const again = await negotiation.accept(quoteId, 'quoted-2');
+  node?.process.kill('SIGKILL');
+  await node?.process.exited;
+  await network.restartVenue(venue, { STOA_VENUE_QUOTES: 'indicative' });
+  const order = await desk.settledOrder('quoted-1');
+  if (order.averagePrice !== price) throw scenarioFailure('It did not trade at the quoted price.');
+  const after = await eventually('The request to be over', async () => {
+    const { status, quotes } = await negotiation.request(requestId);
+    return status !== 'ACCEPTING' && quotes[0]?.proof ? status : undefined;
+  });
+  const lastTrade = await eventually('The print at the gateway', () => negotiation.lastTrade());
+  const excludedAs = await eventually('The venue out of the route', () =>
+    negotiation.exclusionOf(venue),
+  );
+  await checkStoresAgree(network, DEMO_VENUES[0], order);
+  const executions = order.executions.length;
+  return { executions, during, again, after, lastTrade, excludedAs };
 }

@@ -14,7 +14,7 @@ import { startTraceCollector, type TraceCollector } from '../harness/trace-colle
 import { type BrokerDesk, openBrokerDesk } from './broker-desk.ts';
 import { amountOf, readHoldings } from './holdings.ts';
 import { awaitLiveMarket, awaitReplayedMarket } from './market-ready.ts';
-import { NegotiationDesk } from './negotiation.ts';
+import { NEGOTIATED_ONCE, negotiateThroughKill } from './negotiation.ts';
 import { WATCH_ORDERS, watchOrders } from './order-watch.ts';
 import { refuseSecondSettlement, refuseUnverifiedInvestor, rejectForgedQuote } from './refusals.ts';
 import { eventually } from './scenario-failure.ts';
@@ -327,46 +327,8 @@ describe('a network of three venues, a chain and a gateway', () => {
     await checkStoresAgree(network, HOME, order);
   });
 
-  it('trades on a quote of another venue exactly once, though the venue dies as it is taken', async () => {
-    await awaitLiveMarket(desk);
-    const negotiation = new NegotiationDesk(network, 'beta');
-    const quote = await negotiation.quote(await desk.book(), 'ask-1');
-    const beta = venueNode('beta');
-    // Stopped, beta looks alive for a moment: the acceptance goes out and no answer comes.
-    beta.process.kill('SIGSTOP');
-    const orderId = await negotiation.accept(quote.quoteId, 'quoted-1');
-    await eventually('The outcome to be unknown', async () =>
-      (await desk.order('quoted-1'))?.status === 'UNKNOWN' ? true : undefined,
-    );
-    expect((await negotiation.request(quote.requestId)).status).toBe('ACCEPTING');
-    expect(await negotiation.accept(quote.quoteId, 'quoted-2')).toBe('QUOTE_REQUEST_ACCEPTED');
-    beta.process.kill('SIGKILL');
-    await beta.process.exited;
-    await network.restartVenue('beta');
-    const order = await desk.settledOrder('quoted-1');
-    expect(order).toMatchObject({
-      id: orderId,
-      status: 'FILLED',
-      filled: '25',
-      averagePrice: quote.price,
-    });
-    expect(order.executions).toHaveLength(1);
-    await eventually('The request to be accepted', async () =>
-      (await negotiation.request(quote.requestId)).status === 'ACCEPTED' ? true : undefined,
-    );
-    expect((await negotiation.request(quote.requestId)).quotes[0]?.proof).toMatch(
-      /^[A-Za-z0-9+/]+=*$/,
-    );
-    await checkStoresAgree(network, HOME, order);
-    const { data } = await askGraphql<{ instrument: { lastTrade: object } }>(
-      network.gateway.graphql,
-      {
-        query:
-          'query ($id: InstrumentId!) { instrument(id: $id) { lastTrade { venue negotiated } } }',
-        variables: { id: network.chain.instrument },
-      },
-    );
-    expect(data?.instrument.lastTrade).toEqual({ venue: 'beta', negotiated: true });
+  it('trades on a quote once though its venue dies as it is taken, and then only indicates', async () => {
+    expect(await negotiateThroughKill(network, desk, 'beta')).toEqual(NEGOTIATED_ONCE);
   });
 
   it('goes on without a venue that was killed, says which one is missing, and takes it back', async () => {
