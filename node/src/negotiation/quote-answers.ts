@@ -135,7 +135,7 @@ export class QuoteAnswers {
   }
 
   #mayAnswer(row: InquiryRow, member: string): boolean {
-    return this.#isResponder(member) && mayAnswer(row, member, undefined);
+    return this.#isResponder(member) && mayAnswer(row, member);
   }
 
   #whyNot(caller: Caller, input: QuoteInput, inquiry: InquiryRow): Refusal | undefined {

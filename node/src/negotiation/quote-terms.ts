@@ -97,11 +97,6 @@ export function whyNotTaken(
 }
 
 /** Whether a member of this venue may answer a request. */
-export function mayAnswer(
-  { responders }: Pick<InquiryRow, 'responders'>,
-  member: string,
-  allowed: ReadonlySet<string> | undefined,
-): boolean {
-  if (allowed && !allowed.has(member)) return false;
+export function mayAnswer({ responders }: Pick<InquiryRow, 'responders'>, member: string): boolean {
   return responders === null || responders.includes(member);
 }
