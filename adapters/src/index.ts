@@ -9,6 +9,24 @@ export { ExternalVenue, type ExternalVenueTimes } from './external/external-venu
 export { repeatedly } from './external/repeatedly.ts';
 export { AnswerFault, amountAtAverage, exactUnits, safeUnits } from './external/venue-amounts.ts';
 export type * from './external/venue-wire.ts';
+export { FixAcceptor, type FixAcceptorOptions } from './fix/session/fix-acceptor.ts';
+export { FixInitiator } from './fix/session/fix-initiator.ts';
+export { SessionRunner } from './fix/session/session-runner.ts';
+export {
+  type BeginString,
+  type Delivery,
+  SESSION_LIMITS,
+  type SessionNotice,
+  type SessionSettings,
+} from './fix/session/session-settings.ts';
+export { SessionStore } from './fix/session/session-store.ts';
+export { readDecimal } from './fix/wire/decimal-field.ts';
+export { FixFields } from './fix/wire/fix-fields.ts';
+export { FrameSplitter } from './fix/wire/frame-splitter.ts';
+export { MessageWriter } from './fix/wire/message-writer.ts';
+export { readGroup } from './fix/wire/repeating-group.ts';
+export { TAG } from './fix/wire/tags.ts';
+export { readTimestamp } from './fix/wire/utc-timestamp.ts';
 export {
   type FlowClock,
   type FlowProgress,

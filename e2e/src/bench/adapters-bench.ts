@@ -1,25 +1,29 @@
 import { measureEnginePart } from './adapters/engine-part.ts';
+import { measureFixPart } from './adapters/fix-part.ts';
 import { measureRestKills } from './adapters/rest-kills-part.ts';
 import type { Bench, BenchResult } from './bench.ts';
 import { machineFacts } from './machine.ts';
 
 /**
  * What connects a venue: the embedded engine beside `nodejs-order-book` on the same input, and with
- * its journal; a million recorded messages through it.
+ * its journal; a million recorded messages through it; FIX messages and round trips.
  */
 export const adaptersBench: Bench = {
   name: 'adapters',
-  about: 'venue adapters: the embedded engine beside nodejs-order-book, its journal, recorded flow',
+  about:
+    'venue adapters: the embedded engine beside nodejs-order-book, its journal, recorded flow; FIX',
   options: {
     operations: { about: 'operations of each counted round of the engine', default: 200_000 },
     rounds: { about: 'counted rounds of each engine', default: 9 },
     journalled: { about: 'operations through the journal', default: 500_000 },
     kills: { about: 'SIGKILLs of REST venues and their adapters, half of each kind', default: 100 },
     messages: { about: 'recorded messages, about', default: 1_000_000 },
+    roundtrips: { about: 'counted FIX orders and their reports', default: 5_000 },
   },
   run: async (needs): Promise<BenchResult> => ({
     ...(await measureEnginePart(needs)),
     ...(await measureRestKills(needs)),
+    ...(await measureFixPart(needs)),
     machine: machineFacts(),
   }),
 };
