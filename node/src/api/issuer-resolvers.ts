@@ -10,7 +10,7 @@ import type { Contradiction, ListingStanding } from '../market/listing-standing.
 import type { ListingEvent } from '../market/listing-store.ts';
 import type { ListingUpdate, ListingWatch } from '../market/listing-watch.ts';
 import type { MarketView } from '../market/market-view.ts';
-import { readPage } from '../orders/keyset-page.ts';
+import { readPage } from '../orders/blotter/keyset-page.ts';
 import { type ApiContext, requireCaller } from './api-context.ts';
 import { apiError } from './api-error.ts';
 import { venueOf } from './market-output.ts';

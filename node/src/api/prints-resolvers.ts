@@ -13,7 +13,7 @@ import type {
   RecordedPrint,
 } from '../market/print-store.ts';
 import { averagePriceOf } from '../market/trade-statistics.ts';
-import { type KeysetSource, readPage } from '../orders/keyset-page.ts';
+import { type KeysetSource, readPage } from '../orders/blotter/keyset-page.ts';
 import { apiError } from './api-error.ts';
 import { momentOf } from './order-filters.ts';
 import { connectionOf, type PageArguments, readPageArguments } from './page-arguments.ts';
