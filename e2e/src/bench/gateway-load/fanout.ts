@@ -17,7 +17,7 @@ const saturatedPerSecond: Readonly<Record<FanoutServer, number>> = {
   ...{ stoa: 600, rawWs: 300, stock: 60 },
 };
 const settleMs = 2_000;
-const stalledReaders = 10;
+const stalledReaders = 100;
 
 export interface FanoutPlan {
   readonly readers: number;
@@ -125,10 +125,12 @@ async function measureSaturation(
 }
 
 async function measureMemory({ server, readers, url }: Parties, plan: FanoutPlan) {
-  // What the first readers bring into memory is code and buffers for all.
-  await readers.ask('open', { url, query, count: 100 });
-  await server.ask('publish', { perSecond: steadyPerSecond, seconds: 1 });
-  await readers.ask('close', undefined as never);
+  // What opening streams brings into memory beside the streams is code, and room for garbage.
+  for (let warmUp = 0; warmUp < 10; warmUp += 1) {
+    await readers.ask('open', { url, query, count: Math.ceil(plan.readers / 10) });
+    await server.ask('publish', { perSecond: steadyPerSecond, seconds: 1 });
+    await readers.ask('close', undefined as never);
+  }
   const empty = await server.ask('memoryBytes', undefined as never);
   await readers.ask('open', { url, query, count: plan.readers });
   await server.ask('publish', { perSecond: steadyPerSecond, seconds: 1 });
@@ -136,19 +138,27 @@ async function measureMemory({ server, readers, url }: Parties, plan: FanoutPlan
   const usedKib = (full.used - empty.used) / 1_024 / plan.readers;
   const residentKib = (full.rss - empty.rss) / 1_024 / plan.readers;
   await readers.ask('close', undefined as never);
+  // The same traffic with nobody stalled: what it takes by itself is no reader's.
+  const traffic = { perSecond: 1_000, seconds: Math.max(10, plan.seconds) };
+  await readers.ask('open', { url, query, count: stalledReaders + 1 });
+  await server.ask('publish', traffic, 120_000);
+  await readers.ask('close', undefined as never);
   await sleep(settleMs);
   const before = await server.ask('memoryBytes', undefined as never);
   await readers.ask('open', { url, query, count: stalledReaders, stalled: true });
   await readers.ask('open', { url, query, count: 1 });
   // Until what the kernel takes is full, and then for as long again.
-  await server.ask('publish', { perSecond: 1_000, seconds: Math.max(10, plan.seconds) }, 120_000);
+  await server.ask('publish', traffic, 120_000);
   const after = await server.ask('memoryBytes', undefined as never);
+  const stalledUsedKib = (after.used - before.used) / 1_024 / stalledReaders;
+  const stalledResidentKib = (after.rss - before.rss) / 1_024 / stalledReaders;
   return {
     kibPerReader: rounded(Math.max(usedKib, residentKib), 1),
-    stalledReaderKib: rounded(
-      Math.max(after.used - before.used, after.rss - before.rss) / 1_024 / stalledReaders,
-      1,
-    ),
+    stalledReaderKib: rounded(Math.max(stalledUsedKib, stalledResidentKib), 1),
+    ofStalledReader: {
+      usedKib: rounded(stalledUsedKib, 1),
+      residentKib: rounded(stalledResidentKib, 1),
+    },
     ofReader: { usedKib: rounded(usedKib, 1), residentKib: rounded(residentKib, 1) },
   };
 }
