@@ -45,7 +45,7 @@ describe('the cost of an operation', () => {
 
   it('has the weights of the SDL, a weight for the schema, and one for each entity asked for', () => {
     expect(cost('mutation { cancelAllOrders { __typename } }')).toBe(20);
-    expect(cost(getIntrospectionQuery())).toBe(500);
+    expect(cost(getIntrospectionQuery())).toBe(1_000);
     const entities =
       'query ($r: [_Any!]!) { _entities(representations: $r) { ... on Venue { node { version } } } }';
     const representations = Array.from({ length: 30 }, () => ({ __typename: 'Venue', id: 'a' }));

@@ -35,7 +35,7 @@ export type CostRules = ReadonlyMap<string, CostRule>;
 /** Items of a list that says nothing of its size. */
 const DEFAULT_LIST_SIZE = 10;
 /** The whole schema, in however many fields: what a tool asks once when it starts. */
-const INTROSPECTION_COST = 500;
+const INTROSPECTION_COST = 1_000;
 
 /** Reads the rules of an SDL (the specification of `@cost` and `@listSize` is IBM's). */
 export function readCostRules({ definitions }: DocumentNode): CostRules {

@@ -64,6 +64,7 @@ export async function createTokenIssuer(
     },
     token: (spec = {}) =>
       new SignJWT({
+        ...{ jti: spec.tokenId ?? randomUUID(), iat: Math.floor(Date.now() / 1_000) },
         member: spec.member ?? 'broker',
         home: spec.home ?? 'alpha',
         scope: spec.scope ?? 'orders:read orders:write',
@@ -73,10 +74,8 @@ export async function createTokenIssuer(
       })
         .setProtectedHeader({ alg: algorithm, kid: key.kid, typ: spec.typ ?? 'at+jwt' })
         .setSubject(spec.subject ?? 'trader')
-        .setJti(spec.tokenId ?? randomUUID())
         .setIssuer(spec.issuer ?? options.issuer)
         .setAudience(spec.audience ?? options.audience)
-        .setIssuedAt()
         .setExpirationTime(Math.floor(Date.now() / 1_000) + (spec.lifetimeSeconds ?? 300))
         .sign(key.privateKey),
   };
