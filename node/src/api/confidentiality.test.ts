@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Directory, DirectorySource, MemberKind } from '@stoa/schema';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createOrderBlotter } from '../orders/order-blotter.ts';
-import { createOrderFeed } from '../orders/order-feed.ts';
-import { createReceiptBlotter } from '../orders/receipt-blotter.ts';
+import { createOrderBlotter } from '../orders/blotter/order-blotter.ts';
+import { createOrderFeed } from '../orders/blotter/order-feed.ts';
+import { createReceiptBlotter } from '../orders/blotter/receipt-blotter.ts';
 import { LinkNetwork } from '../orders/testing/link-network.ts';
 import { ScriptedVenue } from '../orders/testing/scripted-venue.ts';
 import {

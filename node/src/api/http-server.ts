@@ -16,8 +16,8 @@ export interface ListenOptions {
 export interface HttpServerOptions extends ListenOptions {
   readonly front?: HttpFrontOptions | undefined;
   /**
-   * Where /metrics and /readyz are served, and nothing else. Absent: beside the API where that listens
-   * on this machine alone; elsewhere not at all, because counts tell strangers of members' business.
+   * Where /metrics is served, and /readyz with its reasons. Absent: beside the API where that listens on
+   * this machine alone; elsewhere not at all, because counts tell strangers of members' business.
    */
   readonly operations?: ListenOptions | undefined;
 }
@@ -64,7 +64,7 @@ const MAX_CONNECTIONS = 10_000;
 const STOP_GRACE_MS = 500;
 
 /**
- * Serves /graphql, /livez, /readyz and /metrics; the last two on a port of their own where one is given.
+ * Serves /graphql, /livez, /readyz and /metrics; the last on a port of its own where one is given.
  *
  * @throws CodedError HTTP_LISTEN_FAILED when an address cannot be had
  */
@@ -165,9 +165,23 @@ async function route(
     send(response, 200, document.type, document.body);
   } else if (hasOperations) {
     await routeOperations(request, response, needs);
+  } else if (path === '/readyz') {
+    await tellReadiness(response, needs, false);
   } else {
-    send(response, 404, 'text/plain', 'There is /graphql and /livez.\n');
+    send(response, 404, 'text/plain', 'There is /graphql, /livez and /readyz.\n');
   }
+}
+
+/** A load balancer has to know whether this process does its work; why not is its operator's to read. */
+async function tellReadiness(
+  response: ServerResponse,
+  needs: HttpServerNeeds,
+  withReasons: boolean,
+): Promise<void> {
+  const waitsFor = await needs.readiness();
+  const ready = waitsFor.length === 0;
+  const body = JSON.stringify(withReasons ? { ready, waitsFor } : { ready });
+  send(response, ready ? 200 : 503, 'application/json', `${body}\n`);
 }
 
 async function routeOperations(
@@ -177,9 +191,7 @@ async function routeOperations(
 ): Promise<void> {
   const path = pathOf(request);
   if (path === '/readyz') {
-    const waitsFor = await needs.readiness();
-    const body = JSON.stringify({ ready: waitsFor.length === 0, waitsFor });
-    send(response, waitsFor.length === 0 ? 200 : 503, 'application/json', `${body}\n`);
+    await tellReadiness(response, needs, true);
   } else if (path === '/livez') {
     send(response, 200, 'text/plain', 'ok\n');
   } else if (path === '/metrics') {

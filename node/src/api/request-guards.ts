@@ -47,8 +47,11 @@ export function requestGuards(
     onParams({ params, setParams, setResult }) {
       const taken = takeOperation(params, persisted);
       const refusal = taken.refusal ?? variablesRefusal(params.variables ?? {}, limits);
-      if (refusal) setResult({ errors: [refusal] });
-      else if (taken.params) setParams(taken.params);
+      if (refusal) {
+        setResult({ errors: [refusal] });
+        // The engine goes on to look at the parameters, and would have a word of its own on the answer.
+        setParams({ query: '{ __typename }' });
+      } else if (taken.params) setParams(taken.params);
     },
     onParse({ setParseFn }) {
       setParseFn((source: string, options?: object) =>

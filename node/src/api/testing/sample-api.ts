@@ -18,6 +18,7 @@ import {
 /** A node's real API over services in memory. */
 export interface SampleApi {
   readonly url: string;
+  readonly operationsUrl: string | undefined;
   readonly market: SampleMarket;
   readonly orders: SampleOrders;
   stop(): Promise<void>;
@@ -56,6 +57,7 @@ export async function startSampleApi(
   );
   return {
     url: server.url,
+    operationsUrl: server.operationsUrl,
     market,
     orders,
     async stop() {
