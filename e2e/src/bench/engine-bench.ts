@@ -45,7 +45,8 @@ export const engineBench: Bench = {
     const journal = await own().ask('measureJournal', journalled, withinMs);
     say('engine: recorded flow');
     const messages = option('messages');
-    const replay = await own().ask('measureFlowReplay', { messages, seed: 11 }, withinMs);
+    const written = await own().ask('writeFlow', { messages, seed: 11 }, withinMs);
+    const replay = await own().ask('measureFlowReplay', written, withinMs);
     const twin = { operations: 0, trades: 0 };
     for (const [one, onSelfTrade] of twins) {
       const share = Math.ceil(option('twin') / twins.length);

@@ -25,7 +25,8 @@ export async function measureEnginePart({ peer, say, option }: BenchNeeds) {
   const journal = await own().ask('measureJournal', journalled, withinMs);
   say('adapters: recorded order flow');
   const messages = option('messages');
-  const replay = await own().ask('measureFlowReplay', { messages, seed: 11 }, withinMs);
+  const written = await own().ask('writeFlow', { messages, seed: 11 }, withinMs);
+  const replay = await own().ask('measureFlowReplay', written, withinMs);
   return {
     engine: { ...speed, journalledOpsPerSecond: journal.opsPerSecond, journal },
     replay,

@@ -27,16 +27,23 @@ const instrument: Instrument = {
   lotSize: 1,
 };
 
+/** Makes a file of about so many messages in a folder of its own, and says where. */
+export async function writeFlow({ messages, seed }: { messages: number; seed: number }) {
+  const folder = await mkdtemp(join(tmpdir(), 'stoa-flow-'));
+  const pace = (messages / 1_000_000) * pacePerMillion;
+  const flow = makeFlow({ seed, priceSeed: 7, offset: 0, pace, halt: false });
+  await writeFile(join(folder, 'flow.csv'), flow);
+  return { folder };
+}
+
 /**
  * Recorded order-flow messages from a file through the whole embedded venue, as fast as its sink
- * takes them: time, and the process's memory at the end.
+ * takes them: time, and the process's memory at the end. The file is made in another process, whose
+ * memory is not the venue's; it goes with this.
  */
-export async function measureFlowReplay({ messages, seed }: { messages: number; seed: number }) {
-  const folder = await mkdtemp(join(tmpdir(), 'stoa-flow-'));
+export async function measureFlowReplay({ folder }: { folder: string }) {
   try {
     const path = join(folder, 'flow.csv');
-    const pace = (messages / 1_000_000) * pacePerMillion;
-    await writeFile(path, makeFlow({ seed, priceSeed: 7, offset: 0, pace, halt: false }));
     const venue = new EmbeddedVenue({
       venue: 'alpha',
       instruments: [instrument],
