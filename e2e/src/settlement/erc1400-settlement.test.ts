@@ -68,6 +68,8 @@ beforeAll(async () => {
   checks = createPreTradeChecks({
     ...{ client, settlement: network.settlement, nowMs: Date.now },
     logger: pino({ level: 'silent' }),
+    // What the chain has just done must show in the next answer.
+    freshForMs: 0,
   });
 });
 afterAll(() => fixture.stop());
