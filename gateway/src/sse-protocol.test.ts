@@ -201,7 +201,10 @@ describe.each(['node', 'gateway'] as const)('the %s', (server) => {
       closing.push(() => socket.destroy());
       const get = (query: string, accept: string) =>
         `GET /graphql${search(query)} HTTP/1.1\r\nhost: x\r\naccept: ${accept}\r\n\r\n`;
-      socket.write(get('{ venues { id } }', 'application/json') + get(BOOK, 'text/event-stream'));
+      socket.write(
+        get('{ venues { id node { framesPublished } } }', 'application/json') +
+          get(BOOK, 'text/event-stream'),
+      );
       let text = '';
       socket.on('data', (chunk) => {
         text += chunk.toString();
