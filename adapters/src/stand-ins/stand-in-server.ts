@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instrument } from '@stoa/schema';
 import { StandInVenue } from './stand-in-venue.ts';
 
@@ -37,6 +38,8 @@ export interface StandInDialect {
 }
 
 const MAX_BODY_BYTES = 65_536;
+const MOST_LISTENS = 100;
+const LISTEN_AGAIN_MS = 100;
 
 /** A venue over real sockets, which a test can have misbehave. */
 export class StandInServer {
@@ -88,9 +91,26 @@ export class StandInServer {
   async start(port = 0): Promise<number> {
     await this.venue.start();
     this.#dialect.onVenue?.(this);
-    await new Promise<void>((resolve) => this.#http.listen(port, '127.0.0.1', resolve));
+    await this.#listen(port);
     this.#dialect.onListening?.(this, this.#http);
     return (this.#http.address() as AddressInfo).port;
+  }
+
+  /**
+   * Whoever tries to connect while nobody listens may be given this very port for its own end: the
+   * port is free again when it gives up.
+   */
+  async #listen(port: number): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      const { promise, resolve } = Promise.withResolvers<Error | undefined>();
+      this.#http.once('error', resolve);
+      this.#http.listen(port, '127.0.0.1', () => resolve(undefined));
+      const failure = await promise;
+      this.#http.removeListener('error', resolve);
+      if (failure === undefined) return;
+      if (tries >= MOST_LISTENS) throw failure;
+      await sleep(LISTEN_AGAIN_MS);
+    }
   }
 
   nowMs(): number {
