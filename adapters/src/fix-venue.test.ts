@@ -2,8 +2,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { type Instrument, isRefusal, type TradingCalendar } from '@stoa/schema';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { venueAdapterSuite } from './conformance/venue-adapter-suite.ts';
-import { CLEARING, type VenueUnderTest } from './conformance/venue-bench.ts';
+import { CLEARING, VenueBench, type VenueUnderTest } from './conformance/venue-bench.ts';
 import { EmbeddedVenue } from './embedded/embedded-venue.ts';
 import { TestClock } from './embedded/testing/test-clock.ts';
 import type { Dialect } from './fix/dialect/dialect.ts';
@@ -124,3 +125,20 @@ for (const name of ['fix42', 'fix44', 'tzero']) {
     fixVenueUnderTest(shippedDialect(name)),
   );
 }
+
+describe('an order that the node has and the venue never saw', () => {
+  let bench: VenueBench;
+  beforeEach(async () => {
+    bench = new VenueBench(await fixVenueUnderTest(shippedDialect('fix44')));
+  });
+  afterEach(() => bench.end());
+
+  it('is told to be unknown, and goes out when it is asked for again', async () => {
+    await bench.start({ openOrders: [{ order: bench.order('a', 'buy', 1, 100), filled: 0 }] });
+    expect(await bench.sink.told('a', 'order-status')).toMatchObject({ status: 'unknown-order' });
+    await bench.enter('a', 'buy', 1, 100);
+    await bench.enter('hit', 'sell', 1, 100);
+    expect(await bench.sink.done('a')).toMatchObject({ state: 'filled' });
+    await bench.expectTrades([['a', 'hit', 1, 100]]);
+  });
+});

@@ -16,7 +16,7 @@ export const adaptersBench: Bench = {
     operations: { about: 'operations of each counted round of the engine', default: 200_000 },
     rounds: { about: 'counted rounds of each engine', default: 9 },
     journalled: { about: 'operations through the journal', default: 500_000 },
-    kills: { about: 'SIGKILLs of REST venues and their adapters, half of each kind', default: 100 },
+    kills: { about: 'SIGKILLs of venues and adapters, for REST and FIX each', default: 100 },
     messages: { about: 'recorded messages, about', default: 1_000_000 },
     roundtrips: { about: 'counted FIX orders and their reports', default: 5_000 },
   },

@@ -12,6 +12,8 @@ export interface FixOrder {
   accepted: boolean;
   /** The ClOrdID that the venue knows it by now: it changes with every replacement. */
   clientId: string;
+  /** Whether a message with it ever went out: what the venue does not know then may still come to it. */
+  asked: boolean;
   /** OrderID(37). */
   venueOrderId: string | undefined;
   /** Requests about it so far, each of which has an id of its own. */

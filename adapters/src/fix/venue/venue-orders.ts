@@ -112,6 +112,7 @@ export class VenueOrders {
       ...{ request, quantity, limitPrice, filled, accepted: filled > 0, clientId },
       status: filled > 0 ? 'partially-filled' : 'pending-new',
       venueOrderId: undefined,
+      asked: false,
       uses: 1,
     };
     this.#orders.set(orderId, order);
@@ -132,7 +133,9 @@ export class VenueOrders {
     this.#requests.set(request.clientId, request);
     this.#bySeq.set(request.seq, request.clientId);
     if (request.clientId !== known.clientId) known.uses += 1;
-    if (request.kind === 'new') known.clientId = request.clientId;
+    if (request.kind !== 'new') return;
+    known.asked = true;
+    known.clientId = request.clientId;
   }
 
   /** ExecutionReport(8), from the order session or the drop copy. */
@@ -373,7 +376,9 @@ export class VenueOrders {
     const { orderId } = order.request;
     const { status = 'unknown', filled = order.filled } = report;
     if (status === 'rejected' && !order.accepted) {
-      if (!TERMINAL_STATUSES.has(order.status)) this.#finish(order, 'rejected');
+      // One that was never sent may be asked for again: nothing of it is on its way.
+      if (!order.asked) this.#forget(order);
+      else if (!TERMINAL_STATUSES.has(order.status)) this.#finish(order, 'rejected');
       return [{ kind: 'order-status', orderId, status: 'unknown-order', filled: 0 }];
     }
     if (filled > order.filled) {
@@ -424,11 +429,15 @@ export class VenueOrders {
     this.#done.add(order.request.orderId);
     const [oldest] = this.#done;
     if (this.#done.size <= MAX_DONE_ORDERS || oldest === undefined) return;
-    this.#done.delete(oldest);
     const old = this.#orders.get(oldest);
-    this.#orders.delete(oldest);
-    for (let use = 0; use < (old?.uses ?? 0); use += 1) {
-      this.#requests.delete(clientOrderId(oldest, use, this.#needs.dialect.clientOrderId));
+    if (old !== undefined) this.#forget(old);
+  }
+
+  #forget({ request: { orderId }, uses }: FixOrder): void {
+    this.#done.delete(orderId);
+    this.#orders.delete(orderId);
+    for (let use = 0; use < uses; use += 1) {
+      this.#requests.delete(clientOrderId(orderId, use, this.#needs.dialect.clientOrderId));
     }
   }
 
