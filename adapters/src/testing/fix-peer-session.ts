@@ -54,6 +54,7 @@ export class FixPeerSession {
     });
     this.#socket?.destroy();
     this.#socket = socket;
+    socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => splitter.push(chunk));
     socket.on('error', () => undefined);
     socket.once('close', () => {
