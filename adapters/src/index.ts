@@ -36,6 +36,7 @@ export {
 } from './flow/flow-replay.ts';
 export type { LobsterMessage, MalformedLine, MalformedReason } from './flow/lobster-message.ts';
 export { type LobsterBatch, type LobsterFile, openLobsterFile } from './flow/lobster-reader.ts';
+export { PassingVenue } from './passing-venue.ts';
 export * from './venue-adapter.ts';
 export {
   type ExternalVenueChoice,

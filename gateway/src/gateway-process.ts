@@ -3,8 +3,8 @@ import {
   createMetrics,
   guardOptions,
   httpOptions,
+  openTracing,
   type RunningService,
-  startTracing,
   tokenOptions,
 } from '@stoa/node/market-api';
 import { createObserver, type Logger, openChainDirectory } from '@stoa/node/observer';
@@ -46,11 +46,10 @@ async function start(
 ): Promise<RunningService['announcement']> {
   const { logger } = needs;
   const metrics = createMetrics({ member: config.STOA_MEMBER });
-  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, STOA_MEMBER: member } = config;
-  const tracing =
-    endpoint === undefined
-      ? undefined
-      : startTracing({ service: 'stoa-gateway', member, endpoint });
+  const tracing = await openTracing({
+    ...{ service: 'stoa-gateway', member: config.STOA_MEMBER },
+    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+  });
   undo.push(() => tracing?.stop());
   const running = new AbortController();
   undo.push(() => running.abort());

@@ -26,4 +26,5 @@ export { tracedOperations } from './api/traced-operations.ts';
 export { address, type ConfigMistakes, list, nodeKeyFile, readEnvironment } from './config.ts';
 export { type RunningService, refuseEnvironment, runProcess } from './run-process.ts';
 export { createMetrics } from './telemetry/metrics.ts';
-export { startTracing, type Tracing } from './tracing/tracing.ts';
+export { openTracing } from './tracing/open-tracing.ts';
+export type { Tracing } from './tracing/tracing.ts';

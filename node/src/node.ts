@@ -11,7 +11,7 @@ import { createTrading } from './parts/trading.ts';
 import type { RunningService } from './run-process.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
-import { startTracing, type Tracing } from './tracing/tracing.ts';
+import { openTracing } from './tracing/open-tracing.ts';
 
 /**
  * Composes and starts the node of a venue, in the order things start. What was started is stopped in
@@ -35,7 +35,10 @@ export async function startNode(
     config,
     logger,
     metrics: createMetrics({ venue: config.STOA_VENUE }),
-    tracing: openTracing(config),
+    tracing: await openTracing({
+      ...{ service: 'stoa-node', member: config.STOA_VENUE },
+      endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    }),
     startedAtMs: Date.now(),
     nowMs: () => Date.now(),
     running: AbortSignal.any([signal, ended.signal]),
@@ -49,13 +52,6 @@ export async function startNode(
     await stop();
     throw error;
   }
-}
-
-function openTracing(config: NodeConfig): Tracing | undefined {
-  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, STOA_VENUE: member } = config;
-  return endpoint === undefined
-    ? undefined
-    : startTracing({ service: 'stoa-node', member, endpoint });
 }
 
 async function start(base: Base): Promise<Record<string, unknown>> {

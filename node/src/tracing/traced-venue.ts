@@ -1,13 +1,10 @@
-import type {
-  LinkState,
-  Receipt,
-  VenueAdapter,
-  VenueCapabilities,
-  VenueEvent,
-  VenueRequest,
-  VenueStart,
+import {
+  PassingVenue,
+  type Receipt,
+  type VenueAdapter,
+  type VenueEvent,
+  type VenueRequest,
 } from '@stoa/adapters';
-import type { VenueId } from '@stoa/schema';
 import { traceOfLeg } from './order-trace.ts';
 import type { Tracing } from './tracing.ts';
 
@@ -28,10 +25,7 @@ const ANSWERS: ReadonlySet<VenueEvent['kind']> = new Set([
 ]);
 
 /** The venue's adapter, with a span from each request to the venue's first answer to it. */
-export class TracedVenue implements VenueAdapter {
-  readonly venue: VenueId;
-  readonly capabilities: VenueCapabilities;
-  readonly #adapter: VenueAdapter;
+export class TracedVenue extends PassingVenue {
   readonly #tracing: Pick<Tracing, 'told'>;
   readonly #nowMs: () => number;
   readonly #asked = new Map<string, Asked>();
@@ -40,37 +34,15 @@ export class TracedVenue implements VenueAdapter {
     adapter: VenueAdapter,
     needs: { readonly tracing: Pick<Tracing, 'told'>; readonly nowMs: () => number },
   ) {
-    this.#adapter = adapter;
+    super(adapter);
     this.#tracing = needs.tracing;
     this.#nowMs = needs.nowMs;
-    this.venue = adapter.venue;
-    this.capabilities = adapter.capabilities;
   }
 
-  get link(): LinkState {
-    return this.#adapter.link;
-  }
-
-  async start(start: VenueStart): Promise<void> {
-    const { sink } = start;
-    await this.#adapter.start({
-      ...start,
-      sink: {
-        deliver: async (events) => {
-          for (const event of events) {
-            if ('orderId' in event && ANSWERS.has(event.kind))
-              this.#answered(event.orderId, event.kind);
-          }
-          await sink.deliver(events);
-        },
-      },
-    });
-  }
-
-  async submit(request: VenueRequest): Promise<Receipt> {
+  override async submit(request: VenueRequest): Promise<Receipt> {
     const orderId = orderIdOf(request);
     if (orderId !== undefined) this.#ask(orderId, { startMs: this.#nowMs(), kind: request.kind });
-    const receipt = await this.#adapter.submit(request);
+    const receipt = await super.submit(request);
     if (orderId !== undefined && receipt.outcome !== 'taken') {
       this.#answered(
         orderId,
@@ -81,12 +53,8 @@ export class TracedVenue implements VenueAdapter {
     return receipt;
   }
 
-  reconcile(): Promise<void> {
-    return this.#adapter.reconcile();
-  }
-
-  stop(): Promise<void> {
-    return this.#adapter.stop();
+  protected override seen(event: VenueEvent): void {
+    if ('orderId' in event && ANSWERS.has(event.kind)) this.#answered(event.orderId, event.kind);
   }
 
   #ask(orderId: string, asked: Asked): void {

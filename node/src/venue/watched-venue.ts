@@ -1,14 +1,12 @@
 import {
   LINK_STATES,
   type LinkState,
+  PassingVenue,
   type Receipt,
   type VenueAdapter,
-  type VenueCapabilities,
   type VenueEvent,
   type VenueRequest,
-  type VenueStart,
 } from '@stoa/adapters';
-import type { VenueId } from '@stoa/schema';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -34,10 +32,7 @@ const MAX_REASON_CHARACTERS = 512;
  * The venue's adapter, watched on its way: what its link does, what it is asked and how that ends is
  * counted, logged and shown. It changes nothing of what passes.
  */
-export class WatchedVenue implements VenueAdapter {
-  readonly venue: VenueId;
-  readonly capabilities: VenueCapabilities;
-  readonly #adapter: VenueAdapter;
+export class WatchedVenue extends PassingVenue {
   readonly #kind: string;
   readonly #needs: WatchedVenueNeeds;
   readonly #requests: Counter<'kind' | 'outcome'>;
@@ -45,11 +40,9 @@ export class WatchedVenue implements VenueAdapter {
   #told: Omit<VenueLink, 'adapter'>;
 
   constructor(kind: string, adapter: VenueAdapter, needs: WatchedVenueNeeds) {
+    super(adapter);
     this.#kind = kind;
-    this.#adapter = adapter;
     this.#needs = needs;
-    this.venue = adapter.venue;
-    this.capabilities = adapter.capabilities;
     this.#told = { state: adapter.link, sinceMs: needs.nowMs(), reason: undefined };
     const registers = [needs.metrics];
     this.#requests = new Counter({
@@ -75,14 +68,10 @@ export class WatchedVenue implements VenueAdapter {
     });
   }
 
-  get link(): LinkState {
-    return this.#adapter.link;
-  }
-
   /** The connection as it is now. */
   connection(): VenueLink {
     const { state, sinceMs, reason } = this.#told;
-    const now = this.#adapter.link;
+    const now = this.link;
     // What the adapter says comes when it is delivered; what it is, it is now.
     return now === state
       ? { adapter: this.#kind, state, sinceMs, reason }
@@ -96,36 +85,15 @@ export class WatchedVenue implements VenueAdapter {
     return [`venue: ${state}${reason === undefined ? '' : `: ${reason}`}`];
   }
 
-  async start(start: VenueStart): Promise<void> {
-    const { sink } = start;
-    await this.#adapter.start({
-      ...start,
-      sink: {
-        deliver: async (events) => {
-          for (const event of events) this.#see(event);
-          await sink.deliver(events);
-        },
-      },
-    });
-  }
-
-  async submit(request: VenueRequest): Promise<Receipt> {
+  override async submit(request: VenueRequest): Promise<Receipt> {
     const { kind } = request;
-    const receipt = await this.#adapter.submit(request);
+    const receipt = await super.submit(request);
     this.#requests.inc({ kind, outcome: receipt.outcome });
     if (receipt.outcome === 'refused') this.#refusals.inc({ kind, code: receipt.rejection.code });
     return receipt;
   }
 
-  reconcile(): Promise<void> {
-    return this.#adapter.reconcile();
-  }
-
-  stop(): Promise<void> {
-    return this.#adapter.stop();
-  }
-
-  #see(event: VenueEvent): void {
+  protected override seen(event: VenueEvent): void {
     switch (event.kind) {
       case 'link':
         return this.#linked(event.state, event.reason?.slice(0, MAX_REASON_CHARACTERS));
