@@ -1,4 +1,7 @@
 import { rule144ModuleAbi, rule144ModuleBytecode } from '@stoa/contracts';
+import { createPreTradeChecks } from '@stoa/node/pre-trade';
+import type { Instrument } from '@stoa/schema';
+import { pino } from 'pino';
 import { type Address, parseAbi } from 'viem';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Investor, startTrexFixture, type TrexFixture } from './trex-fixture.ts';
@@ -91,6 +94,28 @@ describe('the holding period', () => {
       [184, 10n],
       [84, 40n],
     ]);
+  });
+
+  it('says of no quantity that it is free, so what could be sold is found by asking', async () => {
+    await issue(anna, 60n);
+    await fixture.pass(sixMonths * day);
+    await issue(anna, 1_000n);
+    const checks = createPreTradeChecks({
+      ...{ client: fixture.client, settlement: fixture.mover, nowMs: () => 0 },
+      logger: pino({ level: 'silent' }),
+    });
+    const { token } = fixture.trex.addresses;
+    const instrument: Instrument = {
+      ...{ id: `eip155:31337/erc20:${token}`, token, cashToken: fixture.cashToken },
+      ...{ name: 'Test', isin: '', issuer: 'issuer' },
+      ...{ symbol: 'TST', tokenDecimals: 0, quantityDecimals: 0 },
+      ...{ priceDecimals: 0, cashDecimals: 0, cashSymbol: 'USD', tickSize: 1, lotSize: 7 },
+      standard: 'ERC-3643',
+    };
+    const offer = { instrument, side: 'sell', account: anna.address, quantity: 700 } as const;
+    const held = { refusal: { code: 'HOLDING_PERIOD' } };
+    expect(await checks.settleable(offer)).toMatchObject({ quantity: 56, ...held });
+    expect(await checks.settleable({ ...offer, promised: 10n })).toMatchObject({ quantity: 49 });
   });
 
   it('tacks from holder to holder: the buyer has held as long as the seller', async () => {

@@ -255,6 +255,41 @@ it('tells the router how much could settle, and why no more', async () => {
   });
 });
 
+it('tells of each level how much could settle, from one answer until its wallet changes', async () => {
+  const seller = fixture.network.flowWallets['alpha']?.address ?? '0x';
+  const bids = [
+    { price: 5_853_300, quantity: 20 },
+    { price: 5_853_200, quantity: 20 },
+  ];
+  const sold = async (levels = bids) => {
+    const asked = { instrument, side: 'sell', account: seller } as const;
+    return (await checks.settleableLevels(asked, levels)).map(
+      ({ settleableQuantity, refusal }) => `${settleableQuantity} ${refusal?.code ?? 'all'}`,
+    );
+  };
+  expect(await sold()).toEqual(['20 all', '20 all']);
+  const questions = () => proxy.passed.filter((method) => method === 'eth_call').length;
+  const before = questions();
+  // The next book shows a little more: the answer was for more than that.
+  expect(await sold([{ price: 5_853_300, quantity: 25 }, ...bids.slice(1)])).toHaveLength(2);
+  expect(questions()).toBe(before);
+  await write('admin', 'freezePartialTokens', [seller, 10n ** 27n - 275n * 10n ** 17n]);
+  expect(await sold()).toEqual(['20 all', '7 BALANCE_TOO_LOW']);
+  expect(questions()).toBe(before + 1);
+  await write('alice', 'approve', [fixture.network.settlement, 14_633_249_999n], true);
+  const bought = await checks.settleableLevels(
+    { instrument, side: 'buy', account: fixture.network.alice.address },
+    [
+      { price: 5_853_300, quantity: 20 },
+      { price: 5_853_400, quantity: 20 },
+    ],
+  );
+  expect(bought).toMatchObject([
+    { settleableQuantity: 20 },
+    { settleableQuantity: 4, refusal: { code: 'CASH_ALLOWANCE_TOO_LOW' } },
+  ]);
+});
+
 it('takes a chain that does not answer for a no, and asks again', async () => {
   proxy.fate = (method) => (method === 'eth_call' ? 'lose-request' : 'pass');
   expect(await buy()).toMatchObject({ code: 'CHECK_UNAVAILABLE' });

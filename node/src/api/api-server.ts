@@ -79,7 +79,7 @@ export interface ApiServerNeeds {
   readonly archive: FrameArchive;
   readonly listings: ListingWatch;
   readonly prints: PrintHistory;
-  readonly preTrade: Pick<PreTradeChecks, 'checkOrder'>;
+  readonly preTrade: Pick<PreTradeChecks, 'settleableLevels'>;
   readonly node: ApiNode;
   /** Unix milliseconds. */
   readonly nowMs: () => number;

@@ -16,6 +16,7 @@ export type ApiOrders = Pick<
   | 'cancel'
   | 'cancelAll'
   | 'preview'
+  | 'promised'
   | 'refused'
   | 'streamOpened'
   | 'streamClosed'

@@ -144,7 +144,9 @@ describe('what an account could settle', () => {
   const settleable = (account: string, token?: string) =>
     ask(
       `{ settleableBook(instrument: "${ACME.id}", account: "0x${account.repeat(20)}") {
-      version bid { price quantity venues } offer { price }
+      version bid { price quantity settleableQuantity venues } offer { price settleableQuantity }
+      offers { price quantity settleableQuantity refusal { code }
+        venues { venue quantity settleableQuantity } }
       sellRefusal { code } buyRefusal { code message action }
     } }`,
       token,
@@ -152,9 +154,23 @@ describe('what an account could settle', () => {
 
   it('stands beside what is displayed, with the reason where it differs', async () => {
     const token = await issuer.token();
-    const bid = { price: '100.1', quantity: '1.5', venues: ['alpha'] };
+    const bid = {
+      ...{ price: '100.1', quantity: '1.5', settleableQuantity: '1.5', venues: ['alpha'] },
+    };
     expect((await settleable('11', token)).data?.['settleableBook']).toEqual({
-      ...{ version: 1, bid, offer: { price: '100.1' }, sellRefusal: null, buyRefusal: null },
+      ...{ version: 1, bid, offer: { price: '100.1', settleableQuantity: '0.5' } },
+      offers: [
+        {
+          ...{ price: '100.1', quantity: '3', settleableQuantity: '0.5' },
+          refusal: { code: 'HOLDER_CAP' },
+          venues: [
+            { venue: 'alpha', quantity: '1', settleableQuantity: '0.5' },
+            { venue: 'beta', quantity: '2', settleableQuantity: '0.5' },
+          ],
+        },
+      ],
+      sellRefusal: null,
+      buyRefusal: { code: 'HOLDER_CAP', message: 'It is full.', action: 'Wait.' },
     });
     expect((await settleable('22', token)).data?.['settleableBook']).toMatchObject({
       ...{ bid, offer: null, sellRefusal: null },

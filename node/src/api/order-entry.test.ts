@@ -35,7 +35,7 @@ const PREVIEW = `query ($input: PreviewRouteInput!) {
     ... on RoutePreview {
       routerVersion bookVersion quantity unrouted notional fees fixedCosts total averageAllIn
       legs { venue { id } price quantity notional fee fixedCost }
-      exact exclusions { venue { id } code message fromPrice }
+      exact settleableQuantity settlementRefusal { code } exclusions { venue { id } code message fromPrice }
     }
     ... on Refusal { code }
   }
@@ -77,6 +77,8 @@ describe('the preview of a route', () => {
             },
           ],
           exact: true,
+          settleableQuantity: '1.5',
+          settlementRefusal: { code: 'CASH_TOO_LOW' },
           exclusions: [
             {
               ...{ venue: { id: 'beta' }, code: 'SELF_TRADE', fromPrice: '100.2' },

@@ -1,5 +1,5 @@
 import { isRefusal, type Refusal } from '@stoa/schema';
-import type { PreTradeCode } from '../compliance/pre-trade.ts';
+import type { PreTradeCode } from '../compliance/settlement-means.ts';
 import type { QuoteRefusalCode } from '../negotiation/negotiation-request.ts';
 import type { LimitRefusalCode } from '../orders/terms/order-limits.ts';
 import type { ChangeRefusalCode, RequestRefusalCode } from '../orders/terms/order-validation.ts';

@@ -5,7 +5,7 @@ import {
   isRefusal,
   type VenueId,
 } from '@stoa/schema';
-import type { RoutePreview } from '../orders/route-planner.ts';
+import type { OrderPreview } from '../orders/order-entry.ts';
 import { type ApiContext, requireCaller } from './api-context.ts';
 import type { ApiOrders } from './api-services.ts';
 import { venueOf } from './market-output.ts';
@@ -44,13 +44,13 @@ export function createRoutePreviewResolvers({ venue, orders, directory }: RouteP
   };
 }
 
-function previewOutput(directory: DirectorySource, instrument: Instrument, preview: RoutePreview) {
+function previewOutput(directory: DirectorySource, instrument: Instrument, preview: OrderPreview) {
   const { priceDecimals, quantityDecimals } = instrument;
   const notionalDecimals = priceDecimals + quantityDecimals;
   const venue = (id: VenueId) => venueOf(directory.current(), id);
   const quantity = (value: number) => formatDecimal(value, quantityDecimals);
   const money = (value: bigint) => formatDecimal(value, notionalDecimals);
-  const sum = (of: (leg: RoutePreview['legs'][number]) => bigint) =>
+  const sum = (of: (leg: OrderPreview['legs'][number]) => bigint) =>
     preview.legs.reduce((total, leg) => total + of(leg), 0n);
 
   const filled = preview.legs.reduce((total, leg) => total + leg.quantity, 0);
@@ -67,6 +67,8 @@ function previewOutput(directory: DirectorySource, instrument: Instrument, previ
     })),
     quantity: quantity(filled),
     unrouted: quantity(preview.unrouted),
+    settleableQuantity: quantity(preview.settleable.quantity),
+    settlementRefusal: preview.settleable.refusal ?? null,
     exact: preview.exact,
     notional: money(sum((leg) => leg.notional)),
     fees: money(sum((leg) => leg.fee)),

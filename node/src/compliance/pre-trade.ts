@@ -2,7 +2,6 @@ import {
   cashAmount,
   createPermissionedToken,
   type Eligibility,
-  type EligibilityCode,
   type EligibilityReason,
   type PermissionedToken,
   type TransferQuestion,
@@ -20,10 +19,16 @@ import {
 import type { Address, Client, Hex } from 'viem';
 import type { Logger } from '../telemetry/logger.ts';
 import { type CachedAnswer, createAnswerCache } from './answer-cache.ts';
-import { preTradeActions } from './pre-trade-actions.ts';
-
-/** Why an order is refused before it is routed. */
-export type PreTradeCode = EligibilityCode | 'AMOUNT_NOT_EXACT' | 'CHECK_UNAVAILABLE';
+import { isOpaque, mostThatPasses } from './opaque-rules.ts';
+import {
+  isCashReason,
+  meansOf,
+  type PreTradeCode,
+  refusalOf,
+  type SettleableLevel,
+  type SettlementMeans,
+  settleableLevels,
+} from './settlement-means.ts';
 
 /** What is asked: could this wallet settle the whole order, at the worst price it may fill at? */
 export interface PreTradeQuestion {
@@ -58,6 +63,9 @@ export interface Settleable {
   readonly claimsUntilMs?: number;
 }
 
+/** Whose means are asked about, for which side of which book. */
+export type MeansQuestion = Pick<PreTradeQuestion, 'instrument' | 'side' | 'account' | 'promised'>;
+
 /** Answers whether an investor could settle an order, before the order goes anywhere. */
 export interface PreTradeChecks {
   /**
@@ -65,8 +73,17 @@ export interface PreTradeChecks {
    * that could not be had is a refusal (`CHECK_UNAVAILABLE`): unknown is never eligible.
    */
   checkOrder(question: PreTradeQuestion): Promise<Refusal<PreTradeCode> | undefined>;
-  /** The same question for the router: how much of it could settle, and all that is in the way. */
+  /** The same question by quantity: how much of it could settle, and all that is in the way. */
   settleable(question: PreTradeQuestion): Promise<Settleable>;
+  /**
+   * How much of each level of a book's side the account could settle, the best first: see
+   * {@link settleableLevels}. The chain is asked about more than is shown, in coarse steps, so that an
+   * answer that is kept holds for the next book too.
+   */
+  settleableLevels(
+    question: MeansQuestion,
+    levels: readonly { readonly price: Price; readonly quantity: Quantity }[],
+  ): Promise<SettleableLevel[]>;
 }
 
 export interface PreTradeNeeds {
@@ -88,15 +105,104 @@ export interface PreTradeNeeds {
 const LOOK_EVERY_MS = 50;
 const FRESH_FOR_MS = 150;
 
+/** What the chain said of one transfer. */
+interface Found {
+  readonly means: SettlementMeans;
+  /** Everything in the way, the most telling first; none where the transfer would go through. */
+  readonly reasons: readonly EligibilityReason[];
+  readonly refusal?: Refusal<PreTradeCode>;
+  readonly claimsUntilMs?: number;
+}
+
+interface Asked {
+  readonly question: MeansQuestion;
+  readonly transfer: TransferQuestion;
+  /** Whether it matters how much would pass, and not only whether all of it does. */
+  readonly byQuantity: boolean;
+}
+
 /** The checks against the chain, in one call of the lens, with answers kept while they hold. */
 export function createPreTradeChecks(needs: PreTradeNeeds): PreTradeChecks {
-  const tokens = new Map<string, PermissionedToken>();
-  const cache = createAnswerCache<Settleable>({
+  const tokenOf = createTokens(needs);
+  const cache = createAnswerCache<Found>({
     ...{ lookEveryMs: LOOK_EVERY_MS, freshForMs: FRESH_FOR_MS },
     ...needs,
   });
 
-  function tokenOf({ standard, token, partition }: PreTradeQuestion['instrument']) {
+  async function ask(asked: Asked): Promise<CachedAnswer<Found>> {
+    const { question, transfer, byQuantity } = asked;
+    const token = tokenOf(question.instrument);
+    const eligibility = await token.canTransfer(transfer);
+    const found = foundOf(question, eligibility);
+    const { payment } = transfer;
+    return {
+      answer: byQuantity ? await withTokens(token, asked, found) : found,
+      contracts: eligibility.contracts,
+      ...(found.claimsUntilMs !== undefined && { untilMs: found.claimsUntilMs }),
+      cash: payment && { token: payment.cashToken, wallet: payment.payer },
+    };
+  }
+
+  async function look(asked: Asked): Promise<Found> {
+    const { instrument } = asked.question;
+    try {
+      return await cache.get(keyOf(asked), () => ask(asked));
+    } catch (error) {
+      // The first line only: the rest names the RPC's address, which may hold an access key.
+      const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
+      needs.logger.warn({ reason, instrument: instrument.id }, 'pre-trade check failed');
+      return nothing(
+        refuse(
+          'CHECK_UNAVAILABLE',
+          'The chain could not be asked whether this order can settle.',
+          'Try again in a few seconds.',
+        ),
+      );
+    }
+  }
+
+  async function settleable(question: PreTradeQuestion): Promise<Settleable> {
+    const transfer = transferOf(question);
+    if (isRefusal(transfer)) return { quantity: 0, refusal: transfer, reasons: [] };
+    const { reasons, refusal, claimsUntilMs, means } = await look({
+      ...{ question, transfer, byQuantity: true },
+    });
+    const price = question.limitPrice ?? question.worstPrice ?? 0;
+    const [level] = settleableLevels({ ...question, means }, [
+      { price, quantity: question.quantity },
+    ]);
+    return {
+      quantity: refusal ? (level?.settleableQuantity ?? 0) : question.quantity,
+      reasons,
+      ...(refusal && { refusal }),
+      ...(claimsUntilMs !== undefined && { claimsUntilMs }),
+    };
+  }
+
+  return {
+    settleable,
+    async checkOrder(question) {
+      const transfer = transferOf(question);
+      if (isRefusal(transfer)) return transfer;
+      return (await look({ question, transfer, byQuantity: false })).refusal;
+    },
+    async settleableLevels(question, levels) {
+      if (levels.length === 0) return [];
+      const transfer = transferOfLevels(question, levels);
+      const found = isRefusal(transfer)
+        ? nothing(transfer)
+        : await look({ question, transfer, byQuantity: true });
+      return settleableLevels({ ...question, means: found.means }, levels);
+    },
+  };
+}
+
+/** The token of each instrument, made when it is first asked about. */
+function createTokens(
+  needs: PreTradeNeeds,
+): (instrument: PreTradeQuestion['instrument']) => PermissionedToken {
+  const tokens = new Map<string, PermissionedToken>();
+  return ({ standard, token, partition }) => {
     const key = `${standard} ${token} ${partition}`;
     const known = tokens.get(key);
     if (known) return known;
@@ -109,103 +215,97 @@ export function createPreTradeChecks(needs: PreTradeNeeds): PreTradeChecks {
     });
     tokens.set(key, created);
     return created;
-  }
+  };
+}
 
-  async function ask(question: PreTradeQuestion): Promise<CachedAnswer<Settleable>> {
-    const transfer = transferOf(question);
-    if (isRefusal(transfer)) {
-      return { answer: settleableNothing(transfer), contracts: [] };
-    }
-    const found = await tokenOf(question.instrument).canTransfer(transfer);
-    const answer = settleableOf(question, found);
-    const { payment } = transfer;
+function foundOf({ side, promised = 0n }: MeansQuestion, found: Eligibility): Found {
+  if (found.eligible) {
+    const until = found.claimsUntil;
     return {
-      ...{ answer, contracts: found.contracts },
-      ...(answer.claimsUntilMs !== undefined && { untilMs: answer.claimsUntilMs }),
-      cash: payment && { token: payment.cashToken, wallet: payment.payer },
+      ...{ means: {}, reasons: [] },
+      ...(until !== undefined && { claimsUntilMs: until * 1_000 }),
     };
   }
+  const { reasons } = found;
+  return { means: meansOf(side, reasons, promised), reasons, refusal: refusalOf(found) };
+}
 
-  async function settleable(question: PreTradeQuestion): Promise<Settleable> {
-    try {
-      return await cache.get(keyOf(question), () => ask(question));
-    } catch (error) {
-      // The first line only: the rest names the RPC's address, which may hold an access key.
-      const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
-      needs.logger.warn({ reason, instrument: question.instrument.id }, 'pre-trade check failed');
-      return settleableNothing(
-        refuse(
-          'CHECK_UNAVAILABLE',
-          'The chain could not be asked whether this order can settle.',
-          'Try again in a few seconds.',
-        ),
-      );
-    }
-  }
+/** Where a rule says no and not how much it would let pass, that is found by asking it again. */
+async function withTokens(
+  token: PermissionedToken,
+  { question, transfer }: Asked,
+  found: Found,
+): Promise<Found> {
+  const ofTokens = found.reasons.filter(({ code }) => !isCashReason(code));
+  const { instrument, side, promised = 0n } = question;
+  const perLot = tokenAmount({ ...instrument, quantity: instrument.lotSize });
+  const { tokens } = found.means;
+  if (!isOpaque(ofTokens) || !tokens || isRefusal(perLot) || perLot === 0n) return found;
+  const { payment: _, ...unpaid } = transfer;
+  const beside = side === 'sell' ? promised : 0n;
+  const lots = (transfer.quantity - beside + perLot - 1n) / perLot;
+  const passing = await mostThatPasses(lots, async (asked) => {
+    const transfers = asked.map((each) => ({ ...unpaid, quantity: each * perLot + beside }));
+    return (await token.canTransferAll(transfers)).map(({ eligible }) => eligible);
+  });
+  return { ...found, means: { ...found.means, tokens: { ...tokens, most: passing * perLot } } };
+}
 
-  return {
-    settleable,
-    checkOrder: async (question) => (await settleable(question)).refusal,
-  };
+function nothing(refusal: Refusal<PreTradeCode>): Found {
+  return { means: { tokens: { most: 0n, refusal } }, reasons: [], refusal };
 }
 
 /** The order as a transfer with one side open; a seller's buyer and a buyer's seller are not known. */
 function transferOf(question: PreTradeQuestion): TransferQuestion | Refusal<PreTradeCode> {
-  const { instrument, side, account, quantity, promised = 0n } = question;
+  const { instrument, side, quantity } = question;
   const amount = tokenAmount({ ...instrument, quantity });
   if (isRefusal(amount)) return amount;
-  if (side === 'sell') return { from: account, quantity: amount + promised };
+  if (side === 'sell') return transferWith(question, amount, 0n);
   const price = question.limitPrice ?? question.worstPrice;
   if (price === undefined) {
     const message = 'Without a price it cannot be told how much cash the order needs.';
     return refuse('CHECK_UNAVAILABLE', message, 'Send a limit price.');
   }
   const cash = cashAmount({ ...instrument, price, quantity });
-  if (isRefusal(cash)) return cash;
-  const payment = { cashToken: instrument.cashToken, payer: account, amount: cash + promised };
-  return { to: account, quantity: amount, payment };
+  return isRefusal(cash) ? cash : transferWith(question, amount, cash);
 }
 
-function settleableOf(question: PreTradeQuestion, found: Eligibility): Settleable {
-  if (found.eligible) {
-    const until = found.claimsUntil;
-    return {
-      ...{ quantity: question.quantity, reasons: [] },
-      ...(until !== undefined && { claimsUntilMs: until * 1_000 }),
-    };
-  }
-  const { code, message, reasons } = found;
-  const refusal = refuse(code, message, preTradeActions[code]);
-  return { quantity: mostOf(question, reasons), refusal, reasons };
-}
-
-function settleableNothing(refusal: Refusal<PreTradeCode>): Settleable {
-  return { quantity: 0, refusal, reasons: [] };
-}
-
-/** The most for which none of the reasons would stand: in proportion, and rounded down to lots. */
-function mostOf(
-  { instrument, side, quantity, limitPrice, worstPrice, promised = 0n }: PreTradeQuestion,
-  reasons: readonly EligibilityReason[],
-): Quantity {
+/** More than all that is shown: its tokens and its cash, each up to the next power of two. */
+function transferOfLevels(
+  question: MeansQuestion,
+  levels: readonly { readonly price: Price; readonly quantity: Quantity }[],
+): TransferQuestion | Refusal<PreTradeCode> {
+  const { instrument } = question;
   const { lotSize } = instrument;
-  const price = limitPrice ?? worstPrice ?? 0;
-  const tokensPerLot = tokenAmount({ ...instrument, quantity: lotSize });
-  const cashPerLot = cashAmount({ ...instrument, price, quantity: lotSize });
-  let lots = BigInt(Math.floor(quantity / lotSize));
-  for (const { code, most } of reasons) {
-    const isCash = code.startsWith('CASH_');
-    const perLot = isCash ? cashPerLot : tokensPerLot;
-    if (most === undefined || isRefusal(perLot) || perLot === 0n) return 0;
-    const free = isCash === (side === 'buy') ? most - promised : most;
-    if (free <= 0n) return 0;
-    if (free / perLot < lots) lots = free / perLot;
+  const perLot = tokenAmount({ ...instrument, quantity: lotSize });
+  if (isRefusal(perLot)) return perLot;
+  let lots = 0n;
+  let cash = 0n;
+  for (const { price, quantity } of levels) {
+    const shown = BigInt(Math.floor(quantity / lotSize));
+    const lotPrice = cashAmount({ ...instrument, price, quantity: lotSize });
+    lots += shown;
+    if (!isRefusal(lotPrice)) cash += shown * lotPrice;
   }
-  return Number(lots) * lotSize;
+  return transferWith(question, powerOfTwo(lots) * perLot, powerOfTwo(cash));
 }
 
-function keyOf(question: PreTradeQuestion): string {
-  const { instrument, side, account, quantity, limitPrice, worstPrice, promised = 0n } = question;
-  const price = limitPrice ?? worstPrice;
-  return `${instrument.id} ${instrument.partition} ${side} ${account.toLowerCase()} ${quantity} ${price} ${promised}`;
+function powerOfTwo(atLeast: bigint): bigint {
+  return atLeast <= 1n ? 1n : 1n << BigInt((atLeast - 1n).toString(2).length);
+}
+
+function transferWith(
+  { instrument, side, account, promised = 0n }: MeansQuestion,
+  tokens: bigint,
+  cash: bigint,
+): TransferQuestion {
+  if (side === 'sell') return { from: account, quantity: tokens + promised };
+  const payment = { cashToken: instrument.cashToken, payer: account, amount: cash + promised };
+  return { to: account, quantity: tokens, payment };
+}
+
+function keyOf({ question, transfer, byQuantity }: Asked): string {
+  const { instrument, side, account, promised = 0n } = question;
+  const { quantity, payment } = transfer;
+  return `${instrument.id} ${instrument.partition} ${side} ${account.toLowerCase()} ${quantity} ${payment?.amount} ${promised} ${byQuantity}`;
 }

@@ -1,4 +1,5 @@
 import { invariant, type MemberId, type Price, type Quantity, type VenueId } from '@stoa/schema';
+import type { SettleableBound } from '../routing/route.ts';
 import type { Transaction } from '../store/database.ts';
 import { together } from '../store/together.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -68,9 +69,9 @@ export class HomeOrders {
     this.#decisions = new OrderDecisions({ ...needs, planner: this.#planner });
   }
 
-  /** Where an order would go now. */
-  preview(order: PlannedOrder): RoutePreview | undefined {
-    return this.#planner.preview(order);
+  /** Where an order would go now; `settleable`: if no more of it than that could settle. */
+  preview(order: PlannedOrder, settleable?: SettleableBound): RoutePreview | undefined {
+    return this.#planner.preview(order, settleable);
   }
 
   /**

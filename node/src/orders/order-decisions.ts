@@ -2,14 +2,20 @@ import { type DirectorySource, invariant, nextOpenMs, type VenueId } from '@stoa
 import { isComplete, mayWait, type NewLeg, type OrderState } from './life/order-state.ts';
 import type { StoredOrder } from './order-rows.ts';
 import type { Decision, RoutePlanner } from './route-planner.ts';
+import type { SettleableOrders } from './settleable-orders.ts';
 import type { VenueTermsBook } from './terms/venue-terms-book.ts';
 
 export interface OrderDecisionNeeds {
   readonly planner: Pick<RoutePlanner, 'decide'>;
   readonly terms: VenueTermsBook;
+  /** How much of orders could still settle; undefined: all of each. */
+  readonly settleable?: Pick<SettleableOrders, 'of'> | undefined;
   readonly directory: DirectorySource;
   readonly nowMs: () => number;
 }
+
+/** Whether an order could still settle is asked again so long after the chain did not say. */
+const ASK_AGAIN_AFTER_MS = 5_000;
 
 /**
  * What becomes of what is left of an order, in time as well as in the market: the planner knows where
@@ -31,6 +37,8 @@ export class OrderDecisions {
     }
     const opensAtMs = this.#waitsUntil(order, state, nowMs);
     if (opensAtMs !== undefined) return held(state, opensAtMs);
+    const unasked = this.#needs.settleable?.of(state.id)?.code === 'CHECK_UNAVAILABLE';
+    if (unasked && mayWait(state)) return held(state, nowMs + ASK_AGAIN_AFTER_MS);
 
     // What was asked before the order was replaced says nothing of what it is now.
     const current = { ...state, legs: state.legs.slice(state.routedFrom) };

@@ -9,6 +9,7 @@ import {
   type Refusal,
   refuse,
 } from '@stoa/schema';
+import type { Settleable } from '../compliance/pre-trade.ts';
 import type { MarketView } from '../market/market-view.ts';
 import type { Database } from '../store/database.ts';
 import type { Caller } from './blotter/order-view.ts';
@@ -37,6 +38,11 @@ export interface OrderEntryNeeds {
 
 /** An order that nobody places: it only asks where it would go. */
 export type PreviewRequest = Omit<OrderRequest, 'clientOrderId' | 'cancelOnDisconnect'>;
+
+/** Where an order would go, and how much of it could settle: no leg is for more. */
+export interface OrderPreview extends RoutePreview {
+  readonly settleable: Settleable;
+}
 
 /** An order that is in the store, since now or since before. */
 export interface RecordedOrder {
@@ -80,8 +86,11 @@ export class OrderEntry {
     return this.#placements.idle();
   }
 
-  /** Where an order would go now, and at which cost. Nothing is recorded, and nothing promised. */
-  preview(caller: Caller, asked: PreviewRequest): RoutePreview | Refusal {
+  /**
+   * Where an order would go now, at which cost, and how much of it could settle. Nothing is recorded, and
+   * nothing promised.
+   */
+  async preview(caller: Caller, asked: PreviewRequest): Promise<OrderPreview | Refusal> {
     const request = { ...asked, clientOrderId: 'preview' };
     const instrument = this.#checked(caller, request);
     if (isRefusal(instrument)) return instrument;
@@ -89,9 +98,12 @@ export class OrderEntry {
       nowMs: this.#needs.nowMs(),
       endsAtMs: undefined,
     });
-    const preview = this.#needs.work.home.preview(draft);
+    const settleable = await this.#needs.gate.settleable(this.#gated(draft, instrument));
+    const { quantity, refusal } = settleable;
+    const bound = refusal && { quantity, code: refusal.code };
+    const preview = this.#needs.work.home.preview(draft, bound);
     invariant(preview !== undefined, 'a known instrument could not be routed');
-    return preview;
+    return { ...preview, settleable };
   }
 
   #checked(caller: Caller, request: OrderRequest): Instrument | Refusal {

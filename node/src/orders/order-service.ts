@@ -12,13 +12,14 @@ import {
   type Side,
 } from '@stoa/schema';
 import { Counter, Gauge } from 'prom-client';
-import type { PreTradeChecks } from '../compliance/pre-trade.ts';
+import type { PreTradeChecks, Settleable } from '../compliance/pre-trade.ts';
 import type { UnsettledClaims } from '../settlement/unsettled-fills.ts';
 import type { Caller, OrderView } from './blotter/order-view.ts';
 import { Disconnects } from './disconnects.ts';
 import type { QuotedOrders } from './executing/quote-desk.ts';
-import { type IgnoredCode, isComplete, leavesOf, type OrderState } from './life/order-state.ts';
-import { OrderEntry, type PreviewRequest } from './order-entry.ts';
+import { isComplete, leavesOf, type OrderState } from './life/order-state.ts';
+import { notReplaced } from './not-replaced.ts';
+import { OrderEntry, type OrderPreview, type PreviewRequest } from './order-entry.ts';
 import { type RefusedAction, recordRefusal } from './order-refusals.ts';
 import { type StoredOrder, viewOf } from './order-rows.ts';
 import { type NoteStage, orderStages } from './order-stages.ts';
@@ -29,7 +30,6 @@ import {
   readOrder,
 } from './order-store.ts';
 import { OrderWork, type OrderWorkNeeds, type OrderWorkOptions } from './order-work.ts';
-import type { RoutePreview } from './route-planner.ts';
 import { type GatedState, OrderGate } from './terms/order-gate.ts';
 import type { MemberLimits } from './terms/order-limits.ts';
 import { CLIENT_ORDER_ID, checkCancel, checkReplace } from './terms/order-validation.ts';
@@ -44,8 +44,9 @@ export interface OrderServiceOptions extends Pick<OrderWorkOptions, 'venue'> {
   readonly disconnectGraceMs?: number;
 }
 
-export interface OrderServiceNeeds extends OrderWorkNeeds {
+export interface OrderServiceNeeds extends Omit<OrderWorkNeeds, 'settleableNow'> {
   readonly checkOrder: PreTradeChecks['checkOrder'];
+  readonly settleable: PreTradeChecks['settleable'];
   /** What wallets gave away in fills that have not settled; absent: nothing. */
   readonly unsettled?: UnsettledClaims;
   readonly limits: MemberLimits;
@@ -57,6 +58,13 @@ export interface OrderServiceNeeds extends OrderWorkNeeds {
 
 /** What the answer to a new order waits for, if it waits. */
 type AnswerOn = 'acknowledged' | 'done';
+
+/** A side of an instrument on which a wallet has promised something. */
+interface PromisedBy {
+  readonly account: `0x${string}`;
+  readonly instrument: Instrument;
+  readonly side: Side;
+}
 
 /** An order that was placed, now or before. */
 interface PlacedOrder {
@@ -90,7 +98,12 @@ export interface OrderService {
     which: { readonly instrument?: InstrumentId; readonly side?: Side },
   ): Promise<{ readonly count: number } | Refusal>;
   /** Where an order would go now, and at which cost. Nothing is sent, and nothing recorded. */
-  preview(caller: Caller, request: PreviewRequest): Promise<RoutePreview | Refusal>;
+  preview(caller: Caller, request: PreviewRequest): Promise<OrderPreview | Refusal>;
+  /**
+   * What one of the caller's own wallets has promised already, in the smallest unit of the cash token for
+   * buys, of the token for sells; 0 for a wallet that is not the caller's, of which nothing is told.
+   */
+  promised(caller: Caller, wallet: PromisedBy): bigint;
   /** Takes every open order off this venue's own book, or those of one instrument, whosever they are. */
   massCancel(instrument?: InstrumentId): Promise<void>;
   /** Keeps what was refused before it could be asked. */
@@ -138,8 +151,10 @@ class Orders implements OrderService {
     this.#needs = needs;
     const { venue, legDeadlineMs = 2_000, tickMs = 100, disconnectGraceMs = 5_000 } = options;
     this.#gate = new OrderGate(needs);
-    this.#work = new OrderWork({ venue, legDeadlineMs, tickMs }, needs, (orders) =>
-      this.#changed(orders),
+    this.#work = new OrderWork(
+      { venue, legDeadlineMs, tickMs },
+      { ...needs, settleableNow: (order) => this.#settleableNow(order) },
+      (orders) => this.#changed(orders),
     );
     const stage = orderStages(needs.metrics);
     this.#stage = stage;
@@ -239,6 +254,7 @@ class Orders implements OrderService {
     const asked = { member, account, instrument, side, leaves: quantity - filled, limitPrice };
     const place = await this.#gate.enter({ ...asked, worstPrice: undefined }, { id: orderId });
     if (isRefusal(place)) return place;
+    this.#work.settleable.passed(orderId);
     try {
       const replaced = await this.#work.commit((tx, after) =>
         this.#work.home.replace(tx, orderId, to, after),
@@ -307,8 +323,21 @@ class Orders implements OrderService {
     return count;
   }
 
-  async preview(caller: Caller, request: PreviewRequest): Promise<RoutePreview | Refusal> {
+  async preview(caller: Caller, request: PreviewRequest): Promise<OrderPreview | Refusal> {
     return this.#open ? this.#entry.preview(caller, request) : notOpen();
+  }
+
+  promised({ member }: Caller, wallet: PromisedBy): bigint {
+    const own = this.#needs.accounts.get(member)?.has(wallet.account.toLowerCase());
+    return own ? this.#gate.promised(wallet) : 0n;
+  }
+
+  async #settleableNow(order: StoredOrder): Promise<Settleable> {
+    const instrument = this.#needs.directory.current().instruments.get(order.instrument);
+    if (!instrument) throw new CodedError('INSTRUMENT_LOST', 'An order’s instrument is not known.');
+    const { id, limitPrice } = order.state;
+    const gated = { ...gatedState(order, instrument), limitPrice, worstPrice: undefined };
+    return this.#gate.settleable(gated, id);
   }
 
   massCancel(instrument?: InstrumentId): Promise<void> {
@@ -430,26 +459,4 @@ function gatedState(order: StoredOrder, instrument: Instrument): GatedState {
   const highest = prices.length === 0 ? undefined : Math.max(...prices);
   const leaves = left === 0 ? 0 : most;
   return { id, member, account, instrument, side, leaves, limitPrice: highest };
-}
-
-/** What the store knew better than this process when the replacement came to it. */
-function notReplaced(code: IgnoredCode): Refusal {
-  switch (code) {
-    case 'CANCEL_PENDING':
-      return refuse(
-        code,
-        'The order is being canceled.',
-        'Send another order when it is canceled.',
-      );
-    case 'REPLACE_PENDING':
-      return refuse(code, 'Too many replacements wait for an answer.', 'Wait for the venues.');
-    case 'REPLACE_BELOW_FILLED': {
-      const message = 'The new quantity is below what was executed.';
-      return refuse(code, message, 'Cancel the order, or send a higher quantity.');
-    }
-    default: {
-      const message = 'The order is done: nothing is left to replace.';
-      return refuse('ORDER_DONE', message, 'Look at the order for what became of it.');
-    }
-  }
 }

@@ -22,6 +22,7 @@ import { RestingOrders } from './resting-orders.ts';
 import type { CrashPoint } from './sessions/crash-points.ts';
 import type { OrderSessions } from './sessions/order-session.ts';
 import type { ReceivedMessage } from './sessions/peer-inbox.ts';
+import { type SettleableOrderNeeds, SettleableOrders } from './settleable-orders.ts';
 import { type GroupSettlement, SettlementGroups } from './settlement-groups.ts';
 import { CounterpartyGate } from './terms/counterparty-gate.ts';
 import { MonthlyNotional } from './terms/monthly-notional.ts';
@@ -51,6 +52,7 @@ export interface OrderWorkNeeds
   extends Omit<
     HomeOrderNeeds,
     | 'isVenueReady'
+    | 'settleable'
     | 'capabilities'
     | 'resting'
     | 'monthlyNotional'
@@ -59,6 +61,7 @@ export interface OrderWorkNeeds
     | 'sessions'
   > {
   readonly database: Database;
+  readonly settleableNow: SettleableOrderNeeds['settleableNow'];
   readonly adapter: VenueAdapter;
   readonly sessions: OrderSessions;
   readonly settlement: OrderWorkSettlement;
@@ -82,6 +85,8 @@ const CHECKED_AT_ONCE = 500;
  */
 export class OrderWork {
   readonly home: HomeOrders;
+  /** How much of orders could still settle. */
+  readonly settleable: SettleableOrders;
   readonly #options: OrderWorkOptions;
   readonly #needs: OrderWorkNeeds;
   readonly #onChanged: (orders: readonly StoredOrder[]) => void;
@@ -107,9 +112,11 @@ export class OrderWork {
     this.#options = options;
     this.#needs = needs;
     const resting = new RestingOrders();
+    this.settleable = new SettleableOrders(needs);
     const monthly = new MonthlyNotional(needs);
     this.#onChanged = (changed) => {
       resting.note(changed);
+      this.settleable.note(changed);
       onChanged(changed);
     };
     const { venue } = options;
@@ -133,6 +140,7 @@ export class OrderWork {
       isVenueReady: () => needs.adapter.link === 'ready',
       capabilities,
       resting,
+      settleable: this.settleable,
       monthlyNotional: (member, of) => monthly.of(member, of),
       ownLegs: (tx, own, after) => this.#desk.ownLegs(tx, own, after),
       onContradiction: (code) => this.#contradictions.inc({ code }),
@@ -147,7 +155,7 @@ export class OrderWork {
     this.#groups = new SettlementGroups(needs);
     this.#waiting = new WaitingOrders({
       ...needs,
-      release: (ids) => this.commit((tx, after) => this.home.release(tx, ids, after)),
+      release: (ids) => this.#release(ids),
       askStatus: (legs) => this.commit((tx, after) => this.home.askStatus(tx, legs, after)),
     });
   }
@@ -157,6 +165,12 @@ export class OrderWork {
     const { result, run } = await this.#transaction(change);
     run();
     return result;
+  }
+
+  /** What waited is held against its wallets before it goes on: they may have changed meanwhile. */
+  async #release(orderIds: readonly string[]): Promise<void> {
+    await this.settleable.ask(orderIds);
+    await this.commit((tx, after) => this.home.release(tx, orderIds, after));
   }
 
   /** Puts the desk in order, opens the book, then the sessions; asks about everything in doubt. */

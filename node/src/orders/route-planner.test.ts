@@ -334,6 +334,32 @@ describe('risk', () => {
   });
 });
 
+describe('an order of which only a part could settle', () => {
+  const total = (quantity: number) => ({
+    settleable: {
+      of: () => ({ quantity, code: 'CASH_TOO_LOW', message: 'The wallet has too little.' }),
+    },
+  });
+
+  it('goes to the venues for no more than that, over all of them, and the rest waits nowhere', () => {
+    const { planner } = scene({ beta: [at(990, 60)], gamma: [at(995, 60)] }, total(90));
+    const first = decided(planner, order());
+    expect(outcome(first)).toEqual(['beta 60 route ioc', 'gamma 30 route ioc']);
+    expect(first.input?.order.settleable).toEqual({ quantity: 90, code: 'CASH_TOO_LOW' });
+    const legs = [askedLeg('beta', { filled: 60 }), askedLeg('gamma', { filled: 30 })];
+    const after = order({}, { filled: 90, legs });
+    expect(planner.decide(after, after.state).event).toEqual({
+      kind: 'ended',
+      ...{ status: 'canceled', reason: 'CASH_TOO_LOW: The wallet has too little.' },
+    });
+  });
+
+  it('ends at once where nothing could', () => {
+    const { planner } = scene({ beta: [at(990, 60)] }, total(0));
+    expect(outcome(decided(planner, order()))).toBe('CASH_TOO_LOW');
+  });
+});
+
 describe('a preview', () => {
   it('prices the route and names what is left out', () => {
     const { planner } = scene(

@@ -1,11 +1,12 @@
 import { invariant, type Price, type VenueId } from '@stoa/schema';
 import type { MarketView } from '../market/market-view.ts';
-import type { Route, RouteInput, RouteVenue } from '../routing/route.ts';
+import type { Route, RouteInput, RouteVenue, SettleableBound } from '../routing/route.ts';
 import { type PricedRoute, priceRoute } from '../routing/route-cost.ts';
 import { route } from '../routing/router.ts';
 import { mayWait, type NewLeg, type OrderEvent, type OrderState } from './life/order-state.ts';
 import type { StoredOrder } from './order-rows.ts';
 import { type Routable, type RouteVenueNeeds, RouteVenues } from './route-venues.ts';
+import type { SettleableOrders } from './settleable-orders.ts';
 
 /** Rounds of routing before the rest waits; each asks only venues that were not asked yet. */
 const MAX_ROUNDS = 3;
@@ -29,6 +30,8 @@ export interface RoutePreview extends PricedRoute {
 
 export interface RoutePlannerNeeds extends RouteVenueNeeds {
   readonly market: MarketView;
+  /** How much of orders could still settle; undefined: all of each. */
+  readonly settleable?: Pick<SettleableOrders, 'of'> | undefined;
 }
 
 /** An order that may wait, with its limit. */
@@ -46,9 +49,13 @@ export class RoutePlanner {
     this.#venues = new RouteVenues(venue, needs);
   }
 
-  /** Where an order would go now; undefined for an instrument that is not known. */
-  preview(order: PlannedOrder): RoutePreview | undefined {
-    const input = this.#input(order, order.state);
+  /**
+   * Where an order would go now; undefined for an instrument that is not known.
+   *
+   * @param settleable of what is left; undefined: all of it
+   */
+  preview(order: PlannedOrder, settleable?: SettleableBound): RoutePreview | undefined {
+    const input = this.#input(order, order.state, settleable);
     if (!input) return undefined;
     const bookVersion = this.#needs.market.book(order.instrument).version;
     return { ...priceRoute(input, route(input)), bookVersion };
@@ -62,7 +69,12 @@ export class RoutePlanner {
    */
   decide(order: Omit<PlannedOrder, 'state'>, state: OrderState): Decision {
     const round = 1 + Math.max(0, ...state.legs.map((leg) => leg.round));
-    const input = this.#input(order, state);
+    const total = this.#needs.settleable?.of(state.id);
+    const left = total && {
+      quantity: Math.max(0, total.quantity - state.filled),
+      code: total.code,
+    };
+    const input = this.#input(order, state, left);
     const routed = input && route(input);
     const why = routed && { route: routed, input };
     if (routed && routed.legs.length > 0 && round <= MAX_ROUNDS) {
@@ -100,6 +112,9 @@ export class RoutePlanner {
     const { state } = order;
     const { timeInForce, limitPrice, remainder } = state;
     const resting = this.#resting(order);
+    const total = this.#needs.settleable?.of(state.id);
+    // What could not settle waits nowhere: somebody would meet it.
+    if (total && total.quantity < state.quantity) return ended(`${total.code}: ${total.message}`);
     if (openMinimum(state) !== undefined) {
       return ended('MIN_QUANTITY_UNFILLABLE: The venues do not show the minimum quantity.');
     }
@@ -157,7 +172,11 @@ export class RoutePlanner {
     return { member, account, instrument, side, quantity, limitPrice, isWhole: isWhole(state) };
   }
 
-  #input(order: Omit<PlannedOrder, 'state'>, state: OrderState): RouteInput | undefined {
+  #input(
+    order: Omit<PlannedOrder, 'state'>,
+    state: OrderState,
+    settleable: SettleableBound | undefined,
+  ): RouteInput | undefined {
     const routable = this.#routable(order, state);
     if (!routable) return undefined;
     const { instrument, quantity } = routable;
@@ -178,6 +197,7 @@ export class RoutePlanner {
         ...{ side, timeInForce, quantity, limitPrice, strategy, allOrNone },
         ...(minimum !== undefined && { minQuantity: minimum }),
         ...(directedTo !== undefined && { directedTo }),
+        ...(settleable !== undefined && settleable.quantity < quantity && { settleable }),
       },
       book: { instrument: instrument.id, asOfMs, venues: shown },
       tickSize: instrument.tickSize,

@@ -54,10 +54,8 @@ export async function createTrading(
   const shared = { directory, logger, metrics, nowMs, crashPoint };
 
   const venuePart = await openVenue(base, instruments);
-  const {
-    adapter,
-    adapter: { capabilities },
-  } = venuePart;
+  const { adapter } = venuePart;
+  const { capabilities } = adapter;
   const ownTerms = ownVenueTerms(config.STOA_VENUE_TERMS_FILE, capabilities);
   const terms = await VenueTermsExchange.open(venue, ownTerms, { ...shared, database });
   const sessions = await openOrderSessions(
@@ -101,6 +99,7 @@ export async function createTrading(
       onMarketEvents: (events) => publisher.deliver(events),
       onCommitted: (members) => reading.feed.committed(members),
       checkOrder: (order) => preTrade.checkOrder(order),
+      settleable: (order) => preTrade.settleable(order),
       unsettled: settlement.unsettled,
     },
   );

@@ -40,6 +40,7 @@ const routeOrder = z
     limitPrice: positive.optional(),
     minQuantity: positive.exactOptional(),
     allOrNone: z.boolean().exactOptional(),
+    settleable: z.strictObject({ quantity: integer, code: text }).exactOptional(),
     strategy: z.enum(['best', 'home-first', 'directed']).exactOptional(),
     directedTo: venueId.exactOptional(),
   })
@@ -56,7 +57,6 @@ const routeVenue = z.strictObject({
     .transform((cost) => ({ ...cost, cap: cost.cap })),
   minimumLots: positive,
   ownOppositePrice: positive.exactOptional(),
-  settleable: integer.exactOptional(),
   agreed: integer.exactOptional(),
 });
 

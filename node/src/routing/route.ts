@@ -16,6 +16,13 @@ export const ROUTER_VERSION = 'total-cost/1';
 /** Up to so many venues are searched to the end; beyond, the search has a small budget. */
 export const MAX_EXACT_VENUES = 16;
 
+/** The most of an order that its investor could settle, and why no more. */
+export interface SettleableBound {
+  readonly quantity: Quantity;
+  /** Code of the pre-trade check, such as `CASH_TOO_LOW`. */
+  readonly code: string;
+}
+
 /** What is to be routed: an order, or what is left of one. */
 export interface RouteOrder {
   readonly side: Side;
@@ -27,6 +34,11 @@ export interface RouteOrder {
   readonly minQuantity?: Quantity | undefined;
   /** Whole at one venue or nothing: several books cannot fill or kill as one. */
   readonly allOrNone?: boolean;
+  /**
+   * Bounds all legs together, since a wallet's means are one for all venues; absent where the whole
+   * quantity could settle at its limit.
+   */
+  readonly settleable?: SettleableBound;
   /** Default `best`. */
   readonly strategy?: RoutingStrategy;
   /** The one venue of a directed order. */
@@ -43,8 +55,6 @@ export interface RouteVenue {
    * price on are left out, because the order could meet them. Undefined where none waits.
    */
   readonly ownOppositePrice?: Price | undefined;
-  /** The most that the investor could settle there; undefined where nothing bounds it. */
-  readonly settleable?: Quantity | undefined;
   /** The most that agreements let go there; undefined where they set no bound. */
   readonly agreed?: Quantity | undefined;
 }

@@ -119,11 +119,10 @@ describe('what the router leaves out', () => {
       quoted('epsilon', levels, { firm: false }),
       quoted('eta', levels),
       quoted('gamma', levels, { validUntilMs: NOW - 1 }),
-      quoted('iota', levels),
       quoted('kappa', levels),
       quoted('zeta', levels),
     ];
-    const known = { iota: terms({}, { settleable: 0 }), kappa: terms({}, { agreed: 0 }) };
+    const known = { kappa: terms({}, { agreed: 0 }) };
     const given = input(venues, {}, known, { exclusions: new Map([['zeta', 'no-order-link']]) });
     const without = new Map([...given.venues].filter(([venue]) => venue !== 'eta'));
     const result = route({ ...given, venues: without });
@@ -136,7 +135,6 @@ describe('what the router leaves out', () => {
       { venue: 'epsilon', reason: 'indicative' },
       { venue: 'eta', reason: 'terms-unknown' },
       { venue: 'gamma', reason: 'expired' },
-      { venue: 'iota', reason: 'not-settleable' },
       { venue: 'kappa', reason: 'no-agreement' },
       { venue: 'zeta', reason: 'no-order-link' },
     ]);
@@ -160,12 +158,35 @@ describe('what the router leaves out', () => {
     ]);
   });
 
-  it('is more than can be settled, or is agreed, at a venue', () => {
+  it('is more than is agreed at a venue', () => {
     const venues = [quoted('alpha', [at(10, 80)]), quoted('gamma', [at(11, 80)])];
-    const known = { alpha: terms({}, { settleable: 25 }), gamma: terms({}, { agreed: 50 }) };
-    const { legs, unrouted } = route(input(venues, {}, known));
-    expect(legs).toEqual([leg('alpha', 25, 10), leg('gamma', 50, 11)]);
-    expect(unrouted).toBe(25);
+    const { legs, unrouted } = route(input(venues, {}, { gamma: terms({}, { agreed: 10 }) }));
+    expect(legs).toEqual([leg('alpha', 80, 10), leg('gamma', 10, 11)]);
+    expect(unrouted).toBe(10);
+  });
+
+  it('is more than the investor could settle, over all venues together', () => {
+    const venues = [quoted('alpha', [at(10, 80)]), quoted('gamma', [at(11, 80)])];
+    const bound = (quantity: number) => ({ settleable: { quantity, code: 'CASH_TOO_LOW' } });
+    const some = route(input(venues, bound(95)));
+    expect(some.legs).toEqual([leg('alpha', 80, 10), leg('gamma', 15, 11)]);
+    expect(some).toMatchObject({ unrouted: 5, exclusions: [] });
+    const none = route(input(venues, bound(0)));
+    expect(none).toMatchObject({ legs: [], unrouted: 100 });
+    expect(none.exclusions.map(({ reason }) => reason)).toEqual([
+      'not-settleable',
+      'not-settleable',
+    ]);
+  });
+
+  it('is any part of an order that goes whole, where only a part could settle', () => {
+    const venues = [quoted('alpha', [at(10, 180)])];
+    const settleable = { quantity: 99, code: 'CASH_TOO_LOW' };
+    for (const whole of [{ timeInForce: 'fok' }, { allOrNone: true }] as const) {
+      const { legs, exclusions } = route(input(venues, { ...whole, settleable }));
+      expect(legs).toEqual([]);
+      expect(exclusions).toEqual([{ venue: 'alpha', reason: 'not-settleable' }]);
+    }
   });
 
   it('is a venue whose smallest order is more than it shows, or than is wanted', () => {

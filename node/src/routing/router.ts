@@ -8,6 +8,7 @@ import {
   type Route,
   type RouteExclusion,
   type RouteInput,
+  type RouteOrder,
   type RouteVenue,
 } from './route.ts';
 
@@ -45,16 +46,17 @@ interface Usable {
  * nothing, or at least its smallest order.
  *
  * Fill-or-kill and all-or-none go whole to one venue, the cheapest that shows enough, or nowhere: no
- * two books fill or kill as one. `home-first` takes all that home's book shows within the limit, and
+ * two books fill or kill as one. What the investor could not settle is not routed, wherever it is shown:
+ * of `settleable` no more is taken over all venues together. `home-first` takes all that home's book shows within the limit, and
  * then the rest as above. A minimum quantity that all venues together do not show routes nothing.
  *
  * Up to 16 venues the result is exact. Beyond, or in a case made to be hard, the search ends at a
  * budget with the best that it has found by then, and the route says so.
  */
 export function route(input: RouteInput): Route {
-  const { order, lotSize, home } = input;
+  const { order, home } = input;
   const exclusions: RouteExclusion[] = [];
-  const wanted = (order.quantity - (order.quantity % lotSize)) / lotSize;
+  const wanted = wantedLots(input);
   const usable: Usable[] = [];
   makeRoom(input);
   let used = 0;
@@ -79,6 +81,17 @@ export function route(input: RouteInput): Route {
   };
 }
 
+/** What may be taken over all venues together: none of an order that goes whole and could not settle so. */
+function wantedLots({ order, lotSize }: RouteInput): number {
+  const { quantity, settleable } = order;
+  const most = Math.min(quantity, settleable?.quantity ?? quantity);
+  return isWhole(order) && most < quantity ? 0 : (most - (most % lotSize)) / lotSize;
+}
+
+function isWhole({ timeInForce, allOrNone }: RouteOrder): boolean {
+  return timeInForce === 'fok' || allOrNone === true;
+}
+
 /** Room for every level that is shown. */
 function makeRoom({ book }: RouteInput): void {
   let most = 0;
@@ -97,7 +110,7 @@ function usableVenue(
 ): Usable | undefined {
   const { venue } = quoted;
   const known = input.venues.get(venue);
-  const reason = whyUnusable(quoted, known, input);
+  const reason = whyUnusable(quoted, known, wanted, input);
   if (reason !== undefined || known === undefined) {
     exclusions.push({ venue, reason: reason ?? 'terms-unknown' });
     return undefined;
@@ -118,6 +131,7 @@ function usableVenue(
 function whyUnusable(
   quoted: VenueBook,
   known: RouteVenue | undefined,
+  wanted: number,
   { order, exclusions, nowMs, lotSize }: RouteInput,
 ): string | undefined {
   const excluded = exclusions.get(quoted.venue);
@@ -129,7 +143,7 @@ function whyUnusable(
   // The boundary counts as valid, as it does for everybody who reads the quote.
   if (quoted.validUntilMs < nowMs) return 'expired';
   if (known === undefined) return 'terms-unknown';
-  if ((known.settleable ?? lotSize) < lotSize) return 'not-settleable';
+  if (order.settleable !== undefined && wanted === 0) return 'not-settleable';
   if ((known.agreed ?? lotSize) < lotSize) return 'no-agreement';
   return undefined;
 }
@@ -151,7 +165,7 @@ function addLevels(
   const better = side === 'buy' ? 1 : -1;
   const levels: readonly Level[] = side === 'buy' ? quoted.offers : quoted.bids;
   const { ownOppositePrice } = known;
-  const most = Math.min(known.settleable ?? order.quantity, known.agreed ?? order.quantity);
+  const most = known.agreed ?? order.quantity;
   let left = Math.min(wanted, (most - (most % lotSize)) / lotSize);
   let last: number | undefined;
   for (const { price, quantity } of levels) {
@@ -179,7 +193,7 @@ function allocate(
   input: RouteInput,
 ): { readonly taken: readonly number[]; readonly exact: boolean } {
   const { order, home } = input;
-  if (order.timeInForce === 'fok' || order.allOrNone === true) {
+  if (isWhole(order)) {
     const one = wholeAt(usable, wanted, input);
     return { taken: usable.map((venue) => (venue === one ? wanted : 0)), exact: true };
   }

@@ -105,8 +105,13 @@ export function createSampleOrders(venue: string): SampleOrders {
         exact: true,
         total: 15_015_000n + (side === 'buy' ? 44_000n : -44_000n),
         averagePriceMicros: undefined,
+        settleable: {
+          ...{ quantity: 1_500, reasons: [] },
+          refusal: refuse('CASH_TOO_LOW', 'It has too little cash.', 'Bring cash to the wallet.'),
+        },
       };
     },
+    promised: ({ member }) => (member === 'broker' ? 1n : 0n),
     async refused(_caller, asked, refusal) {
       refusals.push({ asked, refusal });
     },

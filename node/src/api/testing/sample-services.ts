@@ -1,5 +1,7 @@
-import { refuse } from '@stoa/schema';
+import { tokenAmount } from '@stoa/contracts';
+import { isRefusal, refuse } from '@stoa/schema';
 import type { PreTradeChecks } from '../../compliance/pre-trade.ts';
+import { settleableLevels } from '../../compliance/settlement-means.ts';
 import { createListingWatch, type ListingWatch } from '../../market/listing-watch.ts';
 import type { MarketView } from '../../market/market-view.ts';
 import type { PrintHistory } from '../../market/print-store.ts';
@@ -81,11 +83,25 @@ export const sampleNode: ApiNode = {
   }),
 };
 
-/** Accounts of ones may do anything, all others may not buy. */
-export const samplePreTrade: Pick<PreTradeChecks, 'checkOrder'> = {
-  async checkOrder({ side, account }) {
-    if (side === 'sell' || account === `0x${'11'.repeat(20)}`) return undefined;
-    return refuse('CLAIM_MISSING', 'The investor is not accredited.', 'Have it attested.');
+/** Accounts of ones could buy half a token and sell anything, all others may not buy. */
+export const samplePreTrade: Pick<PreTradeChecks, 'settleableLevels'> = {
+  async settleableLevels({ instrument, side, account }, levels) {
+    const most = tokenAmount({ ...instrument, quantity: 500 });
+    if (side === 'sell' || isRefusal(most)) {
+      return settleableLevels({ instrument, side, means: {} }, levels);
+    }
+    const tokens =
+      account === `0x${'11'.repeat(20)}`
+        ? { most, refusal: refuse('HOLDER_CAP', 'It is full.', 'Wait.') }
+        : {
+            most: 0n,
+            refusal: refuse(
+              'CLAIM_MISSING',
+              'The investor is not accredited.',
+              'Have it attested.',
+            ),
+          };
+    return settleableLevels({ instrument, side, means: { tokens } }, levels);
   },
 };
 

@@ -1,4 +1,4 @@
-import { isRefusal, type TradingCalendar } from '@stoa/schema';
+import { isRefusal, refuse, type TradingCalendar } from '@stoa/schema';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   startTemporaryDatabases,
@@ -23,10 +23,11 @@ afterAll(() => databases.stop());
 
 let home: TestNode;
 let own: ScriptedVenue;
+let market: TestMarket;
 
 async function open(other: Partial<TestNodeOptions> = {}): Promise<void> {
   own = new ScriptedVenue('alpha');
-  const market = new TestMarket(INSTRUMENT.id, ['alpha']);
+  market = new TestMarket(INSTRUMENT.id, ['alpha']);
   const options = { venue: 'alpha', network: new LinkNetwork(), market, directory, ...other };
   home = await TestNode.open(await databases.empty('alpha'), options, own);
   await restart();
@@ -217,6 +218,37 @@ describe('an order that comes before its venue opens', () => {
     at(9);
     await until(() => own.entered.length === 1);
     expect(own.entered[0]).toMatchObject({ orderId: `${id}.1.1`, quantity: 100 });
+  });
+
+  it('goes on for as much as its wallet could settle by then, and not before the chain says', async () => {
+    const codes = ['CHECK_UNAVAILABLE', 'BALANCE_TOO_LOW'];
+    const asked: number[] = [];
+    await home.close();
+    await open({
+      calendars: { alpha: calendar },
+      settleable: async ({ quantity }) => {
+        asked.push(quantity);
+        const code = (codes.length > 1 ? codes.shift() : codes[0]) as 'BALANCE_TOO_LOW';
+        return { quantity: 40, reasons: [], refusal: refuse(code, 'Too few.', 'Bring more.') };
+      },
+    });
+    at(8.5);
+    const { id } = await home.place({ remainder: 'rest-home' });
+    market.show('alpha', { offers: [{ price: 1_000, quantity: 100 }] });
+    at(9);
+    await until(() => asked.length === 1);
+    expect(own.entered).toEqual([]);
+    home.aheadMs += 5_000;
+    await until(() => own.entered.length === 1);
+    expect(own.entered[0]).toMatchObject({ orderId: `${id}.1.1`, quantity: 40 });
+    const [sent] = own.entered;
+    if (!sent) throw new Error('nothing was sent');
+    await own.say({ kind: 'accepted', orderId: sent.orderId }, own.trade(sent, 1, 40));
+    await own.say({
+      ...{ kind: 'done', orderId: sent.orderId, state: 'filled', filled: 40, reason: 'filled' },
+    });
+    await until(async () => (await statuses())[0] === 'canceled');
+    expect(asked).toEqual([100, 100]);
   });
 
   it('is canceled and replaced without anybody being asked', async () => {

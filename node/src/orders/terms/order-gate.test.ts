@@ -23,14 +23,19 @@ const CASH = 10n ** 6n;
 function gateOf(
   limits: object = {},
   unsettled?: UnsettledClaims,
-): { gate: OrderGate; asked: PreTradeQuestion[] } {
+): { gate: OrderGate; asked: PreTradeQuestion[]; byQuantity: PreTradeQuestion[] } {
   const parsed = parseOrderLimits({ defaults: limits });
   if (isRefusal(parsed)) throw new Error(parsed.message);
   const asked: PreTradeQuestion[] = [];
+  const byQuantity: PreTradeQuestion[] = [];
   const gate = new OrderGate({
     limits: new MemberLimits(parsed),
     market: new TestMarket(INSTRUMENT.id, ['alpha']),
     nowMs: () => 0,
+    settleable: async (question) => {
+      byQuantity.push(question);
+      return { quantity: 7, reasons: [], refusal: refuse('CASH_TOO_LOW', 'Too little.', 'Less.') };
+    },
     ...(unsettled && { unsettled }),
     checkOrder: async (question) => {
       asked.push(question);
@@ -45,7 +50,7 @@ function gateOf(
       return refuse(side === 'buy' ? 'CASH_TOO_LOW' : 'BALANCE_TOO_LOW', 'Too little.', 'Less.');
     },
   });
-  return { gate, asked };
+  return { gate, asked, byQuantity };
 }
 
 const codeOf = (answer: Refusal | HeldPlace): string => (isRefusal(answer) ? answer.code : 'in');
@@ -91,6 +96,22 @@ describe('the gate of a home node', () => {
     expect(codeOf(await gate.enter(ORDER))).toBe('in');
   });
 
+  it('asks by quantity beside all that a wallet has promised and owes, the order itself apart', async () => {
+    let owedNow = 3n;
+    const unsettled: UnsettledClaims = { owed: () => 5n, owedNow: async () => owedNow };
+    const { gate, byQuantity } = gateOf({}, unsettled);
+    gate.changed({ ...ORDER, id: 'alpha-1' });
+    gate.changed({ ...ORDER, id: 'alpha-2' });
+    const ofOne = gate.promised(ORDER, 'alpha-2') - 5n;
+    expect(gate.promised(ORDER)).toBe(2n * ofOne + 5n);
+    expect(await gate.settleable(ORDER, 'alpha-1')).toMatchObject({ quantity: 7 });
+    // It is refused some of it, so what the chain has moved meanwhile is looked at.
+    expect(byQuantity.map(({ promised }) => promised)).toEqual([ofOne + 5n, ofOne + 3n]);
+    owedNow = 0n;
+    await gate.settleable(ORDER);
+    expect(byQuantity.at(-1)?.promised).toBe(2n * ofOne);
+  });
+
   it('gives up the place of an order that is refused, or released', async () => {
     const { gate } = gateOf();
     expect(codeOf(await gate.enter({ ...ORDER, leaves: 300 }))).toBe('CASH_TOO_LOW');
@@ -127,6 +148,7 @@ describe('the gate of a home node', () => {
       limits: new MemberLimits(),
       market: new TestMarket(INSTRUMENT.id, ['alpha']),
       nowMs: () => 0,
+      settleable: async () => ({ quantity: 0, reasons: [] }),
       checkOrder: async ({ promised }) => {
         expect(promised).toBe(0n);
         throw new Error('gone');
@@ -152,6 +174,7 @@ describe('the gate of a home node', () => {
       limits: new MemberLimits(),
       market: new TestMarket(INSTRUMENT.id, ['alpha']),
       nowMs: () => 0,
+      settleable: async () => ({ quantity: 0, reasons: [] }),
       checkOrder: async ({ promised }) => {
         asked.add(promised);
         return undefined;

@@ -6,7 +6,7 @@ import {
   type Refusal,
   type Side,
 } from '@stoa/schema';
-import type { PreTradeChecks } from '../../compliance/pre-trade.ts';
+import type { PreTradeChecks, Settleable } from '../../compliance/pre-trade.ts';
 import type { MarketView } from '../../market/market-view.ts';
 import type { UnsettledClaims } from '../../settlement/unsettled-fills.ts';
 import { OpenExposure } from './open-exposure.ts';
@@ -40,6 +40,7 @@ export interface OrderGateNeeds {
   readonly limits: MemberLimits;
   readonly market: Pick<MarketView, 'book' | 'lastTrade'>;
   readonly checkOrder: PreTradeChecks['checkOrder'];
+  readonly settleable: PreTradeChecks['settleable'];
   /** What wallets gave away in fills that have not settled; absent: nothing. */
   readonly unsettled?: UnsettledClaims;
   readonly nowMs: () => number;
@@ -85,14 +86,9 @@ export class OrderGate {
       const refused =
         this.#checkLimits(order, usage) ??
         (await this.#checkWallet(
-          {
-            ...{ instrument, side, account, quantity: leaves },
-            ...(limitPrice === undefined
-              ? { worstPrice: worstPrice ?? leastPrice(instrument) }
-              : { limitPrice }),
-          },
+          { instrument, side, account, quantity: leaves, ...priceOf(order) },
           { promised, own: exposure.promiseOf(place) },
-          side === 'buy' ? instrument.cashToken : instrument.token,
+          paidIn(order),
         ));
       if (!refused) return { release };
       release();
@@ -101,6 +97,37 @@ export class OrderGate {
       release();
       throw error;
     }
+  }
+
+  /**
+   * How much of an order could settle beside all else that its wallet has open. Nothing is kept for it.
+   *
+   * @param except the order itself, where it is open
+   */
+  async settleable(order: GatedOrder, except?: string): Promise<Settleable> {
+    const { account, instrument, side, leaves: quantity } = order;
+    const { unsettled, settleable } = this.#needs;
+    const promised = this.promised(order, except);
+    const question = { instrument, side, account, quantity, ...priceOf(order) };
+    const found = await settleable({ ...question, promised });
+    const token = paidIn(order);
+    const owed = unsettled?.owed(account, token) ?? 0n;
+    if (!found.refusal || owed === 0n) return found;
+    // What settled since the chain was read last has left the balance already.
+    const owedNow = (await unsettled?.owedNow(account, token).catch(() => owed)) ?? owed;
+    return settleable({ ...question, promised: promised - owed + owedNow });
+  }
+
+  /**
+   * What a wallet gave its word for on this side: its open orders, and its fills that have not settled.
+   * In the smallest unit of the cash token for buys, of the token for sells.
+   */
+  promised(
+    { account, instrument, side }: Pick<GatedOrder, 'account' | 'instrument' | 'side'>,
+    except?: string,
+  ): bigint {
+    const owed = this.#needs.unsettled?.owed(account, paidIn({ instrument, side })) ?? 0n;
+    return this.#exposure.promisedBy(account, { side, instrument }, except) + owed;
   }
 
   /**
@@ -143,6 +170,17 @@ export class OrderGate {
 
 /** A wallet is first asked whether it has room for so many more orders like this one. */
 const ROOM_IN_ORDERS = 64n;
+
+/** The token of which the wallet gives something away. */
+function paidIn({ side, instrument }: Pick<GatedOrder, 'side' | 'instrument'>): `0x${string}` {
+  return side === 'buy' ? instrument.cashToken : instrument.token;
+}
+
+/** The worst price at which it may fill. */
+function priceOf({ limitPrice, worstPrice, instrument }: GatedOrder) {
+  if (limitPrice !== undefined) return { limitPrice };
+  return { worstPrice: worstPrice ?? leastPrice(instrument) };
+}
 
 /** A market order that finds nothing costs nothing: the least price still asks who may hold it. */
 function leastPrice({ tickSize }: Instrument): Price {

@@ -40,6 +40,8 @@ export interface TestNodeOptions {
   readonly market: TestMarket;
   readonly directory: DirectorySource;
   readonly checkOrder?: OrderServiceNeeds['checkOrder'];
+  /** Default: all of every order could settle. */
+  readonly settleable?: OrderServiceNeeds['settleable'];
   /** When each venue trades; default: always. */
   readonly calendars?: Readonly<Record<VenueId, TradingCalendar>>;
   readonly disconnectGraceMs?: number;
@@ -173,6 +175,8 @@ export class TestNode {
           onMessage: async () => undefined,
         },
         checkOrder: this.#options.checkOrder ?? (async () => undefined),
+        settleable:
+          this.#options.settleable ?? (async ({ quantity }) => ({ quantity, reasons: [] })),
         onCommitted: (members) => this.#options.onCommitted?.(members),
         limits: this.#options.limits ?? new MemberLimits(),
         agreements: everyOrder(directory.current()),

@@ -24,12 +24,15 @@ interface Offer {
  */
 export function bruteForceRoute(input: RouteInput): ExpectedRoute {
   const { order, lotSize, home } = input;
-  const wanted = Math.floor(order.quantity / lotSize);
+  const settleable = order.settleable?.quantity ?? order.quantity;
   const offers = [...input.book.venues]
     .map(({ venue }) => venue)
     .toSorted((a, b) => Number(b === home) - Number(a === home) || (a < b ? -1 : 1))
     .map((venue) => offerOf(input, venue));
   const onlyOne = order.timeInForce === 'fok' || order.allOrNone === true;
+  // Whole or not at all: not even the part that could settle.
+  const most = onlyOne && settleable < order.quantity ? 0 : Math.min(settleable, order.quantity);
+  const wanted = Math.floor(most / lotSize);
   const best = onlyOne ? bestWhole(offers, wanted, input) : bestSplit(offers, wanted, input);
   const filled = best.reduce((sum, lots) => sum + lots, 0) * lotSize;
   if (filled < (order.minQuantity ?? 0)) return { legs: [], unrouted: order.quantity };
@@ -131,9 +134,6 @@ function lotPrices(input: RouteInput, venue: VenueId): number[] {
     if (price % tickSize !== 0) continue;
     for (let lot = 1; lot * lotSize <= quantity; lot += 1) single.push(price);
   }
-  const bounds = [terms.settleable, terms.agreed].filter((bound) => bound !== undefined);
-  return single.slice(
-    0,
-    Math.min(single.length, ...bounds.map((bound) => Math.floor(bound / lotSize))),
-  );
+  const { agreed = single.length * lotSize } = terms;
+  return single.slice(0, Math.floor(agreed / lotSize));
 }

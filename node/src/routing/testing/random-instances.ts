@@ -110,6 +110,10 @@ function randomOrder(
     limitPrice: limited ? limit * tickSize : undefined,
     ...(random.between(1, 12) === 1 && { minQuantity: random.between(1, lots) * lotSize }),
     ...(random.between(1, 15) === 1 && { allOrNone: true }),
+    ...(random.between(1, 6) === 1 && {
+      // Some of it is less than a lot, which is nothing.
+      settleable: { quantity: random.between(0, 2 * lots * lotSize), code: 'CASH_TOO_LOW' },
+    }),
     directedTo: strategy === 'directed' ? random.pick(ids) : undefined,
   };
 }
@@ -173,7 +177,6 @@ function randomTerms(
     cost,
     minimumLots: coarse || chance(6) ? random.between(2, coarse ? 8 : 4) : 1,
     ...(chance(10) && { ownOppositePrice: (base + random.between(0, 5)) * tickSize }),
-    ...(chance(10) && { settleable: random.between(0, 5) * lotSize }),
     ...(chance(15) && { agreed: random.between(0, 5) * lotSize }),
   };
 }

@@ -83,6 +83,12 @@ function readInput(
     limitPrice === undefined
       ? 'at market'
       : `at ${formatDecimal(limitPrice, instrument.priceDecimals)} ${instrument.cashSymbol} or better`;
+  const { settleable } = input.order;
+  if (settleable) {
+    const most = formatDecimal(settleable.quantity, instrument.quantityDecimals);
+    const text = `No more than ${most} of it could settle (${settleable.code}): the home node’s own word.`;
+    findings.stated(subject, text);
+  }
   const at = timeInWords(input.nowMs);
   findings.stated(
     subject,

@@ -103,10 +103,10 @@ function holdAgainst(
       `A leg there was reckoned to cost ${fixed} more: the home node’s own word.`,
     );
   }
-  const { ownOppositePrice, settleable, agreed } = reckoned;
-  if ([ownOppositePrice, settleable, agreed].some((bound) => bound !== undefined)) {
+  const { ownOppositePrice, agreed } = reckoned;
+  if ([ownOppositePrice, agreed].some((bound) => bound !== undefined)) {
     const text =
-      'What the investor’s own orders, settlement and agreements bound there is the home node’s own word.';
+      'What the investor’s own orders and agreements bound there is the home node’s own word.';
     findings.stated(subject, text);
   }
 }
