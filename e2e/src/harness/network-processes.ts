@@ -105,6 +105,8 @@ export async function startGateway(
     readonly port: number;
     readonly graphiqlToken: string;
     readonly logLevel: string;
+    /** Added to what the gateway's environment is otherwise. */
+    readonly env?: Readonly<Record<string, string>>;
   },
 ): Promise<RunningProcess> {
   return startProcess('gateway', GATEWAY_MAIN, setup, {
@@ -116,6 +118,7 @@ export async function startGateway(
     STOA_HTTP_PORT: String(setup.port),
     STOA_GRAPHIQL_TOKEN: setup.graphiqlToken,
     LOG_LEVEL: setup.logLevel,
+    ...setup.env,
   });
 }
 

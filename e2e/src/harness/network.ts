@@ -56,11 +56,14 @@ export interface Network {
   readonly databases: DatabaseServer;
   /** The venues' processes as they are now; a venue that was stopped is not among them. */
   readonly venues: ReadonlyMap<VenueId, RunningProcess>;
+  /** The gateway's process as it is now. */
   readonly gateway: RunningProcess;
   /** Milliseconds each step of the start took. */
   readonly stagesMs: Readonly<Record<string, number>>;
   /** Starts a venue again that was stopped or killed, on its old ports and store; `env` adds to its own. */
   restartVenue(venue: VenueId, env?: Readonly<Record<string, string>>): Promise<RunningProcess>;
+  /** Starts the gateway again once its process has ended, on its old port; `env` adds to its own. */
+  restartGateway(env?: Readonly<Record<string, string>>): Promise<RunningProcess>;
   stop(): Promise<void>;
 }
 
@@ -169,20 +172,23 @@ async function start(run: Run, options: NetworkOptions): Promise<Network> {
   await run.stage('venues', `starting the nodes of ${DEMO_VENUES.join(', ')}`, () =>
     Promise.all(DEMO_VENUES.map((venue) => startVenue(venue))),
   );
-  const gateway = await run.stage('gateway', 'starting the gateway', async () =>
-    startGateway({
-      ...setup,
-      port: options.gatewayPort ?? 0,
-      graphiqlToken: await brokerToken({ tokens }),
-      logLevel: options.logLevel ?? 'info',
-    }),
+  const graphiqlToken = await brokerToken({ tokens });
+  const startGatewayAt = createGatewayStarter(setup, options, graphiqlToken);
+  let gateway = await run.stage('gateway', 'starting the gateway', () =>
+    startGatewayAt(options.gatewayPort ?? 0),
   );
   run.onStop(() => gateway.process.stop());
-  reportCrash('gateway', gateway, options);
   return {
-    ...{ folder: folder.path, rpcUrl, chain, tokens, identities, databases, venues, gateway },
+    ...{ folder: folder.path, rpcUrl, chain, tokens, identities, databases, venues },
+    get gateway() {
+      return gateway;
+    },
     stagesMs: run.stagesMs,
     restartVenue: startVenue,
+    async restartGateway(env) {
+      gateway = await startGatewayAt(Number(new URL(gateway.http).port), env);
+      return gateway;
+    },
     stop: () => run.stop(),
   };
 }
@@ -229,6 +235,19 @@ function createVenueStarter(
     });
     reportCrash(venue, node, options);
     return node;
+  };
+}
+
+function createGatewayStarter(
+  setup: SharedSetup,
+  options: NetworkOptions,
+  graphiqlToken: string,
+): (port: number, env?: Readonly<Record<string, string>>) => Promise<RunningProcess> {
+  return async (port, env = {}) => {
+    const logLevel = options.logLevel ?? 'info';
+    const gateway = await startGateway({ ...setup, port, graphiqlToken, logLevel, env });
+    reportCrash('gateway', gateway, options);
+    return gateway;
   };
 }
 

@@ -9,6 +9,10 @@ export interface TokenClaims {
   readonly home: VenueId;
   /** Space separated. */
   readonly scope: string;
+  /** RFC 7638 thumbprint of the key that the token is bound to. */
+  readonly keyThumbprint?: string;
+  /** The client it is for; that of the demo, of which no proof is asked, where left out. */
+  readonly client?: string;
 }
 
 /** Issues access tokens for a network on this machine. In production an OIDC provider does. */

@@ -3,14 +3,15 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { publicSdl } from '@stoa/gateway/public-sdl';
 import { compareApi, type DeclaredChange } from './api-changes.ts';
+import { GENERATED_API, generateClientApi } from './client-api.ts';
 
 const help = `npm run api [-- --check]
 
-Publishes the API: writes its SDL, as clients see it, to schema/api.graphql. What was published is kept:
-a change that breaks clients is refused, unless schema/api-changes.json declares it. So is what nobody has
-described.
+Publishes the API: writes its SDL, as clients see it, to schema/api.graphql, and the types and documents of
+the TypeScript client that follow from it. What was published is kept: a change that breaks clients is
+refused, unless schema/api-changes.json declares it. So is what nobody has described.
 
-  --check   writes nothing; the gate runs it so
+  --check   writes nothing, and refuses a client that does not follow from the SDL; the gate runs it so
   --help    this text
 
 Exit code 0 if all is well, 1 for what is refused, 2 for a wrong argument.
@@ -37,7 +38,7 @@ to schema/api-changes.json, with the sentence as it stands above,
 and a line to CHANGELOG.md. docs/api.md has the whole policy.
 `;
 
-function main(): number {
+async function main(): Promise<number> {
   const { values } = parseArgs({
     options: { check: { type: 'boolean', default: false }, help: { type: 'boolean' } },
   });
@@ -57,14 +58,22 @@ function main(): number {
   if (undeclared.length + undated.length + undescribed.length > 0) return 1;
   list('breaks clients, as declared:', changes.declared);
   list('may surprise clients:', changes.surprising);
-  if (values.check) return 0;
+  if (values.check) return checkClient(before);
   writeFileSync(published, current);
+  writeFileSync(GENERATED_API, await generateClientApi(current));
   process.stdout.write(before === current ? 'nothing to publish\n' : 'published: commit it\n');
   return 0;
 }
 
+/** Whether the client as it stands is what follows from the published SDL and the client's operations. */
+async function checkClient(sdl: string): Promise<number> {
+  if (readFileSync(GENERATED_API, 'utf8') === (await generateClientApi(sdl))) return 0;
+  process.stdout.write('the generated client is stale: run npm run api, and commit it\n');
+  return 1;
+}
+
 try {
-  process.exitCode = main();
+  process.exitCode = await main();
 } catch (error) {
   if (!(error instanceof TypeError) || !('code' in error)) throw error;
   process.stderr.write(`${error.message}\n\n${help}`);

@@ -1,0 +1,36 @@
+import { type Credentials, credentialHeaders } from './credentials.ts';
+
+/** Sends a request with who asks; what `fetch` is, with the headers filled in. */
+export type AuthorizedFetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/**
+ * Creates an {@link AuthorizedFetch}. The nonce that a server wants in proofs is taken from its answers. A
+ * request that was refused for the want of one is sent again with it, once: RFC 9449 section 8 has the
+ * server do nothing else with it, so this is no second sending.
+ */
+export function createAuthorizedFetch(
+  credentials: Credentials,
+  send: typeof fetch,
+): AuthorizedFetch {
+  let nonce: string | undefined;
+  const sendOnce = async (url: string, init: RequestInit): Promise<Response> => {
+    const method = init.method ?? 'GET';
+    const headers = new Headers(init.headers);
+    const own = await credentialHeaders(credentials, { method, url, nonce });
+    for (const [name, value] of Object.entries(own)) headers.set(name, value);
+    const response = await send(url, { ...init, headers });
+    nonce = response.headers.get('dpop-nonce') ?? nonce;
+    return response;
+  };
+  return async (url, init) => {
+    const known = nonce;
+    const response = await sendOnce(url, init);
+    if (credentials.kind !== 'bound' || nonce === known || !wantsNonce(response)) return response;
+    await response.body?.cancel();
+    return sendOnce(url, init);
+  };
+}
+
+function wantsNonce({ headers }: Response): boolean {
+  return headers.get('www-authenticate')?.includes('error="use_dpop_nonce"') ?? false;
+}

@@ -1,0 +1,11 @@
+export * from './amounts.ts';
+export { type ApiError, type ClientErrorCode, StoaClientError } from './client-error.ts';
+export type { Credentials, TokenSource } from './credentials.ts';
+export * from './generated/api.ts';
+export type { MutationOutcome } from './mutation-outcome.ts';
+export * from './order-entry.ts';
+export * from './proof-key.ts';
+export type { QueryRetryOptions } from './query-retry.ts';
+export * from './refusals.ts';
+export type { StreamOptions, StreamUpdate } from './resuming-stream.ts';
+export * from './stoa-client.ts';
