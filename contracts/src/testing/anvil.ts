@@ -20,6 +20,12 @@ export interface AnvilOptions {
   readonly port?: number;
   /** Whether the state is kept in the folder; default true. It costs the more, the longer the chain. */
   readonly keepState?: boolean;
+  /**
+   * Default anvil's own, 30 million. anvil mines a block when a transaction comes, and what did not fit
+   * into it waits for the next one to come: a stream of batches that ends in a full block would wait
+   * for ever. Where more is sent at once than fits a block, the block has to be larger.
+   */
+  readonly blockGasLimit?: number;
   readonly startTimeoutMs?: number;
   /** Called when the process ends without {@link Anvil.stop}. */
   readonly onExit?: (code: number | null, signal: NodeJS.Signals | null) => void;
@@ -44,6 +50,9 @@ export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
     [
       ...['--host', '127.0.0.1', '--port', String(options.port ?? 0)],
       ...['--chain-id', String(localChainId)],
+      ...(options.blockGasLimit === undefined
+        ? []
+        : ['--gas-limit', String(options.blockGasLimit)]),
       ...(options.keepState === false
         ? []
         : ['--state', join(options.folder, 'anvil-state.json'), '--state-interval', '1']),

@@ -4,12 +4,16 @@ import { benchList } from './bench-list.ts';
 import { loadPeer } from './bench-peers.ts';
 import { machineFacts } from './machine.ts';
 
-const names = benchList
-  .flatMap(({ name, about, options = {} }) => [
+const benches = benchList
+  .flatMap(({ name, about, options = {}, choices = {} }) => [
     `  ${name.padEnd(10)}${about}`,
     ...Object.entries(options).map(
       ([option, { about: meaning, default: value }]) =>
         `${''.padEnd(12)}--${option} N  ${meaning} (${value})`,
+    ),
+    ...Object.entries(choices).map(
+      ([choice, { about: meaning, choices: words }]) =>
+        `${''.padEnd(12)}--${choice} WORD  ${meaning} (${words.join(', ')})`,
     ),
   ])
   .join('\n');
@@ -17,7 +21,7 @@ const names = benchList
 const help = `npm run bench -- NAME [--json]
 
 The one door to the benchmarks:
-${names}
+${benches}
 
   --json   one JSON object on standard output, nothing else: {bench, at, ok, ms, machine, result}
   --help   this text
@@ -26,6 +30,7 @@ Examples
   npm run bench -- engine
   npm run --silent bench -- engine --json > engine.json
   npm run bench -- quotes --seconds 600
+  npm run bench -- settlement --part legs
 
 Peers that a bench compares with are installed from e2e/bench-peers when it first needs them.
 Exit code 0 if the bench ran, 1 if it failed, 2 for a wrong argument.
@@ -36,9 +41,12 @@ function refuse(reason: string): number {
   return 2;
 }
 
-type Options = Readonly<Record<string, number>>;
+interface Given {
+  readonly numbers: Readonly<Record<string, number>>;
+  readonly words: Readonly<Record<string, string>>;
+}
 
-async function runBench(bench: Bench, given: Options, json: boolean): Promise<number> {
+async function runBench(bench: Bench, given: Given, json: boolean): Promise<number> {
   const say = (text: string) => process.stderr.write(`${text}\n`);
   const at = new Date().toISOString();
   // Taken before the bench, whose own load is no news.
@@ -48,7 +56,8 @@ async function runBench(bench: Bench, given: Options, json: boolean): Promise<nu
     const result = await bench.run({
       say,
       peer: (name) => loadPeer(name, say),
-      option: (name) => given[name] ?? bench.options?.[name]?.default ?? Number.NaN,
+      option: (name) => given.numbers[name] ?? bench.options?.[name]?.default ?? Number.NaN,
+      chosen: (name) => given.words[name],
     });
     const ms = Math.round(performance.now() - begun);
     const report = { bench: bench.name, at, ok: true, ms, machine, result };
@@ -66,21 +75,31 @@ async function runBench(bench: Bench, given: Options, json: boolean): Promise<nu
   }
 }
 
-/** The numbers given to a bench, or why they cannot be. */
-function readOptions(bench: Bench, values: Readonly<Record<string, unknown>>): Options | string {
-  const options: Record<string, number> = {};
+/** What was given to a bench, or why it cannot be. */
+function readOptions(bench: Bench, values: Readonly<Record<string, unknown>>): Given | string {
+  const numbers: Record<string, number> = {};
+  const words: Record<string, string> = {};
   for (const [name, text] of Object.entries(values)) {
     if (typeof text !== 'string') continue;
+    const choice = Object.hasOwn(bench.choices ?? {}, name) ? bench.choices?.[name] : undefined;
+    if (choice) {
+      if (!choice.choices.includes(text))
+        return `--${name} is one of ${choice.choices.join(', ')}.`;
+      words[name] = text;
+      continue;
+    }
     if (!Object.hasOwn(bench.options ?? {}, name)) return `${bench.name} has no option --${name}.`;
     const value = Number(text);
     if (!Number.isSafeInteger(value) || value <= 0) return `--${name} is a whole number above 0.`;
-    options[name] = value;
+    numbers[name] = value;
   }
-  return options;
+  return { numbers, words };
 }
 
 async function main(): Promise<number> {
-  const numbers = benchList.flatMap((bench) => Object.keys(bench.options ?? {}));
+  const names = benchList.flatMap(({ options = {}, choices = {} }) =>
+    Object.keys({ ...options, ...choices }),
+  );
   let parsed: { values: Readonly<Record<string, unknown>>; positionals: string[] };
   try {
     parsed = parseArgs({
@@ -88,7 +107,7 @@ async function main(): Promise<number> {
       options: {
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
-        ...Object.fromEntries(numbers.map((name) => [name, { type: 'string' as const }])),
+        ...Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])),
       },
     });
   } catch (error) {

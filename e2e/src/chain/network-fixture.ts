@@ -18,7 +18,7 @@ import {
 import { isRefusal, type VenueId } from '@stoa/schema';
 import { type Address, type Hex, keccak256, type LocalAccount, stringToHex, toHex } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
-import { startAnvil } from './anvil.ts';
+import { type AnvilOptions, startAnvil } from './anvil.ts';
 import { connectLocalChain } from './chain-writer.ts';
 import {
   type DeployedNetwork,
@@ -44,12 +44,16 @@ export interface NetworkFixture {
   /** Signs with every venue named, sends as alpha's signer, and decodes what happened. */
   settle(groups: readonly SettlementGroup[]): Promise<SettlementLogs & { gasUsed: bigint }>;
   balance(token: Address, owner: Address): Promise<bigint>;
+  /** Stops the chain's process where it is, so that it takes connections and answers none; and goes on. */
+  readonly chain: { suspend(): void; resume(): void };
   stop(): Promise<void>;
 }
 
-export async function startNetworkFixture(): Promise<NetworkFixture> {
+export async function startNetworkFixture(
+  chain: Pick<AnvilOptions, 'blockGasLimit'> = {},
+): Promise<NetworkFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'stoa-network-'));
-  const anvil = await startAnvil({ folder, keepState: false });
+  const anvil = await startAnvil({ ...chain, folder, keepState: false });
   const signers = Object.fromEntries(
     venues.map((venue) => [venue, privateKeyToAccount(generatePrivateKey())]),
   );
@@ -99,6 +103,10 @@ export async function startNetworkFixture(): Promise<NetworkFixture> {
         functionName: 'balanceOf',
         args: [owner],
       }),
+    chain: {
+      suspend: () => process.kill(anvil.pid, 'SIGSTOP'),
+      resume: () => process.kill(anvil.pid, 'SIGCONT'),
+    },
     stop: async () => {
       await anvil.stop();
       await rm(folder, { recursive: true, force: true });

@@ -122,9 +122,10 @@ it('settles the others when one order’s trades cannot, and that one by itself 
   const failed = await world.settlementOf(second);
   expect(failed).toMatchObject({ code: 'ALLOWANCE_TOO_LOW', legs: [{}, {}] });
   expect(failed?.batchId).not.toBe((await world.settlementOf(first))?.batchId);
-  expect(await world.nodes.beta.legs().then((legs) => legs.map(({ state }) => state))).toContain(
-    'failed',
-  );
+  // Beta reads the chain for itself, a little later.
+  await expect
+    .poll(async () => (await world.nodes.beta.legs()).map(({ state }) => state), { timeout: 15_000 })
+    .toContain('failed');
   await world.approveTokens('beta', maxUint256);
   const again = await world.nodes.alpha.service.retryByOperator(failed?.batchId as `0x${string}`);
   expect(again).toBe('instructed-anew');

@@ -16,6 +16,8 @@ import {
 } from './venue-processes.ts';
 
 const legsPerOrder = 50;
+/** For every batch that is ever open at once: see {@link AnvilOptions.blockGasLimit}. */
+const blockGasLimit = 1_000_000_000;
 const withinMs = 600_000;
 
 /** Legs that settle per second, end to end. */
@@ -61,7 +63,7 @@ interface SpeedWorld extends AsyncDisposable {
 
 async function startSpeedWorld(): Promise<SpeedWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'stoa-legs-'));
-  const fixture = await startNetworkFixture();
+  const fixture = await startNetworkFixture({ blockGasLimit });
   const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres') });
   const urls = {
     alpha: await createDatabase(server.url('postgres'), 'alpha'),
