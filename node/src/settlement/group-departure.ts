@@ -1,13 +1,13 @@
 import { groupsHash } from '@stoa/contracts';
 import { invariant } from '@stoa/schema';
-import { and, eq, inArray, ne, or } from 'drizzle-orm';
+import { and, eq, inArray, ne } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
-import { isAnyOf } from '../store/insert-rows.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import { type BatchGroup, batchIdOf, legFromMessage } from './batch-composition.ts';
 import type { BatchRecords, BatchRow } from './batch-records.ts';
 import type { BatchEvent } from './settlement-state.ts';
+import { isOneOfTrades } from './trade-condition.ts';
 
 /** Why a group does not settle with its batch. */
 export type GroupFailure = Omit<Extract<BatchEvent, { kind: 'failed' }>, 'kind' | 'blockNumber'>;
@@ -82,20 +82,9 @@ export function tradesLeft(tx: Transaction, batchId: `0x${string}`): Promise<num
 /** A group's trades that are still its batch's and have not settled. */
 function isOpenOf(batch: BatchRow, group: BatchGroup) {
   const legs = batch.legs.slice(group.first, group.first + group.legs);
-  const byVenue = Map.groupBy(legs, (leg) => leg.executingVenue);
   return and(
     eq(settlementLegs.batchId, batch.id),
     inArray(settlementLegs.state, ['instructed', 'failed']),
-    or(
-      ...[...byVenue].map(([venue, own]) =>
-        and(
-          eq(settlementLegs.executingVenue, venue),
-          isAnyOf(
-            settlementLegs.tradeNumber,
-            own.map(({ tradeNumber }) => tradeNumber),
-          ),
-        ),
-      ),
-    ),
+    isOneOfTrades(legs),
   );
 }

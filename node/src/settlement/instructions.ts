@@ -5,10 +5,10 @@ import {
   type SettlementLeg,
 } from '@stoa/contracts';
 import { type Execution, instrumentParts, invariant, isRefusal } from '@stoa/schema';
-import { and, eq, isNull, or, sql } from 'drizzle-orm';
+import { and, eq, isNull, sql } from 'drizzle-orm';
 import { type Hex, zeroAddress } from 'viem';
 import type { Transaction } from '../store/database.ts';
-import { insertRows, isAnyOf } from '../store/insert-rows.ts';
+import { insertRows } from '../store/insert-rows.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import { issue } from '../store/transactions.ts';
@@ -16,6 +16,7 @@ import { composeBatch, type DraftGroup, newDeadline } from './batch-composer.ts'
 import { batchIdOf, lower, tradeTerms } from './batch-composition.ts';
 import type { BatchRecords, LegRow } from './batch-records.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
+import { isOneOfTrades } from './trade-condition.ts';
 
 /** A trade of one of this node's orders, which took the liquidity: it settles with the order's group. */
 export interface Instruction {
@@ -163,7 +164,10 @@ export class Instructions {
         await this.compose(tx, [{ orderId, groupNumber, rows: group }]);
       } else {
         const readyAtMs = this.#needs.nowMs();
-        issue(tx, tx.update(settlementLegs).set({ groupNumber, readyAtMs }).where(isOneOf(group)));
+        issue(
+          tx,
+          tx.update(settlementLegs).set({ groupNumber, readyAtMs }).where(isOneOfTrades(group)),
+        );
       }
     }
   }
@@ -198,7 +202,7 @@ export class Instructions {
         code: null,
         reason: null,
       } as const;
-      issue(tx, tx.update(settlementLegs).set(anew).where(isOneOf(rows)));
+      issue(tx, tx.update(settlementLegs).set(anew).where(isOneOfTrades(rows)));
     }
     const drafts = groups.map(({ orderId, groupNumber, rows }) => ({
       order: { id: orderId, groupNumber },
@@ -245,22 +249,6 @@ export function contractLeg(row: LegRow, deadline: number): SettlementLeg {
     amount: row.cashAmount,
     deadline,
   };
-}
-
-/** Names the rows of trades. */
-function isOneOf(rows: readonly LegRow[]) {
-  const byVenue = Map.groupBy(rows, (row) => row.executingVenue);
-  return or(
-    ...[...byVenue].map(([venue, own]) =>
-      and(
-        eq(settlementLegs.executingVenue, venue),
-        isAnyOf(
-          settlementLegs.tradeNumber,
-          own.map(({ tradeNumber }) => tradeNumber),
-        ),
-      ),
-    ),
-  );
 }
 
 /** Names a trade's row. */
