@@ -124,7 +124,9 @@ it('settles the others when one order’s trades cannot, and that one by itself 
   expect(failed?.batchId).not.toBe((await world.settlementOf(first))?.batchId);
   // Beta reads the chain for itself, a little later.
   await expect
-    .poll(async () => (await world.nodes.beta.legs()).map(({ state }) => state), { timeout: 15_000 })
+    .poll(async () => (await world.nodes.beta.legs()).map(({ state }) => state), {
+      timeout: 15_000,
+    })
     .toContain('failed');
   await world.approveTokens('beta', maxUint256);
   const again = await world.nodes.alpha.service.retryByOperator(failed?.batchId as `0x${string}`);
