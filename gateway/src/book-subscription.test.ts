@@ -8,6 +8,7 @@ import { createLogger } from '@stoa/node/observer';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createGateway } from './gateway.ts';
+import { createMemoryAudit } from './testing/memory-audit.ts';
 import {
   createSampleView,
   SAMPLE_INSTRUMENT,
@@ -34,8 +35,7 @@ beforeEach(async () => {
     },
     {
       market: view,
-      directory: sampleDirectory,
-      readiness: () => [],
+      ...{ directory: sampleDirectory, audit: createMemoryAudit(), readiness: () => [] },
       metrics: new Registry(),
       logger: createLogger('gateway', 'silent'),
     },

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createGateway } from './gateway.ts';
 import { watchNodeAddresses } from './node-addresses.ts';
 import { readServerSentEvents } from './sse-reader.ts';
+import { createMemoryAudit } from './testing/memory-audit.ts';
 import { type NodeProcess, startNodeProcess } from './testing/node-process.ts';
 import { BOOK, ORDERS } from './testing/protocol-servers.ts';
 import { createSampleView, type SampleView, sampleDirectory } from './testing/sample-view.ts';
@@ -57,6 +58,7 @@ beforeAll(async () => {
     { host: '127.0.0.1', port: 0, tokens: issuer.options, nodes: addresses },
     {
       ...{ market: view, directory: sampleDirectory, readiness: () => [] },
+      audit: createMemoryAudit(),
       ...{ metrics: new Registry(), logger },
     },
   );

@@ -1,5 +1,6 @@
 import {
   address,
+  auditEnvironment,
   type ConfigMistakes,
   httpEnvironment,
   keysMistake,
@@ -39,6 +40,9 @@ const environment = z
     ...tokenEnvironment,
     STOA_GRAPHIQL: z.enum(['on', 'off']).default('on'),
     STOA_GRAPHIQL_TOKEN: z.string().optional(),
+    ...auditEnvironment,
+    /** Folder of the audit log; absent: its records are lines of the process's log. */
+    STOA_AUDIT_DIR: z.string().min(1).optional(),
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
     LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   })

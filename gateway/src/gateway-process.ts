@@ -1,13 +1,24 @@
 import {
+  type AuditLog,
+  auditRetentionMs,
+  createAuditLines,
   createForwarder,
   createMetrics,
   guardOptions,
   httpOptions,
+  openAuditFiles,
+  openAuditLog,
   openTracing,
   type RunningService,
   tokenOptions,
 } from '@stoa/node/market-api';
-import { createObserver, type Logger, openChainDirectory } from '@stoa/node/observer';
+import {
+  createObserver,
+  type Logger,
+  type Observer,
+  openChainDirectory,
+} from '@stoa/node/observer';
+import type { Registry } from 'prom-client';
 import { createPublicClient, http } from 'viem';
 import type { GatewayConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
@@ -82,6 +93,7 @@ async function start(
   undo.push(() => observer.stop());
   await observer.start();
   const nodes = await openNodes(config, logger, undo);
+  const audit = await openAudit(config, { logger, metrics }, undo);
   const gateway = await createGateway(
     {
       ...httpOptions(config),
@@ -94,11 +106,8 @@ async function start(
     },
     {
       market: observer.market,
-      directory,
-      readiness: () =>
-        config.STOA_PEERS.length > 0 && observer.peers().length === 0
-          ? ['a peer of the network: none is connected']
-          : [],
+      ...{ directory, audit },
+      readiness: () => waitsFor(config, observer, audit),
       metrics,
       tracer: tracing?.tracer,
       logger,
@@ -118,4 +127,34 @@ async function openNodes(
   const watched = await watchNodeAddresses(STOA_NODES.file, { logger });
   undo.push(() => watched.close());
   return watched;
+}
+
+/** What the gateway still waits for, one sentence each. */
+function waitsFor(
+  { STOA_PEERS }: GatewayConfig,
+  observer: Pick<Observer, 'peers'>,
+  audit: AuditLog,
+): string[] {
+  const isAlone = STOA_PEERS.length > 0 && observer.peers().length === 0;
+  const failure = audit.failure();
+  return [
+    ...(isAlone ? ['a peer of the network: none is connected'] : []),
+    ...(failure === undefined ? [] : [`audit log: ${failure}`]),
+  ];
+}
+
+/** The audit log: in a folder of its own, or lines of the process's log. */
+async function openAudit(
+  config: GatewayConfig,
+  needs: { readonly logger: Logger; readonly metrics: Registry },
+  undo: (() => Promise<void> | void)[],
+): Promise<AuditLog> {
+  const { STOA_AUDIT_DIR: folder } = config;
+  const files = folder === undefined ? undefined : await openAuditFiles(folder);
+  undo.push(() => files?.close());
+  const sink = files ?? createAuditLines(needs.logger);
+  const retentionMs = auditRetentionMs(config);
+  const audit = await openAuditLog({ retentionMs }, { ...needs, sink, nowMs: Date.now });
+  undo.push(() => audit.stop());
+  return audit;
 }

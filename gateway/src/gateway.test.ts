@@ -8,6 +8,7 @@ import { createLogger } from '@stoa/node/observer';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createGateway, type GatewayOptions } from './gateway.ts';
+import { createMemoryAudit } from './testing/memory-audit.ts';
 import { type NodeProcess, startNodeProcess } from './testing/node-process.ts';
 import { createSampleView, SAMPLE_INSTRUMENT, sampleDirectory } from './testing/sample-view.ts';
 import { createTokenIssuer, type TokenIssuer } from './testing/token-issuer.ts';
@@ -28,8 +29,7 @@ function startGateway(
     { host: '127.0.0.1', port: 0, tokens: issuer.options, nodes: new Map(urls), ...options },
     {
       market: createSampleView(),
-      directory: sampleDirectory,
-      readiness: () => [],
+      ...{ directory: sampleDirectory, audit: createMemoryAudit(), readiness: () => [] },
       metrics: new Registry(),
       logger: createLogger('gateway', 'silent'),
     },

@@ -8,6 +8,7 @@ import {
 import { unifiedGraphHandler } from '@graphql-hive/router-runtime';
 import {
   type ApiGuardOptions,
+  type AuditLog,
   buildMarketSchema,
   createApiMetrics,
   createErrorMask,
@@ -27,6 +28,7 @@ import {
 import type { Logger, MarketView } from '@stoa/node/observer';
 import { CodedError, type DirectorySource } from '@stoa/schema';
 import type { Registry } from 'prom-client';
+import { auditedOperations } from './audited-operations.ts';
 import { callerContext } from './caller-context.ts';
 import { createMarketExecution } from './compiled-market.ts';
 import { createForwardedHeaders } from './forwarded-headers.ts';
@@ -56,6 +58,7 @@ export interface GatewayOptions extends HttpServerOptions {
 export interface GatewayNeeds {
   readonly market: MarketView;
   readonly directory: DirectorySource;
+  readonly audit: Pick<AuditLog, 'failure' | 'mutation' | 'denied'>;
   /** What the gateway still waits for, one sentence each; empty when it is ready. */
   readonly readiness: () => readonly string[] | Promise<readonly string[]>;
   readonly metrics: Registry;
@@ -93,7 +96,7 @@ export async function createGateway(
     maskError,
     market: createMarketSubgraph(schema, createErrorMask(logger)),
     // Before execution, in this order: size, cheapest check first; who calls; whether it may go on now;
-    // last what is executed past the engine's plans, and so has passed every check before it.
+    // then what is recorded; last what is executed past the engine's plans, and so has passed every check before it.
     stages: [
       guards.ofRequests,
       credentials.plugin,
@@ -101,6 +104,7 @@ export async function createGateway(
       guards.ofExecution,
       metrics.plugin,
       ...(needs.tracer ? [tracedOperations(needs.tracer)] : []),
+      auditedOperations(needs.audit, Date.now),
       homeExecution(pool),
       publicExecution({ schema, maskError, execution: createMarketExecution(schema) }),
     ],

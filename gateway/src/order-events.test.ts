@@ -10,6 +10,7 @@ import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createGateway, type GatewayOptions } from './gateway.ts';
 import { readServerSentEvents } from './sse-reader.ts';
+import { createMemoryAudit } from './testing/memory-audit.ts';
 import { type NodeProcess, startNodeProcess } from './testing/node-process.ts';
 import { createSampleView, SAMPLE_INSTRUMENT, sampleDirectory } from './testing/sample-view.ts';
 import { createTokenIssuer, type TokenIssuer } from './testing/token-issuer.ts';
@@ -40,8 +41,7 @@ async function startGateway(
     { host: '127.0.0.1', port: 0, tokens: issuer.options, nodes: new Map(urls), ...options },
     {
       market: createSampleView(),
-      directory: sampleDirectory,
-      readiness: () => [],
+      ...{ directory: sampleDirectory, audit: createMemoryAudit(), readiness: () => [] },
       metrics: new Registry(),
       logger: createLogger('gateway', 'silent'),
     },

@@ -21,6 +21,7 @@ import { parseNegotiationRules } from './negotiation/negotiation-rules.ts';
 import { CRASH_AT } from './orders/sessions/crash-points.ts';
 import { parseOrderLimits } from './orders/terms/order-limits.ts';
 import { parseRoutingAgreements } from './orders/terms/routing-agreements.ts';
+import { auditEnvironment } from './records/audit/audit-environment.ts';
 import { LOG_LEVELS } from './telemetry/logger.ts';
 
 /** A contract or account on an EVM chain. */
@@ -166,6 +167,7 @@ const environment = z
     STOA_STALE_AFTER_MS: milliseconds(3_000, 100),
     STOA_FRAME_RETENTION_HOURS: z.coerce.number().positive().max(100_000).default(72),
     STOA_FRAME_RETENTION_COUNT: z.coerce.number().int().min(1_000).default(1_000_000),
+    ...auditEnvironment,
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
     LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
     /** For tests of recovery only: `name:count`, the node kills itself there. */

@@ -8,10 +8,13 @@ export { keysMistake, tokenEnvironment, tokenOptions } from './access/token-envi
 export type { TokenOptions } from './access/token-verifier.ts';
 export type { Verification } from './access/verification.ts';
 export { type WatchedFile, watchFile } from './access/watched-file.ts';
+export { isDenial } from './api/access-enforcement.ts';
 export { openApiAccess } from './api/api-access.ts';
 export { apiError, createErrorMask } from './api/api-error.ts';
 export type { ApiGuardOptions } from './api/api-guards.ts';
 export { createApiMetrics } from './api/api-metrics.ts';
+export { auditDenial, auditEntry, auditUnavailable } from './api/audit-entry.ts';
+export { idsIn } from './api/audited-mutations.ts';
 export { guardOptions, httpEnvironment, httpOptions } from './api/http-environment.ts';
 export { type HttpServer, type HttpServerOptions, startHttpServer } from './api/http-server.ts';
 export type { MarketNeeds } from './api/market-resolvers.ts';
@@ -24,6 +27,10 @@ export { buildStoaSchema, buildSubgraph, subgraphTypeDefs } from './api/subgraph
 export { createSubscriptionStreams, type SubscriptionStreams } from './api/subscription-streams.ts';
 export { tracedOperations } from './api/traced-operations.ts';
 export { address, type ConfigMistakes, list, nodeKeyFile, readEnvironment } from './config.ts';
+export { auditEnvironment, auditRetentionMs } from './records/audit/audit-environment.ts';
+export { openAuditFiles } from './records/audit/audit-file.ts';
+export { createAuditLines } from './records/audit/audit-lines.ts';
+export { type AuditLog, openAuditLog } from './records/audit/audit-log.ts';
 export { type RunningService, refuseEnvironment, runProcess } from './run-process.ts';
 export { createMetrics } from './telemetry/metrics.ts';
 export { openTracing } from './tracing/open-tracing.ts';

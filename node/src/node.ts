@@ -6,7 +6,7 @@ import { readChain } from './parts/chain.ts';
 import { openFlow, startFlow } from './parts/flow.ts';
 import { watchListings } from './parts/listings.ts';
 import { joinNetwork } from './parts/network.ts';
-import { openArchive, openStore } from './parts/store.ts';
+import { openArchive, openAudit, openStore } from './parts/store.ts';
 import { createTrading } from './parts/trading.ts';
 import type { RunningService } from './run-process.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -61,6 +61,7 @@ async function start(base: Base): Promise<Record<string, unknown>> {
   const chain = await readChain(base);
   const database = await openStore(base);
   const archive = openArchive(base, database);
+  const audit = await openAudit(base, database);
   const network = joinNetwork(base, chain, archive);
   const trading = await createTrading(base, { chain, network, database });
 
@@ -76,7 +77,8 @@ async function start(base: Base): Promise<Record<string, unknown>> {
   onStop(() => trading.negotiation.stop());
   const listings = await watchListings(base, { chain, network, database });
   const prints = createPrintHistory(database);
-  const api = await serveApi(base, chain, { ...network, archive, listings, prints }, trading);
+  const stored = { ...network, ...audit, archive, listings, prints };
+  const api = await serveApi(base, chain, stored, trading);
   onStop(() => api.stop());
   const { embedded } = trading.venue;
   if (flowFile && embedded) startFlow(base, flowFile, embedded, chain.instruments);

@@ -18,6 +18,7 @@ export type SdlPart =
   | 'eligibility'
   | 'history'
   | 'prints'
+  | 'audit'
   | 'operations';
 
 /** What anybody who verifies the gossip can serve. */
@@ -38,6 +39,7 @@ export const NODE_PARTS: readonly SdlPart[] = [
   'eligibility',
   'history',
   'prints',
+  'audit',
   'operations',
 ];
 

@@ -7,6 +7,7 @@ import { createLogger } from '@stoa/node/observer';
 import { nodeKeyFromSeed } from '@stoa/schema';
 import { Registry } from 'prom-client';
 import { createGateway } from '../gateway.ts';
+import { type AuditEntry, createMemoryAudit } from './memory-audit.ts';
 import { startNodeProcess } from './node-process.ts';
 import { createSampleView, SAMPLE_INSTRUMENT, sampleDirectory } from './sample-view.ts';
 import { createTokenIssuer, type TokenIssuer } from './token-issuer.ts';
@@ -14,6 +15,8 @@ import { createTokenIssuer, type TokenIssuer } from './token-issuer.ts';
 /** A node and a gateway over it, both of which speak every protocol. */
 export interface ProtocolServers {
   readonly issuer: TokenIssuer;
+  /** What the gateway has recorded. */
+  readonly audited: readonly AuditEntry[];
   /** Where each answers GraphQL. */
   readonly urls: { readonly node: string; readonly gateway: string };
   /** Operations of a type that reached the node's execution. */
@@ -26,6 +29,7 @@ export async function startProtocolServers(): Promise<ProtocolServers> {
   const folder = await mkdtemp(join(tmpdir(), 'stoa-protocols-'));
   const issuer = await createTokenIssuer(folder);
   const node = await startNodeProcess('beta', issuer.options);
+  const audit = createMemoryAudit();
   const gateway = await createGateway(
     {
       ...{ host: '127.0.0.1', port: 0, tokens: issuer.options },
@@ -35,14 +39,13 @@ export async function startProtocolServers(): Promise<ProtocolServers> {
     },
     {
       market: createSampleView(),
-      directory: sampleDirectory,
-      readiness: () => [],
+      ...{ directory: sampleDirectory, audit, readiness: () => [] },
       metrics: new Registry(),
       logger: createLogger('gateway', 'silent'),
     },
   );
   return {
-    issuer,
+    ...{ issuer, audited: audit.entries },
     operations: (type) => node.operations(type),
     urls: { node: node.url, gateway: `${gateway.url}/graphql` },
     async stop() {

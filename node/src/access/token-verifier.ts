@@ -163,13 +163,16 @@ class Verifier implements TokenVerifier {
     if (token.length > MAX_TOKEN_CHARACTERS) return unauthenticated('The token is too long.');
     const known = await this.#facts(token);
     if ('kind' in known) return known;
+    const { member, home, subject, client, keyThumbprint, expiresAtMs } = known.facts;
+    const holder = { member, subject, client, keyThumbprint };
     const scopes = this.#rights(known);
-    if ('kind' in scopes) return scopes;
+    if ('kind' in scopes) return { ...scopes, holder };
     const holding = await this.#holding(token, scheme.toLowerCase(), known.facts, presented);
-    if (typeof holding !== 'string') return holding;
-    const { member, home, subject, client, expiresAtMs } = known.facts;
+    if (typeof holding !== 'string') return { ...holding, holder };
     const caller = { member, home, scopes };
-    const verified = { kind: 'caller', caller, expiresAtMs, subject, client, holding } as const;
+    const verified: VerifiedCaller = {
+      ...{ kind: 'caller', caller, expiresAtMs, subject, client, holding, keyThumbprint },
+    };
     this.#factsOf.set(verified, known);
     return verified;
   }

@@ -1,3 +1,4 @@
+import type { MemberId } from '@stoa/schema';
 import type { Caller } from '../orders/blotter/order-view.ts';
 
 /** Why credentials prove nothing: stable codes. */
@@ -10,11 +11,23 @@ export type CredentialsCode =
   | 'PROOF_INVALID'
   | 'PROOF_NONCE';
 
+/** Of whom a token is, as its issuer says. */
+export interface TokenHolder {
+  readonly member: MemberId;
+  /** Whoever holds the token (`sub`), and by which client (`client_id`). */
+  readonly subject: string;
+  readonly client: string;
+  /** Thumbprint of the key that the token is bound to (RFC 9449 section 6.1). */
+  readonly keyThumbprint: string | undefined;
+}
+
 /** Credentials that prove nothing, and why. */
 export interface RefusedCredentials {
   readonly kind: 'refused';
   readonly code: CredentialsCode;
   readonly reason: string;
+  /** Where the token itself is its issuer's, and something else is wrong: whose it is. It gives no rights. */
+  readonly holder?: TokenHolder;
 }
 
 /**
@@ -33,6 +46,8 @@ export interface VerifiedCaller {
   readonly subject: string;
   readonly client: string;
   readonly holding: Holding;
+  /** Thumbprint of the key that the token is bound to, if it is. */
+  readonly keyThumbprint?: string | undefined;
 }
 
 /** What the credentials of a request prove. */

@@ -1,16 +1,35 @@
 import type { VenueId } from '@stoa/schema';
 import {
   defaultFieldResolver,
-  type GraphQLError,
+  GraphQLError,
   type GraphQLField,
+  type GraphQLFieldResolver,
+  type GraphQLResolveInfo,
   type GraphQLSchema,
   isObjectType,
 } from 'graphql';
 import { type ApiContext, judgeAccess } from './api-context.ts';
+import type { ApiErrorCode } from './api-error.ts';
 import { type FieldPolicy, readFieldPolicies } from './field-policies.ts';
 
-/** Told of every field that was denied: `Type.field`, to whom, and why. */
-export type OnDenied = (context: ApiContext, field: string, error: GraphQLError) => void;
+/** Told of every field that was denied: `Type.field`, to whom, why, and in which operation. */
+export type OnDenied = (
+  context: ApiContext,
+  field: string,
+  error: GraphQLError,
+  info: GraphQLResolveInfo,
+) => void;
+
+/** Codes of what is denied because of who asks. */
+const DENIALS: ReadonlySet<unknown> = new Set<ApiErrorCode>([
+  ...(['FORBIDDEN', 'WRONG_HOME', 'UNAUTHENTICATED', 'TOKEN_REVOKED'] as const),
+  ...(['MEMBER_NOT_STANDING', 'PROOF_REQUIRED', 'PROOF_INVALID', 'PROOF_NONCE'] as const),
+]);
+
+/** Whether an error says that its caller may not have this. */
+export function isDenial(error: unknown): error is GraphQLError {
+  return error instanceof GraphQLError && DENIALS.has(error.extensions['code']);
+}
 
 /**
  * Puts the policy of each field before its resolver, and before the source of each subscription: what
@@ -35,6 +54,8 @@ export function enforceAccess(
   return schema;
 }
 
+type Resolver = GraphQLFieldResolver<unknown, ApiContext>;
+
 interface Guard {
   readonly policy: FieldPolicy;
   readonly home: VenueId | undefined;
@@ -47,19 +68,23 @@ function guard(
   { policy, home, onDenied }: Guard,
 ): void {
   const { resolve = defaultFieldResolver, subscribe } = field;
-  const check = (context: ApiContext): void => {
-    const denied = judgeAccess(context.auth, policy, home);
-    if (!denied) return;
-    onDenied(context, name, denied);
-    throw denied;
-  };
-  field.resolve = (source, args, context, info) => {
-    check(context);
-    return resolve(source, args, context, info);
-  };
-  if (!subscribe) return;
-  field.subscribe = (source, args, context, info) => {
-    check(context);
-    return subscribe(source, args, context, info);
-  };
+  /** Judges, and tells of denials: this policy's, and those of a resolver that knows whose the rows are. */
+  const guarded =
+    (inner: Resolver): Resolver =>
+    (source, args, context, info) => {
+      const tell = (error: unknown): never => {
+        if (isDenial(error)) onDenied(context, name, error, info);
+        throw error;
+      };
+      const denied = judgeAccess(context.auth, policy, home);
+      if (denied) return tell(denied);
+      try {
+        const value = inner(source, args, context, info);
+        return value instanceof Promise ? value.catch(tell) : value;
+      } catch (error) {
+        return tell(error);
+      }
+    };
+  field.resolve = guarded(resolve);
+  if (subscribe) field.subscribe = guarded(subscribe);
 }

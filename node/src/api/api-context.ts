@@ -13,6 +13,8 @@ export type { Scope } from '../access/roles.ts';
 /** What a resolver knows of the request it serves. */
 export interface ApiContext extends TraceContext {
   readonly auth: Verification;
+  /** Absent where nothing came over HTTP. */
+  readonly request?: Request;
   /** Where the operation is served on a stream. */
   readonly stream?: StreamContext;
 }

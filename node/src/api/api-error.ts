@@ -6,6 +6,7 @@ import type { Logger } from '../telemetry/logger.ts';
 export type ApiErrorCode =
   | 'UNAUTHENTICATED'
   | 'AUTH_UNAVAILABLE'
+  | 'AUDIT_UNAVAILABLE'
   | 'TOKEN_REVOKED'
   | 'MEMBER_NOT_STANDING'
   | 'PROOF_REQUIRED'

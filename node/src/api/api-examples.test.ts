@@ -41,6 +41,8 @@ describe('the examples of docs/api.md', () => {
         return issuer.token({ member: 'acme', scope: 'issuer:read' });
       case 'operator':
         return issuer.token({ member: 'alpha', scope: 'settlement:operate' });
+      case 'examiner':
+        return issuer.token({ member: 'examiner', scope: 'records:read' });
       default:
         throw new Error(`docs/api.md has an example of ${who}`);
     }
@@ -50,7 +52,7 @@ describe('the examples of docs/api.md', () => {
     const all = [...page.matchAll(/```graphql/g)];
     expect(examples).toHaveLength(all.length);
     expect(new Set(examples.map(({ who }) => who))).toEqual(
-      new Set(['anybody', 'broker', 'issuer', 'operator']),
+      new Set(['anybody', 'broker', 'issuer', 'operator', 'examiner']),
     );
   });
 

@@ -8,6 +8,8 @@ import type { FrameArchive } from '../market/frame-archive.ts';
 import type { ListingWatch } from '../market/listing-watch.ts';
 import type { MarketView } from '../market/market-view.ts';
 import type { PrintHistory } from '../market/print-store.ts';
+import type { AuditLog } from '../records/audit/audit-log.ts';
+import type { AuditReader } from '../records/audit/audit-table.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { enforceAccess } from './access-enforcement.ts';
 import { openApiAccess } from './api-access.ts';
@@ -25,6 +27,9 @@ import type {
   ApiSettlements,
   ApiTerms,
 } from './api-services.ts';
+import { auditDenial } from './audit-entry.ts';
+import { createAuditResolvers } from './audit-resolvers.ts';
+import { auditMutations } from './audited-mutations.ts';
 import { createCapTableResolvers } from './cap-table-resolvers.ts';
 import { federatedTracing } from './federated-trace.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from './http-server.ts';
@@ -79,6 +84,8 @@ export interface ApiServerNeeds {
   readonly archive: FrameArchive;
   readonly listings: ListingWatch;
   readonly prints: PrintHistory;
+  readonly audit: Pick<AuditLog, 'failure' | 'mutation' | 'denied'>;
+  readonly auditReader: AuditReader;
   readonly preTrade: Pick<PreTradeChecks, 'settleableLevels'>;
   readonly node: ApiNode;
   /** Unix milliseconds. */
@@ -131,10 +138,14 @@ export function buildNodeSchema(venue: VenueId, needs: NodeSchemaNeeds) {
       createEligibilityResolvers({ ...needs, venue }),
       createHistoryResolvers(needs),
       createPrintsResolvers(needs),
+      createAuditResolvers({ ...needs, venue }),
       createOperationsResolvers({ ...needs, venue }),
     ],
   );
-  return enforceAccess(schema, venue);
+  const { audit, nowMs } = needs;
+  return enforceAccess(auditMutations(schema, audit, nowMs), venue, (context, field, error, info) =>
+    audit.denied(auditDenial(context, info.operation, { field, error, atMs: nowMs() })),
+  );
 }
 
 /**

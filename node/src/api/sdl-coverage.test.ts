@@ -16,6 +16,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { ApiContext } from './api-context.ts';
 import { buildNodeSchema } from './api-server.ts';
 import { createSubscriptionStreams } from './subscription-streams.ts';
+import { createSampleAudit } from './testing/sample-audit.ts';
 import { ACME, createSampleMarket, sampleDirectory } from './testing/sample-market.ts';
 import { sampleNegotiation } from './testing/sample-negotiation.ts';
 import { createSampleOrders } from './testing/sample-orders.ts';
@@ -111,6 +112,7 @@ describe('the SDL of a node', () => {
   const market = createSampleMarket();
   const orders = createSampleOrders('alpha');
   const listings = createSampleListings(market);
+  const audit = createSampleAudit();
   const schema = buildNodeSchema('alpha', {
     market,
     orders,
@@ -124,6 +126,7 @@ describe('the SDL of a node', () => {
     listings,
     preTrade: samplePreTrade,
     prints: samplePrints,
+    ...{ audit, auditReader: audit },
     nowMs: Date.now,
     streams: createSubscriptionStreams(10),
     watch: () => () => {},
@@ -137,7 +140,10 @@ describe('the SDL of a node', () => {
     },
   });
   const contextValue = callerOf('broker', 'orders:read', 'orders:write');
-  const operator = callerOf('alpha', 'orders:read', 'orders:write', 'settlement:operate');
+  const operator = callerOf(
+    'alpha',
+    ...['orders:read', 'orders:write', 'settlement:operate', 'records:read'],
+  );
   const issuer = callerOf(ACME.issuer, 'issuer:read');
 
   it('has a resolver or a matching property for every field', async () => {

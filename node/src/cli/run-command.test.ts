@@ -4,11 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openAuditFiles } from '../records/audit/audit-file.ts';
+import { type AuditEntry, chainRecords, EMPTY_LOG } from '../records/audit/audit-record.ts';
+import { createAuditTable } from '../records/audit/audit-table.ts';
 import { ReceiptScene } from '../routing/testing/receipt-scene.ts';
+import { openDatabase } from '../store/database.ts';
 import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
+import { runCommand } from './run-command.ts';
 
 const run = promisify(execFile);
 const MAIN = join(import.meta.dirname, 'main.ts');
@@ -132,5 +137,48 @@ describe('stoa verify', () => {
       expect((await stoa(...args)).code).toBe(2);
     }
     expect((await stoa('verify', 'a', '--rpc', 'http://127.0.0.1:1')).code).toBe(2);
+  });
+});
+
+describe('stoa audit verify', () => {
+  const ENTRY: AuditEntry = {
+    ...{ kind: 'denied', outcome: 'denied', code: 'FORBIDDEN', atMs: 1_700_000_000_000, count: 1 },
+    ...{ member: 'broker', subject: 'desk', client: 'test', scopes: null, keyThumbprint: null },
+    ...{ operation: null, document: null, field: 'Query.auditRecords' },
+    ...{ target: null, clientId: null, requestId: null },
+  };
+  const records = chainRecords(EMPTY_LOG, [ENTRY, ENTRY, ENTRY]);
+  const head = `3:${records[2]?.hash}`;
+  const told: string[] = [];
+  const verify = (...args: string[]) => {
+    told.splice(0);
+    const note = (text: string) => void told.push(text);
+    return runCommand(['audit', 'verify', ...args], { out: note, err: note });
+  };
+
+  it('reads the folder of a gateway, prints its head and holds it against one that was noted', async () => {
+    const log = join(folder, 'audit');
+    const files = await openAuditFiles(log);
+    await files.append(records);
+    await files.close();
+    expect(await verify(log)).toBe(0);
+    expect(told[0]).toBe(`${head}\n`);
+    expect(await verify(log, '--head', head)).toBe(0);
+    expect(await verify(log, '--head', head.replace('3:', '4:'))).toBe(1);
+    expect(told.join()).toContain('CUT_OFF');
+    expect(await verify(join(folder, 'none'))).toBe(2);
+    expect(await verify(log, '--head', 'first')).toBe(2);
+  });
+
+  it('reads the database of a node, and says at which record it is not whole', async () => {
+    const url = await databases.empty('audited');
+    const store = await openDatabase(url);
+    await createAuditTable(store.db).append(records);
+    expect(await verify('--database', url)).toBe(0);
+    await store.sql`alter table audit_records disable trigger user`;
+    await store.sql`delete from audit_records where number = 2`;
+    await store.close();
+    expect(await verify('--database', url, '--head', head)).toBe(1);
+    expect(told.join()).toContain('Record 2 is missing');
   });
 });

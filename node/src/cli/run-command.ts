@@ -1,10 +1,13 @@
+import { auditCommand } from './audit-command.ts';
 import { type Command, type CommandOutput, EXIT } from './command.ts';
 import { proofCommand } from './proof-command.ts';
 import { registryCommand } from './registry-command.ts';
 import { tokenCommand } from './token-command.ts';
 import { verifyCommand } from './verify-command.ts';
 
-const COMMANDS: readonly Command[] = [verifyCommand, registryCommand, tokenCommand, proofCommand];
+const COMMANDS: readonly Command[] = [
+  ...[verifyCommand, auditCommand, registryCommand, tokenCommand, proofCommand],
+];
 
 /** Runs the command that the arguments name; resolves with the exit code, whatever happens. */
 export async function runCommand(args: readonly string[], output: CommandOutput): Promise<number> {

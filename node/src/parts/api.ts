@@ -6,22 +6,34 @@ import type { HttpServer } from '../api/http-server.ts';
 import type { FrameArchive } from '../market/frame-archive.ts';
 import type { ListingWatch } from '../market/listing-watch.ts';
 import type { PrintHistory } from '../market/print-store.ts';
+import type { AuditLog } from '../records/audit/audit-log.ts';
+import type { AuditReader } from '../records/audit/audit-table.ts';
 import type { Base } from './base.ts';
 import type { Chain } from './chain.ts';
 import type { NetworkPart } from './network.ts';
 import type { Trading } from './trading.ts';
 
-/** What the node's store remembers of the market. */
+/** What the node's store remembers of the market, and of what was asked. */
 export interface Stored {
   readonly archive: FrameArchive;
   readonly listings: ListingWatch;
   readonly prints: PrintHistory;
+  readonly audit: AuditLog;
+  readonly auditReader: AuditReader;
 }
 
 export function serveApi(
   base: Base,
   { directory }: Chain,
-  { observer, framesPublished, archive, listings, prints }: NetworkPart & Stored,
+  {
+    observer,
+    framesPublished,
+    archive,
+    listings,
+    prints,
+    audit,
+    auditReader,
+  }: NetworkPart & Stored,
   { orders, negotiation, settlement, preTrade, reading, venue: { adapter } }: Trading,
 ): Promise<HttpServer> {
   const { config, logger, metrics, startedAtMs, nowMs } = base;
@@ -46,7 +58,7 @@ export function serveApi(
         logger,
         tracer,
       },
-      ...{ archive, listings, prints, preTrade, nowMs, ...reading },
+      ...{ archive, listings, prints, audit, auditReader, preTrade, nowMs, ...reading },
       node: {
         ...{ version, startedAtMs, framesPublished },
         peers: () => observer.peers(),
@@ -55,7 +67,9 @@ export function serveApi(
       readiness: () => {
         const { ready, reason } = settlement.readiness();
         const settling = ready ? [] : [`settlement: ${reason ?? 'not ready'}`];
-        return [...settling, ...adapter.readiness()];
+        const failure = audit.failure();
+        const recording = failure === undefined ? [] : [`audit log: ${failure}`];
+        return [...settling, ...recording, ...adapter.readiness()];
       },
     },
   );

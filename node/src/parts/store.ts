@@ -1,4 +1,7 @@
 import { createPostgresArchive } from '../market/postgres-frame-archive.ts';
+import { auditRetentionMs } from '../records/audit/audit-environment.ts';
+import { openAuditLog } from '../records/audit/audit-log.ts';
+import { createAuditTable } from '../records/audit/audit-table.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { startEmbeddedPostgres } from '../store/embedded-postgres.ts';
 import type { Base } from './base.ts';
@@ -32,4 +35,15 @@ export function openArchive({ config, logger, metrics, nowMs, onStop }: Base, da
   archive.start();
   onStop(() => archive.stop());
   return archive;
+}
+
+/** The audit log. What is still to be recorded is written when all that records has stopped. */
+export async function openAudit({ config, logger, metrics, nowMs, onStop }: Base, db: Database) {
+  const auditReader = createAuditTable(db);
+  const audit = await openAuditLog(
+    { retentionMs: auditRetentionMs(config) },
+    { sink: auditReader, logger, metrics, nowMs },
+  );
+  onStop(() => audit.stop());
+  return { audit, auditReader };
 }

@@ -4,7 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createGateway } from '@stoa/gateway/gateway';
-import { buildMarketSchema, createSubscriptionStreams } from '@stoa/node/market-api';
+import {
+  buildMarketSchema,
+  createAuditLines,
+  createSubscriptionStreams,
+  openAuditLog,
+} from '@stoa/node/market-api';
 import { createLogger } from '@stoa/node/observer';
 import { createYoga } from 'graphql-yoga';
 import { Registry } from 'prom-client';
@@ -19,11 +24,14 @@ export type FanoutServer = 'stoa' | 'stock' | 'rawWs';
 const market = createMovingMarket();
 const manyReaders = 10_000;
 const tick = 1;
+const retentionMs = 86_400_000;
 let broadcast: ((bytes: Buffer) => void) | undefined;
 
 /** Our own gateway, as it is. */
 async function startStoa(folder: string): Promise<string> {
   const tokens = await createTokenIssuer(`${folder}/fanout-jwks.json`);
+  const [logger, metrics] = [createLogger('gateway', 'error'), new Registry()];
+  const audit = { sink: createAuditLines(logger), logger, metrics, nowMs: Date.now };
   const gateway = await createGateway(
     {
       ...{ host: '127.0.0.1', port: 0, nodes: new Map() },
@@ -32,7 +40,7 @@ async function startStoa(folder: string): Promise<string> {
     },
     {
       ...{ market, directory: fanoutDirectory, readiness: () => [] },
-      ...{ metrics: new Registry(), logger: createLogger('gateway', 'error') },
+      ...{ metrics, logger, audit: await openAuditLog({ retentionMs }, audit) },
     },
   );
   return `${gateway.url}/graphql`;

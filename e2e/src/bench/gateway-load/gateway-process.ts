@@ -1,4 +1,5 @@
 import { createGateway } from '@stoa/gateway/gateway';
+import { createAuditLines, openAuditLog } from '@stoa/node/market-api';
 import { createLogger, createObserver, type MarketView } from '@stoa/node/observer';
 import { testSeed } from '@stoa/node/testing/memory-directory';
 import { Registry } from 'prom-client';
@@ -7,6 +8,7 @@ import { serveCommands } from '../process-commands.ts';
 import { nowNs } from '../quotes/clock.ts';
 import { directoryOf, type Place, staleAfterMs } from '../quotes/network-plan.ts';
 
+const retentionMs = 86_400_000;
 const mergedAtNs = new Map<number, number>();
 
 /** A gateway over its own verified market, as `gateway-process.ts` of the gateway composes it. */
@@ -23,6 +25,7 @@ async function start(place: Place, folder: string) {
   );
   await observer.start();
   const tokens = await createTokenIssuer(`${folder}/jwks.json`);
+  const audit = { sink: createAuditLines(logger), logger, metrics, nowMs: Date.now };
   const gateway = await createGateway(
     {
       ...{ host: '127.0.0.1', port: 0, nodes: new Map() },
@@ -31,6 +34,7 @@ async function start(place: Place, folder: string) {
     {
       market: timed(observer.market),
       ...{ directory, metrics, logger, readiness: () => [] },
+      audit: await openAuditLog({ retentionMs }, audit),
     },
   );
   return { addresses: observer.addresses(), url: `${gateway.url}/graphql`, observer };

@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import type { TokenOptions } from '../../access/token-verifier.ts';
 import { createLogger, type Logger } from '../../telemetry/logger.ts';
 import { type ApiServerNeeds, type ApiServerOptions, createApiServer } from '../api-server.ts';
+import { createSampleAudit, type SampleAudit } from './sample-audit.ts';
 import { createSampleMarket, type SampleMarket, sampleDirectory } from './sample-market.ts';
 import { sampleNegotiation } from './sample-negotiation.ts';
 import { createSampleOrders, type SampleOrders } from './sample-orders.ts';
@@ -21,6 +22,7 @@ export interface SampleApi {
   readonly operationsUrl: string | undefined;
   readonly market: SampleMarket;
   readonly orders: SampleOrders;
+  readonly audit: SampleAudit;
   stop(): Promise<void>;
 }
 
@@ -34,12 +36,13 @@ export async function startSampleApi(
   const market = createSampleMarket();
   const orders = createSampleOrders(venue);
   const listings = createSampleListings(market);
+  const audit = createSampleAudit();
   await listings.start();
   const logger: Logger = createLogger(venue, 'silent');
   const server = await createApiServer(
     { venue, tokens, host: '127.0.0.1', port: 0, ...options },
     {
-      ...{ market, orders, terms: sampleTerms, listings },
+      ...{ market, orders, terms: sampleTerms, listings, audit, auditReader: audit },
       ...{ blotter: orders.blotter, feed: orders.feed, receipts: orders.receipts },
       negotiation: sampleNegotiation(orders),
       directory: sampleDirectory,
@@ -60,6 +63,7 @@ export async function startSampleApi(
     operationsUrl: server.operationsUrl,
     market,
     orders,
+    audit,
     async stop() {
       await listings.stop();
       await server.stop();

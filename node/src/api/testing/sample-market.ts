@@ -55,7 +55,7 @@ class OpenRegistry extends Map<MemberId, Member> {
   }
 }
 
-/** Three venues, an issuer, and brokers. */
+/** Three venues, issuers, an examiner, and brokers. */
 export const SAMPLE_DIRECTORY: Directory = {
   blockNumber: 42n,
   members: new OpenRegistry(
@@ -67,6 +67,7 @@ export const SAMPLE_DIRECTORY: Directory = {
       member('acme', 'issuer'),
       { ...member('gateway', 'observer'), nodeKeys: [SAMPLE_GATEWAY_KEY] },
       member('zeta', 'issuer'),
+      member('examiner', 'examiner'),
     ].map((one) => [one.id, one] as const),
   ),
   instruments: new Map([ACME, BOND].map((one) => [one.id, one])),
