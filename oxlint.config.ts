@@ -11,11 +11,12 @@ const mayImport = {
   schema: [],
   adapters: ['@stoa/schema'],
   contracts: ['@stoa/schema'],
-  // Tests of the node run a real chain, and random cases from a seed.
+  // Tests of the node run a real chain, random cases from a seed, and sessions over TLS.
   node: [
     '@stoa/schema',
     '@stoa/adapters',
     '@stoa/adapters/seeded-random',
+    '@stoa/adapters/testing/test-certificates',
     '@stoa/contracts',
     '@stoa/contracts/testing/anvil',
   ],
@@ -33,6 +34,7 @@ const mayImport = {
 const rooms = [
   'cli',
   'api',
+  'fix-entry',
   'tracing',
   'streams',
   'access',

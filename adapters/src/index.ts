@@ -9,9 +9,12 @@ export { ExternalVenue, type ExternalVenueTimes } from './external/external-venu
 export { repeatedly } from './external/repeatedly.ts';
 export { AnswerFault, amountAtAverage, exactUnits, safeUnits } from './external/venue-amounts.ts';
 export type * from './external/venue-wire.ts';
+export type { FixVersion } from './fix/dialect/dialect.ts';
 export { FixAcceptor, type FixAcceptorOptions } from './fix/session/fix-acceptor.ts';
-export { FixInitiator } from './fix/session/fix-initiator.ts';
+export { FixInitiator, type FixInitiatorOptions } from './fix/session/fix-initiator.ts';
+export { scheduleShape } from './fix/session/schedule-shape.ts';
 export { SessionRunner } from './fix/session/session-runner.ts';
+export { type SessionSchedule, windowAt } from './fix/session/session-schedule.ts';
 export {
   type BeginString,
   type Delivery,
@@ -25,7 +28,7 @@ export { FixFields } from './fix/wire/fix-fields.ts';
 export { FrameSplitter } from './fix/wire/frame-splitter.ts';
 export { MessageWriter } from './fix/wire/message-writer.ts';
 export { readGroup } from './fix/wire/repeating-group.ts';
-export { TAG } from './fix/wire/tags.ts';
+export { REJECT, TAG } from './fix/wire/tags.ts';
 export { readTimestamp } from './fix/wire/utc-timestamp.ts';
 export {
   type FlowClock,

@@ -17,6 +17,7 @@ import {
 import { z } from 'zod';
 import { keysMistake, tokenEnvironment } from './access/token-environment.ts';
 import { httpEnvironment } from './api/http-environment.ts';
+import { readFixEntryFile } from './fix-entry/entry-file.ts';
 import { parseNegotiationRules } from './negotiation/negotiation-rules.ts';
 import { CRASH_AT } from './orders/sessions/crash-points.ts';
 import { parseOrderLimits } from './orders/terms/order-limits.ts';
@@ -111,6 +112,13 @@ const venueAdapterFile = z.string().transform((path, context) => {
   return z.NEVER;
 });
 
+const fixEntryFile = z.string().transform((path, context) => {
+  const options = readFixEntryFile(path);
+  if (!isRefusal(options)) return options;
+  context.addIssue({ code: 'custom', message: options.message });
+  return z.NEVER;
+});
+
 const environment = z
   .object({
     STOA_VENUE: z.string().refine(isMemberId, 'must be a member id such as "alpha"'),
@@ -145,6 +153,8 @@ const environment = z
     STOA_ACCOUNTS_FILE: accountsFile,
     /** Which venue is behind the node; absent: an engine of its own. */
     STOA_VENUE_ADAPTER_FILE: venueAdapterFile.optional(),
+    /** FIX sessions of this venue's members; absent: none. */
+    STOA_FIX_ENTRY_FILE: fixEntryFile.optional(),
     STOA_VENUE_TERMS_FILE: jsonFile('the venue terms', parseVenueTerms).optional(),
     STOA_ORDER_LIMITS_FILE: jsonFile('the order limits', parseOrderLimits).optional(),
     STOA_ROUTING_AGREEMENTS_FILE: jsonFile(
@@ -212,6 +222,14 @@ const environment = z
     {
       message:
         'or journalFolder in STOA_VENUE_ADAPTER_FILE is needed: the adapter’s journal goes there',
+      path: ['STOA_DATA_DIR'],
+    },
+  )
+  .refine(
+    ({ STOA_FIX_ENTRY_FILE: entry, STOA_DATA_DIR }) =>
+      entry === undefined || (entry.folder ?? STOA_DATA_DIR) !== undefined,
+    {
+      message: 'or folder in STOA_FIX_ENTRY_FILE is needed: sessions keep their numbers there',
       path: ['STOA_DATA_DIR'],
     },
   )

@@ -3,6 +3,7 @@ import { createPrintHistory } from './market/print-store.ts';
 import { serveApi } from './parts/api.ts';
 import type { Base } from './parts/base.ts';
 import { readChain } from './parts/chain.ts';
+import { openFixEntry } from './parts/fix-entry.ts';
 import { openFlow, startFlow } from './parts/flow.ts';
 import { watchListings } from './parts/listings.ts';
 import { joinNetwork } from './parts/network.ts';
@@ -18,7 +19,7 @@ import { openTracing } from './tracing/open-tracing.ts';
  * the reverse order, also when a later step fails.
  *
  * @throws CodedError `FLOW_FILE_UNREADABLE`, `NOT_A_VENUE`, `NOT_ITS_SIGNER`, `NO_SETTLEMENT`, `NOTHING_LISTED`, `DATABASE_UNAVAILABLE`,
- * `VENUE_ADAPTER_INVALID`, `VENUE_TERMS_BEYOND_VENUE`, `VENUE_TERMS_OLDER`, `VENUE_TERMS_REUSED`,
+ * `VENUE_ADAPTER_INVALID`, `FIX_ENTRY_INVALID`, `FIX_STORE_CORRUPT`, `VENUE_TERMS_BEYOND_VENUE`, `VENUE_TERMS_OLDER`, `VENUE_TERMS_REUSED`,
  * and what the parts throw when they cannot start
  */
 export async function startNode(
@@ -80,6 +81,8 @@ async function start(base: Base): Promise<Record<string, unknown>> {
   const stored = { ...network, ...audit, archive, listings, prints };
   const api = await serveApi(base, chain, stored, trading);
   onStop(() => api.stop());
+  // Last to come and first to go: its members' orders need everything else.
+  const fixEntry = await openFixEntry(base, chain, database, trading);
   const { embedded } = trading.venue;
   if (flowFile && embedded) startFlow(base, flowFile, embedded, chain.instruments);
 
@@ -88,5 +91,6 @@ async function start(base: Base): Promise<Record<string, unknown>> {
     venue: config.STOA_VENUE,
     http: api.url,
     p2p: network.observer.addresses(),
+    ...(fixEntry !== undefined && { fixEntry }),
   };
 }

@@ -6,7 +6,8 @@ import type { VenueAdapter } from '../venue-adapter.ts';
 import type { VenueAdapterKind } from '../venue-adapter-kind.ts';
 import type { Dialect, FixVersion } from './dialect/dialect.ts';
 import { readDialect, SHIPPED_DIALECTS } from './dialect/shipped-dialects.ts';
-import { type SessionSchedule, scheduleFault } from './session/session-schedule.ts';
+import { scheduleShape } from './session/schedule-shape.ts';
+import type { SessionSchedule } from './session/session-schedule.ts';
 import { SESSION_LIMITS, type SessionSettings } from './session/session-settings.ts';
 import { FixVenue } from './venue/fix-venue.ts';
 import type { VenueSessionOptions } from './venue/venue-session.ts';
@@ -15,24 +16,6 @@ const MAX_SECRET_BYTES = 65_536;
 
 const text = z.string().regex(/^[!-~]{1,64}$/, 'must be 1 to 64 printable characters');
 const fileName = z.string().min(1).max(4_096);
-const time = z.string().max(8);
-
-const schedule = z
-  .union([
-    z.strictObject({
-      ...{ timeZone: z.string().max(64), start: time, end: time },
-      days: z.array(z.int()).min(1).max(7),
-    }),
-    z.strictObject({
-      ...{ timeZone: z.string().max(64), start: time, end: time },
-      ...{ startDay: z.int(), endDay: z.int() },
-    }),
-  ])
-  .superRefine((one, context) => {
-    const fault = scheduleFault(one);
-    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
-  });
-
 const session = z.strictObject({
   senderCompId: text,
   targetCompId: text,
@@ -61,7 +44,7 @@ const session = z.strictObject({
   logonFields: z
     .array(z.tuple([z.int().min(1).max(999_999), z.string().min(1).max(256)]))
     .default([]),
-  schedule: schedule.optional(),
+  schedule: scheduleShape.optional(),
 });
 
 const shape = z.strictObject({

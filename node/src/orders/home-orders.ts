@@ -47,6 +47,13 @@ export interface HomeOrderNeeds extends RoutePlannerNeeds, HomeChangeNeeds {
   readonly logger: Logger;
 }
 
+/** Other terms that an order is asked to have, and the request's own id where it has one. */
+export interface ReplacementRequest {
+  readonly quantity: Quantity;
+  readonly limitPrice?: Price;
+  readonly clientOrderId?: string;
+}
+
 /** What is asked of an order, and came too late or was too much. */
 export interface NotReplaced {
   readonly ignored: IgnoredCode;
@@ -94,20 +101,21 @@ export class HomeOrders {
     return added.map((order) => change.orders.order(order.state.id) ?? order);
   }
 
-  /** Asks to cancel what is open of orders; as they then stand. */
+  /** Asks to cancel what is open of orders; as they then stand. `by` is the request's own id. */
   async cancel(
     tx: Transaction,
     orderIds: readonly string[],
     after: AfterCommit,
+    by: { readonly clientOrderId?: string } = {},
   ): Promise<StoredOrder[]> {
-    return this.#happens(tx, orderIds, { kind: 'cancel-requested' }, after);
+    return this.#happens(tx, orderIds, { kind: 'cancel-requested', ...by }, after);
   }
 
   /** Asks for other terms; the order as it then stands, or why they cannot be asked for. */
   async replace(
     tx: Transaction,
     orderId: string,
-    by: { readonly quantity: Quantity; readonly limitPrice?: Price },
+    by: ReplacementRequest,
     after: AfterCommit,
   ): Promise<StoredOrder | NotReplaced | undefined> {
     const orders = await HeldOrders.byId(tx, [orderId]);

@@ -1,12 +1,12 @@
 import { invariant, type OrderRequest } from '@stoa/schema';
-import { asc, inArray } from 'drizzle-orm';
+import { and, asc, eq, inArray, lte } from 'drizzle-orm';
 import type { Database, Transaction } from '../store/database.ts';
 import { orderEvents } from '../store/tables/order-events.ts';
 import { applyOrderEvent, type OrderEvent, type OrderState } from './life/order-state.ts';
 import { newState } from './order-rows.ts';
 
 /** An event as it is kept. */
-interface KeptEvent {
+export interface KeptEvent {
   readonly kind: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
@@ -14,22 +14,33 @@ interface KeptEvent {
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * An order as its events say: what is kept of it is nothing else, and can be made anew.
+ * An order after one more of its events: what is kept of it is nothing else, and can be made anew.
  *
- * @param events all of it, in order
- * @throws CodedError `INVARIANT_BROKEN` for events that cannot have followed on each other
+ * @param state what the events before it made of the order; undefined before the first
+ * @throws CodedError `INVARIANT_BROKEN` for an event that cannot have followed on those
  */
-function replayOrder(id: string, events: readonly KeptEvent[]): OrderState {
-  const [placed, ...later] = events;
-  invariant(placed?.kind === 'placed', 'an order’s events do not begin with its placing', { id });
-  const { endsAtMs, ...asked } = placed.data as Partial<OrderState>;
-  let state = newState(id, asked as OrderRequest, endsAtMs);
-  for (const { kind, data } of later) {
-    const { route: _why, ...said } = data;
-    const step = applyOrderEvent(state, { kind, ...said } as OrderEvent, NONE);
-    invariant('state' in step, 'an event that was recorded changes nothing', { id, kind });
-    state = step.state;
+export function nextState(
+  id: string,
+  state: OrderState | undefined,
+  { kind, data }: KeptEvent,
+): OrderState {
+  if (state === undefined) {
+    invariant(kind === 'placed', 'an order’s events do not begin with its placing', { id });
+    const { endsAtMs, ...asked } = data as Partial<OrderState>;
+    return newState(id, asked as OrderRequest, endsAtMs);
   }
+  const { route: _why, ...said } = data;
+  const step = applyOrderEvent(state, { kind, ...said } as OrderEvent, NONE);
+  invariant('state' in step, 'an event that was recorded changes nothing', { id, kind });
+  return step.state;
+}
+
+function replayOrder(id: string, events: readonly KeptEvent[]): OrderState {
+  const state = events.reduce<OrderState | undefined>(
+    (before, event) => nextState(id, before, event),
+    undefined,
+  );
+  invariant(state !== undefined, 'an order has no events', { id });
   return state;
 }
 
@@ -46,4 +57,17 @@ export async function replayOrders(
     .orderBy(asc(orderEvents.orderId), asc(orderEvents.sequence));
   const byOrder = Map.groupBy(rows, ({ orderId }) => orderId);
   return new Map([...byOrder].map(([id, events]) => [id, replayOrder(id, events)]));
+}
+
+/** What happened to an order up to its member's event of this number, in order. */
+export function readHistory(
+  reader: Database | Transaction,
+  orderId: string,
+  upTo: number,
+): Promise<readonly KeptEvent[]> {
+  return reader
+    .select({ kind: orderEvents.kind, data: orderEvents.data })
+    .from(orderEvents)
+    .where(and(eq(orderEvents.orderId, orderId), lte(orderEvents.memberSequence, upTo)))
+    .orderBy(asc(orderEvents.sequence));
 }

@@ -5,8 +5,6 @@ import {
   isRefusal,
   type MemberId,
   type OrderRequest,
-  type Price,
-  type Quantity,
   type Refusal,
   refuse,
   type Side,
@@ -14,10 +12,13 @@ import {
 import { Counter, Gauge } from 'prom-client';
 import type { PreTradeChecks, Settleable } from '../compliance/pre-trade.ts';
 import type { UnsettledClaims } from '../settlement/unsettled-fills.ts';
+import { type AnswerOn, isAnswered } from './answer-on.ts';
 import type { Caller, OrderView } from './blotter/order-view.ts';
 import { Disconnects } from './disconnects.ts';
 import type { QuotedOrders } from './executing/quote-desk.ts';
-import { isComplete, leavesOf, type OrderState } from './life/order-state.ts';
+import { gatedState } from './gated-state.ts';
+import type { ReplacementRequest } from './home-orders.ts';
+import { leavesOf } from './life/order-state.ts';
 import { notReplaced } from './not-replaced.ts';
 import { OrderEntry, type OrderPreview, type PreviewRequest } from './order-entry.ts';
 import { type RefusedAction, recordRefusal } from './order-refusals.ts';
@@ -28,9 +29,10 @@ import {
   readDisconnectMembers,
   readOpenOrderIds,
   readOrder,
+  wasRequested,
 } from './order-store.ts';
 import { OrderWork, type OrderWorkNeeds, type OrderWorkOptions } from './order-work.ts';
-import { type GatedState, OrderGate } from './terms/order-gate.ts';
+import { OrderGate } from './terms/order-gate.ts';
 import type { MemberLimits } from './terms/order-limits.ts';
 import { CLIENT_ORDER_ID, checkCancel, checkReplace } from './terms/order-validation.ts';
 import { type Rate, RateLimits } from './terms/rate-limit.ts';
@@ -55,9 +57,6 @@ export interface OrderServiceNeeds extends Omit<OrderWorkNeeds, 'settleableNow'>
   /** Told of the members whose order events were committed. */
   readonly onCommitted?: (members: ReadonlySet<MemberId>) => void;
 }
-
-/** What the answer to a new order waits for, if it waits. */
-type AnswerOn = 'acknowledged' | 'done';
 
 /** A side of an instrument on which a wallet has promised something. */
 interface PromisedBy {
@@ -84,14 +83,20 @@ export interface OrderService {
     request: OrderRequest,
     options?: { readonly answerWithinMs?: number; readonly answerOn?: AnswerOn },
   ): Promise<PlacedOrder | Refusal>;
-  /** Asks for another total quantity and, where given, another limit of one of the caller's orders. */
-  replace(
+  /**
+   * Asks for another total quantity and, where given, another limit of one of the caller's orders. A
+   * request with a `clientOrderId` of its own is asked once: its repeat answers the order as it stands.
+   */
+  replace(caller: Caller, orderId: string, to: ReplacementRequest): Promise<OrderView | Refusal>;
+  /**
+   * Asks to cancel what is open of one of the caller's orders. Without a `clientOrderId` of its own a
+   * request that finds another one under way is as good as that; with one it is refused.
+   */
+  cancel(
     caller: Caller,
     orderId: string,
-    to: { readonly quantity: Quantity; readonly limitPrice?: Price },
+    by?: { readonly clientOrderId?: string },
   ): Promise<OrderView | Refusal>;
-  /** Asks to cancel what is open of one of the caller's orders. */
-  cancel(caller: Caller, orderId: string): Promise<OrderView | Refusal>;
   /** The same for all of the caller's open orders; how many are being canceled. */
   cancelAll(
     caller: Caller,
@@ -229,7 +234,7 @@ class Orders implements OrderService {
   async replace(
     caller: Caller,
     orderId: string,
-    to: { readonly quantity: Quantity; readonly limitPrice?: Price },
+    to: ReplacementRequest,
   ): Promise<OrderView | Refusal> {
     const replaced = await this.#replace(caller, orderId, to);
     if (!isRefusal(replaced)) return viewOf(replaced);
@@ -240,10 +245,11 @@ class Orders implements OrderService {
   async #replace(
     caller: Caller,
     orderId: string,
-    to: { readonly quantity: Quantity; readonly limitPrice?: Price },
+    to: ReplacementRequest,
   ): Promise<StoredOrder | Refusal> {
     const known = await this.#changeable(caller, orderId);
     if (isRefusal(known)) return known;
+    if (await this.#wasAsked(orderId, to)) return known;
     const instrument = this.#needs.directory.current().instruments.get(known.instrument);
     if (!instrument) throw new CodedError('INSTRUMENT_LOST', 'An order’s instrument is not known.');
     const wrong = checkReplace(known.state, to, instrument);
@@ -266,22 +272,52 @@ class Orders implements OrderService {
     }
   }
 
-  async cancel(caller: Caller, orderId: string): Promise<OrderView | Refusal> {
-    const canceled = await this.#cancel(caller, orderId);
+  async cancel(
+    caller: Caller,
+    orderId: string,
+    by: { readonly clientOrderId?: string } = {},
+  ): Promise<OrderView | Refusal> {
+    const canceled = await this.#cancel(caller, orderId, by);
     if (!isRefusal(canceled)) return viewOf(canceled);
     await this.refused(caller, { action: 'cancel', orderId }, canceled);
     return canceled;
   }
 
-  async #cancel(caller: Caller, orderId: string): Promise<StoredOrder | Refusal> {
+  async #cancel(
+    caller: Caller,
+    orderId: string,
+    by: { readonly clientOrderId?: string },
+  ): Promise<StoredOrder | Refusal> {
     const known = await this.#changeable(caller, orderId);
     if (isRefusal(known)) return known;
     const tooLate = checkCancel(known.state);
-    if (tooLate || known.state.cancelRequested) return tooLate ?? known;
+    if (tooLate) return tooLate;
+    if (known.state.cancelRequested) return this.#canceledBy(known, by);
     const [order = known] = await this.#work.commit((tx, after) =>
-      this.#work.home.cancel(tx, [orderId], after),
+      this.#work.home.cancel(tx, [orderId], after, by),
     );
-    return checkCancel(order.state) ?? order;
+    return checkCancel(order.state) ?? this.#canceledBy(order, by);
+  }
+
+  /** An order that is being canceled; refused where another request than this one asked for it. */
+  async #canceledBy(
+    order: StoredOrder,
+    by: { readonly clientOrderId?: string },
+  ): Promise<StoredOrder | Refusal> {
+    if (by.clientOrderId === undefined || (await this.#wasAsked(order.state.id, by))) return order;
+    const message = 'The order is being canceled already.';
+    return refuse('CANCEL_PENDING', message, 'Wait for the answer to the first request.');
+  }
+
+  /** Whether a change was asked for under this id before: a request that is repeated, as after a crash. */
+  async #wasAsked(
+    orderId: string,
+    { clientOrderId }: { readonly clientOrderId?: string },
+  ): Promise<boolean> {
+    return (
+      clientOrderId !== undefined &&
+      (await wasRequested(this.#needs.database, orderId, clientOrderId))
+    );
   }
 
   /** One of the caller's orders; another member's answers exactly as one that does not exist. */
@@ -437,26 +473,4 @@ class Orders implements OrderService {
 
 function notOpen(): Refusal {
   return refuse('NODE_NOT_OPEN', 'The node is starting or stopping.', 'Send it again in a moment.');
-}
-
-/** Whether every venue that was sent something has said something, or is done with what is immediate. */
-function isAnswered({ legs }: OrderState, on: AnswerOn): boolean {
-  if (on === 'acknowledged') return !legs.some(({ status }) => status === 'pending-new');
-  return legs.every((leg) =>
-    leg.purpose === 'rest' ? leg.status !== 'pending-new' : isComplete(leg),
-  );
-}
-
-/** What is open of an order, or will be when its replacements take effect. */
-function gatedState(order: StoredOrder, instrument: Instrument): GatedState {
-  const { id, side, filled, quantity, limitPrice, replacements, legs } = order.state;
-  const { member, account } = order;
-  const left = leavesOf(order.state);
-  const most = Math.max(quantity, ...replacements.map((each) => each.quantity)) - filled;
-  const limits = [limitPrice ?? 0, ...replacements.map((each) => each.limitPrice ?? 0)];
-  // A market order costs at most what its legs may pay.
-  const prices = limitPrice === undefined ? legs.map((leg) => leg.limitPrice) : limits;
-  const highest = prices.length === 0 ? undefined : Math.max(...prices);
-  const leaves = left === 0 ? 0 : most;
-  return { id, member, account, instrument, side, leaves, limitPrice: highest };
 }

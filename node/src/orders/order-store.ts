@@ -8,6 +8,7 @@ import {
 import { and, asc, count, eq, inArray, lte, min, notInArray, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../store/database.ts';
 import { legs } from '../store/tables/legs.ts';
+import { orderEvents } from '../store/tables/order-events.ts';
 import { orders } from '../store/tables/orders.ts';
 import { together } from '../store/together.ts';
 import { type LegRow, type OrderRow, type StoredOrder, storedOrder } from './order-rows.ts';
@@ -69,6 +70,26 @@ export async function readOrder(
       : and(eq(orders.member, by.member), eq(orders.clientOrderId, by.clientOrderId));
   const [row] = await database.select().from(orders).where(which);
   return row && storedOrder(row, await legRows(database, [row.id]));
+}
+
+/** Whether an order was asked to be replaced or canceled under this client order id. */
+export async function wasRequested(
+  database: Reader,
+  orderId: string,
+  clientOrderId: string,
+): Promise<boolean> {
+  const rows = await database
+    .select({ kind: orderEvents.kind })
+    .from(orderEvents)
+    .where(
+      and(
+        eq(orderEvents.orderId, orderId),
+        inArray(orderEvents.kind, ['replace-requested', 'cancel-requested']),
+        sql`${orderEvents.data}->>'clientOrderId' = ${clientOrderId}`,
+      ),
+    )
+    .limit(1);
+  return rows.length > 0;
 }
 
 /** Those of these orders whose client order id their member has used. */

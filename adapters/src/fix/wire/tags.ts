@@ -90,6 +90,7 @@ export const TAG = {
   MassCancelRequestType: 530,
   MassCancelResponse: 531,
   MassCancelRejectReason: 532,
+  TotalAffectedOrders: 533,
   Username: 553,
   Password: 554,
   MassStatusReqID: 584,

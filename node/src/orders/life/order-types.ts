@@ -132,7 +132,8 @@ export type OrderEvent =
     }
   /** No answer in time, or the link is down: what became of the leg is not known. */
   | { readonly kind: 'leg-silent'; readonly legId: string; readonly reason: string }
-  | { readonly kind: 'cancel-requested' }
+  /** `clientOrderId` is the request's own, where its member gave it one: FIX ClOrdID(11) of F. */
+  | { readonly kind: 'cancel-requested'; readonly clientOrderId?: string }
   /** The venue would not cancel the leg, which lives on. */
   | {
       readonly kind: 'leg-cancel-rejected';
@@ -141,6 +142,8 @@ export type OrderEvent =
     }
   | {
       readonly kind: 'replace-requested';
+      /** The request's own, as of a cancel: FIX ClOrdID(11) of G. */
+      readonly clientOrderId?: string;
       readonly quantity: Quantity;
       readonly limitPrice?: Price;
       readonly reroute: boolean;

@@ -1,0 +1,313 @@
+import { type FixVersion, type MessageWriter, REJECT, TAG } from '@stoa/adapters';
+import { type DirectorySource, isRefusal, type Refusal, refuse, type Side } from '@stoa/schema';
+import { standingScopes } from '../access/roles.ts';
+import type { OrderBlotter } from '../orders/blotter/order-blotter.ts';
+import type { Caller, OrderView } from '../orders/blotter/order-view.ts';
+import type { OrderService } from '../orders/order-service.ts';
+import { CLIENT_ORDER_ID } from '../orders/terms/order-validation.ts';
+import type { EntryJournal } from './entry-journal.ts';
+import { type EntryMessage, faultOf, isTaken } from './entry-message.ts';
+import { orderRejectReason, throttleReason } from './entry-reasons.ts';
+import {
+  type OrderReading,
+  readInstrument,
+  readNewOrder,
+  readReplacement,
+} from './order-reader.ts';
+import { writeCancelReject, writeStatus, writeText } from './report-writer.ts';
+import type { ReportedOrder } from './reported-order.ts';
+
+export interface RequestDeskOptions {
+  readonly caller: Caller;
+  readonly version: FixVersion;
+  readonly reading: OrderReading;
+  /** The member's own names of its wallets. */
+  readonly accountNames: ReadonlyMap<string, string>;
+}
+
+export interface RequestDeskNeeds {
+  readonly orders: Pick<OrderService, 'place' | 'replace' | 'cancel' | 'cancelAll' | 'refused'>;
+  readonly blotter: Pick<OrderBlotter, 'order'>;
+  readonly directory: DirectorySource;
+  readonly journal: EntryJournal;
+  /** Makes a note durable before what it announces is done. */
+  readonly note: (note: Buffer) => void;
+  /** An order as far as its member was told of it, after everything that has happened by now. */
+  readonly told: (orderId: string) => Promise<ReportedOrder | undefined>;
+  readonly nowMs: () => number;
+}
+
+/** A message that answers a request; what follows from one that is taken comes with the order's events. */
+export interface EntryAnswer {
+  readonly msgType: string;
+  readonly body: (writer: MessageWriter) => void;
+}
+
+const SIDES: Readonly<Record<string, Side>> = { '1': 'buy', '2': 'sell' };
+/** BusinessRejectReason(380). */
+const UNSUPPORTED_TYPE = 3;
+const NOT_AUTHORIZED = 6;
+
+/** Does what a member asks for over its session, through the order desk that everybody uses. */
+export class RequestDesk {
+  readonly #options: RequestDeskOptions;
+  readonly #needs: RequestDeskNeeds;
+
+  constructor(options: RequestDeskOptions, needs: RequestDeskNeeds) {
+    this.#options = options;
+    this.#needs = needs;
+  }
+
+  /**
+   * Does what a message asks for, once however often it comes. Resolves with what is to be answered, when
+   * what was taken is durable.
+   */
+  async answer(message: EntryMessage): Promise<EntryAnswer | undefined> {
+    const refused = this.#refused(message);
+    if (refused) return refused;
+    switch (message.msgType) {
+      case 'D':
+        return this.#enter(message);
+      case 'F':
+      case 'G':
+        return this.#change(message);
+      case 'H':
+        return this.#status(message);
+      default:
+        return this.#massCancel(message);
+    }
+  }
+
+  /** In the order of the standard: what the type is, what the fields are, who asks, how fast. */
+  #refused(message: EntryMessage): EntryAnswer | undefined {
+    const { caller, version } = this.#options;
+    const taken = isTaken(message.msgType, version === 'FIX.4.2');
+    if (taken === undefined) {
+      const fault = { reason: REJECT.InvalidMsgType, tag: TAG.MsgType, text: 'Invalid MsgType' };
+      return sessionReject(message, fault, version);
+    }
+    if (!taken) return businessReject(message, UNSUPPORTED_TYPE, 'Unsupported message type');
+    const fault = faultOf(message);
+    if (fault) return sessionReject(message, fault, version);
+    const standing = standingScopes(this.#needs.directory, caller.member, caller.scopes);
+    if ('reason' in standing) return businessReject(message, NOT_AUTHORIZED, standing.reason);
+    if (!message.isTooFast) return undefined;
+    return businessReject(message, throttleReason(version), 'More messages than were agreed on');
+  }
+
+  async #enter(message: EntryMessage): Promise<EntryAnswer | undefined> {
+    const { caller, reading } = this.#options;
+    const { orders, journal, note } = this.#needs;
+    const clientOrderId = message.fields.text(TAG.ClOrdID) ?? '';
+    const isKnown = journal.rootOf(clientOrderId) !== undefined;
+    if (isKnown && (message.possDup || message.possResend)) {
+      const before = await this.#orderOf(clientOrderId);
+      if (before) return message.possResend ? this.#status(message) : undefined;
+    } else if (isKnown) return this.#notEntered(message, reused(clientOrderId));
+    const request = readNewOrder(message.fields, reading);
+    if (isRefusal(request)) {
+      await orders.refused(caller, { action: 'place', clientOrderId }, request);
+      return this.#notEntered(message, request);
+    }
+    // Before it can happen: its events are this session's from the first on.
+    if (CLIENT_ORDER_ID.test(clientOrderId)) note(journal.entered(clientOrderId, clientOrderId));
+    const placed = await orders.place(caller, request);
+    if (isRefusal(placed)) return this.#notEntered(message, placed);
+    if (!placed.existed || message.possDup || message.possResend) return undefined;
+    return this.#notEntered(message, reused(clientOrderId));
+  }
+
+  async #change(message: EntryMessage): Promise<EntryAnswer | undefined> {
+    const { caller } = this.#options;
+    const { journal, note, orders } = this.#needs;
+    const { fields, msgType } = message;
+    const clientOrderId = fields.text(TAG.ClOrdID) ?? '';
+    const known = await this.#orderOf(fields.text(TAG.OrigClOrdID) ?? '');
+    if (known === undefined) return this.#notChanged(message, undefined, unknownOrder());
+    const isRepeat = message.possDup || message.possResend;
+    const isUsed = journal.rootOf(clientOrderId) !== undefined && !isRepeat;
+    if (isUsed || !CLIENT_ORDER_ID.test(clientOrderId)) {
+      return this.#notChanged(message, known, reused(clientOrderId));
+    }
+    const to = msgType === 'G' ? this.#replacement(message, known) : undefined;
+    if (isRefusal(to)) {
+      await orders.refused(caller, { action: 'replace', orderId: known.id }, to);
+      return this.#notChanged(message, known, to);
+    }
+    note(journal.entered(clientOrderId, known.clientOrderId));
+    const asked = to
+      ? await orders.replace(caller, known.id, { ...to, clientOrderId })
+      : await orders.cancel(caller, known.id, { clientOrderId });
+    return isRefusal(asked) ? this.#notChanged(message, known, asked) : undefined;
+  }
+
+  #replacement({ fields }: EntryMessage, order: OrderView) {
+    const instrument = readInstrument(fields, this.#options.reading);
+    if (isRefusal(instrument)) return instrument;
+    if (instrument.id === order.instrument) return readReplacement(fields, instrument, order);
+    return refuse('REPLACE_INVALID', 'Symbol(55) cannot be replaced.', 'Send another order.');
+  }
+
+  async #status(message: EntryMessage): Promise<EntryAnswer> {
+    const { fields } = message;
+    const { version, accountNames, reading } = this.#options;
+    const known = await this.#orderOf(fields.text(TAG.ClOrdID) ?? '');
+    const order = known && (await this.#needs.told(known.id));
+    if (!order) return this.#unknownStatus(message);
+    const terms = { ...reading.symbols.of(order.instrument), version, accountNames };
+    const requestId = version === 'FIX.4.2' ? undefined : fields.text(TAG.OrdStatusReqID);
+    const atMs = this.#needs.nowMs();
+    return {
+      msgType: '8',
+      body: (writer) => writeStatus(writer, order, requestId, { ...terms, atMs }),
+    };
+  }
+
+  async #massCancel(message: EntryMessage): Promise<EntryAnswer> {
+    const { caller } = this.#options;
+    const { fields } = message;
+    const type = fields.text(TAG.MassCancelRequestType) ?? '';
+    const side = SIDES[fields.text(TAG.Side) ?? ''];
+    if (type !== '1' && type !== '7') return massCancelReport(message, { rejectReason: 0 });
+    const instrument = type === '1' ? readInstrument(fields, this.#options.reading) : undefined;
+    if (isRefusal(instrument)) return massCancelReport(message, { rejectReason: 1 });
+    const which = { ...(instrument && { instrument: instrument.id }), ...(side && { side }) };
+    const canceled = await this.#needs.orders.cancelAll(caller, which);
+    if (isRefusal(canceled)) {
+      return massCancelReport(message, { rejectReason: 99, text: canceled.message });
+    }
+    return massCancelReport(message, { count: canceled.count });
+  }
+
+  /** The order that a ClOrdID of this session leads to. */
+  async #orderOf(clientOrderId: string): Promise<OrderView | undefined> {
+    const root = this.#needs.journal.rootOf(clientOrderId);
+    if (root === undefined) return undefined;
+    return this.#needs.blotter.order(this.#options.caller.member, { clientOrderId: root });
+  }
+
+  /** ExecutionReport(8) of a new order that is refused. */
+  #notEntered(message: EntryMessage, refusal: Refusal): EntryAnswer {
+    const { version } = this.#options;
+    return this.#withoutOrder(message, '8', (writer) => {
+      writer.int(TAG.OrdRejReason, orderRejectReason(refusal.code, version));
+      writeText(writer, `${refusal.code}: ${refusal.message}`);
+    });
+  }
+
+  #unknownStatus(message: EntryMessage): EntryAnswer {
+    return this.#withoutOrder(message, 'I', (writer) => {
+      // Unknown order.
+      writer.int(TAG.OrdRejReason, 5);
+      writeText(writer, unknownOrder().message);
+    });
+  }
+
+  #withoutOrder(
+    { fields, seq, begunAtMs }: EntryMessage,
+    execType: '8' | 'I',
+    more: (writer: MessageWriter) => void,
+  ): EntryAnswer {
+    const { version } = this.#options;
+    const isStatus = execType === 'I';
+    return {
+      msgType: '8',
+      body: (writer) => {
+        writer.text(TAG.OrderID, 'NONE').text(TAG.ClOrdID, fields.text(TAG.ClOrdID) ?? '');
+        const requestId = fields.text(TAG.OrdStatusReqID);
+        if (isStatus && requestId !== undefined) writer.text(TAG.OrdStatusReqID, requestId);
+        writer.text(TAG.ExecID, isStatus ? '0' : `R${begunAtMs.toString(36)}-${seq}`);
+        if (version === 'FIX.4.2') writer.text(TAG.ExecTransType, isStatus ? '3' : '0');
+        writer.text(TAG.ExecType, version === 'FIX.4.2' ? '8' : execType).text(TAG.OrdStatus, '8');
+        writer.text(TAG.Symbol, fields.text(TAG.Symbol) ?? '');
+        writer.text(TAG.Side, fields.text(TAG.Side) ?? '');
+        writer.int(TAG.LeavesQty, 0).int(TAG.CumQty, 0).int(TAG.AvgPx, 0);
+        writer.time(TAG.TransactTime, this.#needs.nowMs());
+        more(writer);
+      },
+    };
+  }
+
+  /** OrderCancelReject(9). */
+  async #notChanged(
+    { fields, msgType }: EntryMessage,
+    known: OrderView | undefined,
+    refusal: Refusal,
+  ): Promise<EntryAnswer> {
+    const order = known && (await this.#needs.told(known.id));
+    const refused = {
+      responseTo: msgType === 'F' ? ('cancel' as const) : ('replace' as const),
+      clientOrderId: fields.text(TAG.ClOrdID) ?? '',
+      origClientOrderId: fields.text(TAG.OrigClOrdID) ?? '',
+      ...{ order, reason: refusal.code, text: `${refusal.code}: ${refusal.message}` },
+    };
+    const terms = { version: this.#options.version, atMs: this.#needs.nowMs() };
+    return { msgType: '9', body: (writer) => writeCancelReject(writer, refused, terms) };
+  }
+}
+
+function reused(clientOrderId: string): Refusal {
+  const message = `ClOrdID(11) ${clientOrderId.slice(0, 64)} was used before, or is none.`;
+  return refuse('CLIENT_ORDER_ID_REUSED', message, 'Choose another.');
+}
+
+function unknownOrder(): Refusal {
+  return refuse('ORDER_UNKNOWN', 'No order of this session has this ClOrdID.', 'Correct it.');
+}
+
+/** Reject(3). FIX 4.2 knows reasons up to 11 only. */
+function sessionReject(
+  { seq, msgType }: EntryMessage,
+  { reason, tag, text }: { readonly reason: number; readonly tag: number; readonly text: string },
+  version: FixVersion,
+): EntryAnswer {
+  return {
+    msgType: '3',
+    body: (writer) => {
+      writer.int(TAG.RefSeqNum, seq).int(TAG.RefTagID, tag).text(TAG.RefMsgType, msgType);
+      if (version !== 'FIX.4.2' || reason <= 11) writer.int(TAG.SessionRejectReason, reason);
+      writer.text(TAG.Text, text);
+    },
+  };
+}
+
+/** BusinessMessageReject(j). */
+function businessReject(
+  { fields, seq, msgType }: EntryMessage,
+  reason: number,
+  text: string,
+): EntryAnswer {
+  const id = fields.text(TAG.ClOrdID);
+  return {
+    msgType: 'j',
+    body: (writer) => {
+      writer.int(TAG.RefSeqNum, seq).text(TAG.RefMsgType, msgType);
+      if (id !== undefined) writer.text(TAG.BusinessRejectRefID, id);
+      writer.int(TAG.BusinessRejectReason, reason);
+      writeText(writer, text);
+    },
+  };
+}
+
+/** OrderMassCancelReport(r). */
+function massCancelReport(
+  { fields, seq, begunAtMs }: EntryMessage,
+  outcome: { readonly count: number } | { readonly rejectReason: number; readonly text?: string },
+): EntryAnswer {
+  const type = fields.text(TAG.MassCancelRequestType) ?? '';
+  return {
+    msgType: 'r',
+    body: (writer) => {
+      writer.text(TAG.ClOrdID, fields.text(TAG.ClOrdID) ?? '');
+      writer.text(TAG.OrderID, `M${begunAtMs.toString(36)}-${seq}`);
+      writer.text(TAG.MassCancelRequestType, type);
+      if ('count' in outcome) {
+        writer.text(TAG.MassCancelResponse, type).int(TAG.TotalAffectedOrders, outcome.count);
+        return;
+      }
+      writer.text(TAG.MassCancelResponse, '0');
+      writer.int(TAG.MassCancelRejectReason, outcome.rejectReason);
+      if (outcome.text !== undefined) writeText(writer, outcome.text);
+    },
+  };
+}
