@@ -41,6 +41,7 @@ const session = z.strictObject({
   resetOnLogon: z.boolean().default(false),
   maxClockSkewMs: z.int().min(1_000).max(600_000).default(120_000),
   resendChunk: z.int().min(0).max(100_000).default(0),
+  maxResendAgeMs: z.int().min(1_000).max(86_400_000).default(30_000),
   logonFields: z
     .array(z.tuple([z.int().min(1).max(999_999), z.string().min(1).max(256)]))
     .default([]),

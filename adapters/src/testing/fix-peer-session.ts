@@ -116,7 +116,7 @@ export class FixPeerSession {
         },
         repeat: (bytes) => this.write(bytes),
         deliver: (delivery) => this.#needs.onMessage(delivery),
-        advanced: () => undefined,
+        ...{ withheld: () => undefined, advanced: () => undefined },
         reset: () => this.#kept.clear(),
         established: () => undefined,
         pong: () => this.#settled?.(),

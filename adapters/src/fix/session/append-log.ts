@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { CodedError } from '@stoa/schema';
+import { lockLog } from './log-lock.ts';
 
 /**
  * `page-cache`: what is written survives the end of the process, however it ends. `fdatasync`: it
@@ -29,6 +30,7 @@ export interface LogRecord {
 export class AppendLog {
   readonly path: string;
   readonly #durability: Durability;
+  readonly #unlock: () => void;
   #fd: number;
   #size: number;
   #syncing: Promise<void> | undefined;
@@ -36,9 +38,14 @@ export class AppendLog {
   #written = 0;
   #synced = 0;
 
-  private constructor(path: string, durability: Durability, fd: number, size: number) {
+  private constructor(
+    { path, durability, unlock }: { path: string; durability: Durability; unlock: () => void },
+    fd: number,
+    size: number,
+  ) {
     this.path = path;
     this.#durability = durability;
+    this.#unlock = unlock;
     this.#fd = fd;
     this.#size = size;
   }
@@ -46,7 +53,8 @@ export class AppendLog {
   /**
    * Opens or begins the file and gives every record it has, in order.
    *
-   * @throws CodedError `FIX_STORE_CORRUPT` when it was changed other than by a crash.
+   * @throws CodedError `FIX_STORE_CORRUPT` when it was changed other than by a crash;
+   * `FIX_STORE_LOCKED` while another process has it open.
    */
   static open(
     path: string,
@@ -54,13 +62,15 @@ export class AppendLog {
     onRecord: (record: LogRecord) => void,
   ): AppendLog {
     fs.mkdirSync(dirname(path), { recursive: true });
+    const unlock = lockLog(path);
     const fd = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
     try {
       const whole = readRecords(fd, path, onRecord);
       fs.ftruncateSync(fd, whole);
-      return new AppendLog(path, durability, fd, whole);
+      return new AppendLog({ path, durability, unlock }, fd, whole);
     } catch (error) {
       fs.closeSync(fd);
+      unlock();
       throw error;
     }
   }
@@ -122,8 +132,10 @@ export class AppendLog {
   }
 
   close(): void {
-    if (this.#fd >= 0) fs.closeSync(this.#fd);
+    if (this.#fd < 0) return;
+    fs.closeSync(this.#fd);
     this.#fd = -1;
+    this.#unlock();
   }
 
   #sync(): Promise<void> {

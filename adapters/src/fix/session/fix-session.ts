@@ -65,7 +65,7 @@ export class FixSession {
     this.#nextIn = numbers.nextIn;
     this.#watch = new PeerWatch(settings.heartbeatSeconds * 1_000);
     this.#queue = new GapQueue(limits.maxQueuedMessages, limits.maxQueuedBytes);
-    this.#resend = new ResendJob(settings, needs.sent, (bytes) => this.#output.repeat(bytes));
+    this.#resend = new ResendJob(settings, needs.sent, needs.output);
   }
 
   get phase(): SessionPhase {

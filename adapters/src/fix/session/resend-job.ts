@@ -1,9 +1,9 @@
 import { FixFields } from '../wire/fix-fields.ts';
 import { MessageWriter } from '../wire/message-writer.ts';
 import { TAG } from '../wire/tags.ts';
-import { timestampText } from '../wire/utc-timestamp.ts';
+import { readTimestamp, timestampText } from '../wire/utc-timestamp.ts';
 import { repeatOf, writeHeader } from './message-header.ts';
-import type { SentMessages, SessionSettings } from './session-settings.ts';
+import type { SentMessages, SessionOutput, SessionSettings } from './session-settings.ts';
 
 /** Messages repeated in one go; then the peer gets time to read. */
 const MESSAGES_AT_ONCE = 500;
@@ -15,16 +15,20 @@ const MESSAGES_AT_ONCE = 500;
 export class ResendJob {
   readonly #settings: SessionSettings;
   readonly #sent: SentMessages;
-  readonly #send: (bytes: Buffer) => void;
+  readonly #output: Pick<SessionOutput, 'repeat' | 'withheld'>;
   readonly #fields = new FixFields();
   readonly #writer = new MessageWriter();
   #next = 1;
   #end = 0;
 
-  constructor(settings: SessionSettings, sent: SentMessages, send: (bytes: Buffer) => void) {
+  constructor(
+    settings: SessionSettings,
+    sent: SentMessages,
+    output: Pick<SessionOutput, 'repeat' | 'withheld'>,
+  ) {
     this.#settings = settings;
     this.#sent = sent;
-    this.#send = send;
+    this.#output = output;
   }
 
   get isActive(): boolean {
@@ -49,14 +53,15 @@ export class ResendJob {
       const seq = this.#next;
       this.#next += 1;
       const bytes = this.#sent.message(seq);
-      if (bytes === undefined) {
+      if (bytes !== undefined) this.#fields.scan(bytes, 0, bytes.length);
+      if (bytes === undefined || this.#isTooOld(nowMs)) {
         fillFrom ||= seq;
+        if (bytes !== undefined) this.#output.withheld(seq);
         continue;
       }
       if (fillFrom > 0) this.#fillGap(fillFrom, seq, nowMs);
       fillFrom = 0;
-      this.#fields.scan(bytes, 0, bytes.length);
-      this.#send(repeatOf(this.#fields, this.#writer, this.#settings, nowMs));
+      this.#output.repeat(repeatOf(this.#fields, this.#writer, this.#settings, nowMs));
       steps += 1;
     }
     if (fillFrom > 0) this.#fillGap(fillFrom, this.#next, nowMs);
@@ -68,6 +73,14 @@ export class ResendJob {
       .text(TAG.OrigSendingTime, timestampText(nowMs))
       .flag(TAG.GapFillFlag, true)
       .int(TAG.NewSeqNo, newSeq);
-    this.#send(this.#writer.finish());
+    this.#output.repeat(this.#writer.finish());
+  }
+
+  /** Of the message that was scanned: an order of long ago would trade at what the market was then. */
+  #isTooOld(nowMs: number): boolean {
+    const { maxResendAgeMs } = this.#settings;
+    if (maxResendAgeMs === undefined) return false;
+    const sentAtMs = readTimestamp(this.#fields.text(TAG.SendingTime) ?? '');
+    return sentAtMs === undefined || nowMs - sentAtMs > maxResendAgeMs;
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../seeded-random.ts';
-import { dupHeader, SessionScript } from '../testing/session-script.ts';
+import { BASE, dupHeader, SessionScript } from '../testing/session-script.ts';
 import { timestampText } from '../wire/utc-timestamp.ts';
 
 describe('a number that is skipped to', () => {
@@ -71,6 +71,19 @@ describe('repeating what was sent', () => {
     expect(script.sent(34)).toEqual(['A 3', '1 4']);
     script.say('2', '7=2|16=0');
     expect(script.sent(34, 58, 36)).toEqual(['8 2 meanwhile ', '4 3  5']);
+  });
+
+  it('fills over what is too old to be sent again, and says so', () => {
+    const script = new SessionScript({ ...BASE, maxResendAgeMs: 30_000 }).up();
+    script.session.send('D', script.nowMs, (writer) => writer.text(58, 'old'));
+    script.pass(20_000);
+    script.session.send('D', script.nowMs, (writer) => writer.text(58, 'young'));
+    script.pass(10_001);
+    script.out.length = 0;
+    script.say('2', '7=1|16=0');
+    // 1 to 2: the logon and the old one; 3 is repeated.
+    expect(script.sent(34, 36, 43, 58).slice(0, 2)).toEqual(['4 1 3 Y ', 'D 3  Y young']);
+    expect(script.withheld).toEqual([2]);
   });
 
   it('repeats a great many in parts', () => {
@@ -160,6 +173,15 @@ describe('what is refused', () => {
     expect(script.delivered).toEqual([]);
     expect(script.ended).toBe(0);
     expect(script.session.nextIn).toBe(3);
+  });
+
+  it('nothing by the peer’s own Reject: it counts, the operator reads it, and the session goes on', () => {
+    const script = new SessionScript().up();
+    script.say('3', '45=1|372=A|373=5|58=I do not like it');
+    expect(script.notices).toEqual(['REJECTED_BY_PEER Message 1: I do not like it']);
+    script.say('8', '58=next');
+    expect(script.delivered.at(-1)).toBe('8#3#next');
+    expect(script.sent()).toEqual([]);
   });
 
   it('a duplicate that was first sent after it was repeated: Reject, Logout and the end', () => {

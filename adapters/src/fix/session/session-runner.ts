@@ -21,6 +21,8 @@ export interface SessionRunnerNeeds {
   readonly nowMs: () => number;
   /** A message in its place. It is acknowledged later, with {@link SessionRunner.acknowledge}. */
   readonly onMessage: (delivery: Delivery) => void;
+  /** The peer asked for a message that is too old to be sent again. */
+  readonly onWithheld?: (seq: number) => void;
   readonly onEstablished: () => void;
   /** The connection is gone; told only of one that was. */
   readonly onDown: () => void;
@@ -68,6 +70,7 @@ export class SessionRunner {
           this.#unacknowledged.push(delivery.seq);
           needs.onMessage(delivery);
         },
+        withheld: (seq) => needs.onWithheld?.(seq),
         advanced: () => this.#settle(),
         reset: (nextOut, nextIn) => {
           this.#unacknowledged = [];

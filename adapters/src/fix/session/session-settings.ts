@@ -23,6 +23,11 @@ export interface SessionSettings {
   readonly maxClockSkewMs: number;
   /** Messages asked for in one ResendRequest(2); 0: all at once. */
   readonly resendChunk: number;
+  /**
+   * An application message that was sent longer ago is not sent again: a gap fill stands for it, and the
+   * application is told. Absent: all are, however old.
+   */
+  readonly maxResendAgeMs?: number;
   /** Further fields of the Logon(A), as the venue wants them. */
   readonly logonFields: readonly (readonly [tag: number, value: string])[];
 }
@@ -94,6 +99,8 @@ export interface SessionOutput {
   /** A repeat, or a gap fill: it uses no number. */
   repeat(bytes: Buffer): void;
   deliver(delivery: Delivery): void;
+  /** The peer asked for this message and does not get it: it is too old. */
+  withheld(seq: number): void;
   /** Everything below `nextIn` was taken in; what was delivered counts once it is acknowledged. */
   advanced(nextIn: number): void;
   /** Numbers begin anew. */

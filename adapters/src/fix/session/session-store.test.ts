@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
@@ -73,6 +75,7 @@ describe('the session store', () => {
       again.store.close();
       const last = open().store;
       expect(last.message(2)?.toString()).toBe('third');
+      last.close();
     }
   });
 
@@ -98,5 +101,36 @@ describe('the session store', () => {
     expect(second).not.toBe(first);
     await second;
     expect(store.synced()).toBeUndefined();
+  });
+
+  it('is one process’s at a time, and the next one’s when that was killed', async () => {
+    const program = `
+      const { SessionStore } = await import(${JSON.stringify(new URL('./session-store.ts', import.meta.url).href)});
+      new SessionStore({ path: ${JSON.stringify(path)}, durability: 'page-cache', nowMs: Date.now });
+      process.stdout.write('open');
+      setInterval(() => undefined, 1_000);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      await once(child.stdout, 'data');
+      expect(() => open()).toThrow(
+        expect.objectContaining({ code: 'FIX_STORE_LOCKED', data: { path, pid: child.pid } }),
+      );
+    } finally {
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+    }
+    open().store.sent(1, undefined);
+    expect(() => open()).toThrow(expect.objectContaining({ code: 'FIX_STORE_LOCKED' }));
+  });
+
+  it('does not take another process for the holder that has its id by now', () => {
+    open().store.close();
+    const other = { pid: process.ppid, begun: '1', boot: 'another' };
+    fs.writeFileSync(`${path}.lock`, JSON.stringify(other));
+    open().store.sent(1, undefined);
+    expect(fs.readdirSync(folder).toSorted()).toEqual(['session.log', 'session.log.lock']);
   });
 });

@@ -23,6 +23,7 @@ export class SessionScript {
   readonly out: string[] = [];
   readonly delivered: string[] = [];
   readonly notices: string[] = [];
+  readonly withheld: number[] = [];
   ended = 0;
   resets = 0;
   readonly session: FixSession;
@@ -48,6 +49,7 @@ export class SessionScript {
           this.delivered.push(
             `${msgType}#${seq}#${fields.text(58) ?? ''}${possDup ? ' dup' : ''}${possResend ? ' resend' : ''}`,
           ),
+        withheld: (seq) => this.withheld.push(seq),
         advanced: () => undefined,
         reset: () => {
           this.resets += 1;

@@ -280,6 +280,7 @@ class Running {
     const session: VenueSession = new VenueSession(options, {
       ...{ name, folder, durability, nowMs, ...log },
       onMessage: (delivery) => this.#message(name, session, delivery),
+      ...(orders && { onWithheld: (seq: number) => this.#withheld(seq) }),
       onConnecting: () => orders && this.#setLink('connecting', this.#takeNotice()),
       onConnected: () => orders && this.#setLink('authenticating'),
       onEstablished: () => {
@@ -305,6 +306,12 @@ class Running {
     this.#lastNotice = undefined;
     this.#setLink(this.#sinkFails ? 'degraded' : 'ready');
     this.#becameReady();
+  }
+
+  #withheld(seq: number): void {
+    const text = `Message ${seq} is too old to be sent again`;
+    this.#options.onNotice({ session: 'orders', code: 'RESEND_TOO_OLD', text });
+    this.desk.withheld(seq);
   }
 
   #down(name: string): void {

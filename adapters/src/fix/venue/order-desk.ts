@@ -143,6 +143,18 @@ export class OrderDesk {
     this.#answers.release();
   }
 
+  /**
+   * The venue asked for a message again that is too old to be sent: what it was about is in doubt, and
+   * asked about behind what stands for it.
+   */
+  withheld(seq: number): void {
+    const { orders, push, runner } = this.#needs;
+    const order = orders.bySeq(seq);
+    if (order === undefined || TERMINAL_STATUSES.has(order.status)) return;
+    push([{ ...statusOf(order), status: 'unknown' }]);
+    queueMicrotask(() => runner.isUp && void this.#askStatus(order));
+  }
+
   /** The connection is gone: what was asked and not answered is in doubt now. */
   down(): void {
     const { nowMs, orders, push } = this.#needs;

@@ -138,6 +138,12 @@ export class VenueOrders {
     known.clientId = request.clientId;
   }
 
+  /** The order that a message of this number was about. */
+  bySeq(seq: number): FixOrder | undefined {
+    const request = this.#requests.get(this.#bySeq.get(seq) ?? '');
+    return request && this.#orders.get(request.orderId);
+  }
+
   /** ExecutionReport(8), from the order session or the drop copy. */
   report(fields: FixFields, nowMs: number, clientIdTag: number = TAG.ClOrdID): Outcome {
     const clientId = fields.text(clientIdTag);

@@ -28,6 +28,7 @@ export interface VenueSessionNeeds {
   readonly onMessage: (delivery: Delivery) => void;
   readonly onConnecting: () => void;
   readonly onConnected: () => void;
+  readonly onWithheld?: (seq: number) => void;
   readonly onEstablished: () => void;
   readonly onDown: () => void;
   readonly onNotice: (session: string, notice: SessionNotice) => void;
@@ -41,7 +42,7 @@ export class VenueSession {
 
   /** @throws CodedError `FIX_STORE_CORRUPT` */
   constructor(options: VenueSessionOptions, needs: VenueSessionNeeds) {
-    const { nowMs, durability, name, onNote, snapshot } = needs;
+    const { nowMs, durability, name, onNote, snapshot, onWithheld } = needs;
     const onNotice = (notice: SessionNotice): void => needs.onNotice(name, notice);
     this.store = new SessionStore({
       ...{ path: join(needs.folder, `${name}.log`), durability, nowMs },
@@ -50,6 +51,7 @@ export class VenueSession {
     });
     this.runner = new SessionRunner(options.settings, options.limits, {
       ...{ store: this.store, nowMs, onMessage: needs.onMessage, onNotice },
+      ...(onWithheld !== undefined && { onWithheld }),
       onEstablished: () => {
         this.#initiator.established();
         needs.onEstablished();
