@@ -7,12 +7,14 @@ import { venueAdapterSuite } from './conformance/venue-adapter-suite.ts';
 import { CLEARING, VenueBench, type VenueUnderTest } from './conformance/venue-bench.ts';
 import { EmbeddedVenue } from './embedded/embedded-venue.ts';
 import { TestClock } from './embedded/testing/test-clock.ts';
+import { ImmediateVenue } from './external/immediate-venue.ts';
 import type { Dialect } from './fix/dialect/dialect.ts';
 import { readDialect } from './fix/dialect/shipped-dialects.ts';
 import { SESSION_LIMITS, type SessionSettings } from './fix/session/session-settings.ts';
-import { FixVenue } from './fix/venue/fix-venue.ts';
+import { FixVenue, type FixVenueOptions } from './fix/venue/fix-venue.ts';
 import type { VenueSessionOptions } from './fix/venue/venue-session.ts';
 import { EmbeddedFixVenue } from './testing/embedded-fix-venue.ts';
+import type { VenueAdapter } from './venue-adapter.ts';
 
 const INSTRUMENT: Instrument = {
   id: 'eip155:31337/erc20:0x0000000000000000000000000000000000000001',
@@ -53,13 +55,20 @@ function settingsOf(version: Dialect['version'], ours: string): SessionSettings 
     beginString: version === 'FIX.5.0SP2' ? 'FIXT.1.1' : version,
     ...(version === 'FIX.5.0SP2' && { defaultApplVerId: '9' }),
     ...{ senderCompId: ours, targetCompId: 'VENUE', heartbeatSeconds: 30, resetOnLogon: false },
-    ...{ maxClockSkewMs: 120_000, resendChunk: 0, logonFields: [] },
+    ...{ maxClockSkewMs: 120_000, resendChunk: 0, maxResendAgeMs: 10_000, logonFields: [] },
   };
 }
 
 function peerOf(settings: SessionSettings): SessionSettings {
   const { senderCompId, targetCompId } = settings;
   return { ...settings, role: 'acceptor', senderCompId: targetCompId, targetCompId: senderCompId };
+}
+
+/** Where the venue has no immediate orders, they are made of those that it has. */
+function withImmediate(options: FixVenueOptions): VenueAdapter {
+  const venue = new FixVenue(options);
+  const isNeeded = !venue.capabilities.timesInForce.includes('ioc');
+  return isNeeded ? new ImmediateVenue(venue, { waitMs: 30 }) : venue;
 }
 
 async function fixVenueUnderTest(dialect: Dialect): Promise<VenueUnderTest> {
@@ -94,7 +103,7 @@ async function fixVenueUnderTest(dialect: Dialect): Promise<VenueUnderTest> {
   return {
     instrument: INSTRUMENT,
     newAdapter: () =>
-      new FixVenue({
+      withImmediate({
         ...{ venue: 'alpha', dialect, instruments: [INSTRUMENT], symbols: new Map(), folder },
         walletOf: () => CLEARING,
         ...{ orders: session(orders), dropCopy: session(dropCopy), durability: 'page-cache' },
@@ -125,6 +134,31 @@ for (const name of ['fix42', 'fix44', 'tzero']) {
     fixVenueUnderTest(shippedDialect(name)),
   );
 }
+
+describe('an order that is asked for again long after it was sent', () => {
+  it('is not sent again: what became of it is unknown, and asked', async () => {
+    const venue = await fixVenueUnderTest(shippedDialect('fix44'));
+    const bench = new VenueBench(venue);
+    try {
+      await bench.start();
+      await bench.enter('a', 'buy', 1, 100);
+      await venue.drive.passUntil?.(NOON + 20_000);
+      await venue.drive.askForResend?.();
+      await bench.sink.until(
+        (event) => event.kind === 'order-status' && event.status === 'unknown',
+        'a unknown',
+      );
+      await bench.sink.until(
+        (event) => event.kind === 'order-status' && event.status === 'new',
+        'where a stands',
+      );
+      await bench.enter('hit', 'sell', 2, 100);
+      await bench.expectTrades([['a', 'hit', 1, 100]]);
+    } finally {
+      await bench.end();
+    }
+  });
+});
 
 describe('an order that the node has and the venue never saw', () => {
   let bench: VenueBench;

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CodedError, isRefusal, type Refusal, refuse } from '@stoa/schema';
 import { z } from 'zod';
+import { ImmediateVenue, type ImmediateVenueOptions } from './external/immediate-venue.ts';
 import type { VenueAdapter } from './venue-adapter.ts';
 import type { Counterparties, VenueAdapterKind, VenueAdapterNeeds } from './venue-adapter-kind.ts';
 import { VENUE_ADAPTER_KINDS } from './venue-adapter-kinds.ts';
@@ -42,6 +43,7 @@ const external = {
   settlement,
   settings: z.unknown().optional(),
   journalFolder: z.string().min(1).max(4_096).optional(),
+  immediateOrders: z.strictObject({ waitMs: z.int().min(10).max(10_000).default(500) }).optional(),
 };
 
 const file = z.discriminatedUnion('kind', [
@@ -59,6 +61,7 @@ interface ExternalFile {
   readonly settlement: z.output<typeof settlement>;
   readonly settings?: unknown;
   readonly journalFolder?: string | undefined;
+  readonly immediateOrders?: ImmediateVenueOptions | undefined;
 }
 
 /**
@@ -82,7 +85,9 @@ function externalChoice(
   given: ExternalFile,
   folder: string,
 ): ExternalVenueChoice | Refusal<'VENUE_ADAPTER_INVALID'> {
-  const { kind, module, settings } = given;
+  const { kind, module, settings, immediateOrders } = given;
+  const made = (adapter: VenueAdapter): VenueAdapter =>
+    immediateOrders ? new ImmediateVenue(adapter, immediateOrders) : adapter;
   const journalFolder =
     given.journalFolder === undefined ? undefined : resolve(folder, given.journalFolder);
   const counterparties = counterpartiesOf(given.settlement);
@@ -92,7 +97,7 @@ function externalChoice(
     if (isRefusal(read)) return invalid([read.message]);
     return {
       ...{ kind, journalFolder },
-      create: async (needs) => known.create(read, { ...needs, counterparties }),
+      create: async (needs) => made(await known.create(read, { ...needs, counterparties })),
     };
   }
   const modulePath = resolve(folder, module ?? '');
@@ -103,7 +108,7 @@ function externalChoice(
       const loaded = await loadModule(modulePath);
       const read = loaded.parse(settings, folder);
       if (isRefusal(read)) throw new CodedError('VENUE_ADAPTER_INVALID', read.message);
-      return loaded.create(read, { ...needs, counterparties });
+      return made(await loaded.create(read, { ...needs, counterparties }));
     },
   };
 }

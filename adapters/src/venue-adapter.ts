@@ -37,6 +37,11 @@ export interface VenueOrder {
 /** What the venue can do; a request beyond it is refused before the wire. */
 export interface VenueCapabilities {
   readonly timesInForce: readonly TimeInForce[];
+  /**
+   * An immediate order stands at the venue for so long before what is left of it is canceled, because the
+   * venue has only orders that rest. Absent: its immediate orders are its own.
+   */
+  readonly immediateAfterMs?: number;
   readonly replace: boolean;
   readonly massCancel: boolean;
   readonly allOrNone: boolean;

@@ -138,4 +138,30 @@ export const orderCases: readonly KitCase[] = [
       expect(bench.sink.about('a').map(({ kind }) => kind)).toEqual(['accepted', 'done']);
     },
   },
+  {
+    about:
+      'ends an immediate order that had to rest, also after a crash, and lets a fill come first',
+    covers: [10, 19],
+    capability: 'immediateAfterMs',
+    run: async (bench) => {
+      await bench.start();
+      const { lotSize } = bench.venue.instrument;
+      await bench.enter('late', 'buy', 2, 100, { timeInForce: 'ioc' });
+      await bench.enter('hit', 'sell', 2, 100);
+      const late = await bench.sink.done('late');
+      // Filled while it stood, or canceled before: never both, and told once.
+      expect(late.filled).toBe(late.state === 'filled' ? 2 * lotSize : 0);
+      if (late.state === 'canceled') await bench.send('cancel', 'hit');
+      await bench.sink.done('hit');
+
+      const order = bench.order('crashed', 'buy', 1, 100, { timeInForce: 'ioc' });
+      await bench.adapter.submit({ kind: 'new', order });
+      await bench.sink.told('crashed', 'accepted');
+      const nextTradeNumber = bench.nextTradeNumber();
+      await bench.crash({ openOrders: [{ order, filled: 0 }], nextTradeNumber });
+      expect(await bench.sink.done('crashed')).toMatchObject({ state: 'canceled', filled: 0 });
+      // Nobody hears of cancels that nobody asked for.
+      expect(bench.sink.of('cancel-rejected')).toEqual([]);
+    },
+  },
 ];
