@@ -125,6 +125,33 @@ export const recoveryCases: readonly KitCase[] = [
     },
   },
   {
+    about:
+      'has an order in its journal before the venue has it: a crash in between forgets nothing',
+    covers: [10],
+    drivers: ['loseNextAnswer'],
+    run: async (bench, drive) => {
+      await bench.start();
+      const order = bench.order('a', 'buy', 1, 100);
+      await drive.loseNextAnswer();
+      // Not waited for: its answer never comes.
+      void bench.adapter.submit({ kind: 'new', order });
+      await bench.sink.until(
+        (event) => event.kind === 'book' && event.bids.length > 0,
+        'the order in the book of the venue',
+      );
+      await bench.crash();
+      // Who does not know the id would send this to the venue.
+      const other = bench.order('a', 'buy', 2, 99);
+      expect(await bench.adapter.submit({ kind: 'new', order: other })).toMatchObject({
+        ...{ outcome: 'refused', rejection: { code: 'DUPLICATE_ORDER_ID' } },
+      });
+      await bench.sink.told('a', 'accepted');
+      await bench.enter('hit', 'sell', 2, 100);
+      await bench.sink.done('a');
+      await bench.expectTrades([['a', 'hit', 1, 100]]);
+    },
+  },
+  {
     about: 'says an execution once that the venue tells twice',
     covers: [3],
     drivers: ['repeatExecutions'],
