@@ -17,6 +17,7 @@ const mayImport = {
     '@stoa/adapters',
     '@stoa/adapters/seeded-random',
     '@stoa/adapters/testing/test-certificates',
+    '@stoa/adapters/testing/quickfix-member',
     '@stoa/contracts',
     '@stoa/contracts/testing/anvil',
   ],

@@ -8,12 +8,8 @@ import { CLEARING, type VenueUnderTest } from '../conformance/venue-bench.ts';
 import type { Dialect } from './dialect/dialect.ts';
 import { readDialect } from './dialect/shipped-dialects.ts';
 import { SESSION_LIMITS } from './session/session-settings.ts';
-import {
-  buildQuickFixVenue,
-  freePort,
-  QuickFixVenue,
-  whyNoQuickFix,
-} from './testing/quickfix/quickfix-venue.ts';
+import { whyNoQuickFix } from './testing/quickfix/build-quickfix.ts';
+import { buildQuickFixVenue, freePort, QuickFixVenue } from './testing/quickfix/quickfix-venue.ts';
 import { FixVenue } from './venue/fix-venue.ts';
 
 const INSTRUMENT: Instrument = {

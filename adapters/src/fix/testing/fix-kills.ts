@@ -10,7 +10,7 @@ import { readDialect } from '../dialect/shipped-dialects.ts';
 import { KILL_INSTRUMENT } from './kill-instrument.ts';
 import { buildQuickFixVenue, freePort, QuickFixVenue } from './quickfix/quickfix-venue.ts';
 
-export { whyNoQuickFix } from './quickfix/quickfix-venue.ts';
+export { whyNoQuickFix } from './quickfix/build-quickfix.ts';
 
 const FINISH_WITHIN_MS = 60_000;
 const CLIENT = new URL('./kill-client-process.ts', import.meta.url).pathname;

@@ -1,34 +1,17 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
-import os from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import type { FixVersion } from '../../dialect/dialect.ts';
-import { TAG } from '../../wire/tags.ts';
+import { buildQuickFix } from './build-quickfix.ts';
+import { dictionaryOf } from './quickfix-dictionary.ts';
 
 const SOURCE = new URL('./quickfix-venue.cpp', import.meta.url);
-const HEADER = '/usr/include/quickfix/Session.h';
-
-/** Why the venue cannot be built here; undefined where it can. */
-export function whyNoQuickFix(): string | undefined {
-  if (!fs.existsSync(HEADER)) return 'libquickfix-dev is not installed';
-  const compiler = spawnSync('g++', ['--version'], { stdio: 'ignore' });
-  return compiler.status === 0 ? undefined : 'g++ is not installed';
-}
 
 /** Builds the venue once per source; answers the program's path. */
 export function buildQuickFixVenue(): string {
-  const hash = createHash('sha256').update(fs.readFileSync(SOURCE)).digest('hex').slice(0, 16);
-  const path = join(os.tmpdir(), `stoa-quickfix-venue-${process.getuid?.() ?? 0}-${hash}`);
-  if (fs.existsSync(path)) return path;
-  const made = `${path}.${process.pid}`;
-  // Its headers declare exceptions as C++ 17 does not allow any more.
-  const flags = ['-std=c++14', '-O1', '-w', '-o', made, SOURCE.pathname, '-lquickfix', '-lpthread'];
-  execFileSync('g++', flags, { stdio: 'inherit' });
-  fs.renameSync(made, path);
-  return path;
+  return buildQuickFix(SOURCE);
 }
 
 /** A port that was free a moment ago: QuickFIX does not say which one it was given. */
@@ -141,45 +124,4 @@ export class QuickFixVenue {
       '',
     ].join('\n');
   }
-}
-
-/** A group of these fields, in a message of this type. */
-const GROUPS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  V: { NoMDEntryTypes: ['MDEntryType'], NoRelatedSym: ['Symbol'] },
-};
-
-/**
- * As much of a dictionary as QuickFIX needs to know groups from tags that appear twice: Debian ships
- * none. Which fields a message may have it is told not to ask.
- */
-function dictionaryOf(version: FixVersion | 'FIXT.1.1'): string {
-  const [, kind = 'FIX', major = '4', minor = '2'] = /^(FIXT?)\.(\d)\.(\d)/.exec(version) ?? [];
-  const admin = version !== 'FIX.5.0SP2';
-  const types = [
-    ...(admin ? ['0', '1', '2', '3', '4', '5', 'A'] : []),
-    ...(version === 'FIXT.1.1' ? [] : ['D', 'F', 'G', 'H', 'q', 'AF', 'V', 'e', '8', '9', 'j']),
-  ];
-  const messages = types.map((type) => {
-    const groups = Object.entries(GROUPS[type] ?? {}).map(([name, fields]) => {
-      const members = fields.map((one) => `<field name="${one}" required="N"/>`).join('');
-      return `<group name="${name}" required="N">${members}</group>`;
-    });
-    const category = '0123456A'.includes(type) && type.length === 1 ? 'admin' : 'app';
-    return `<message name="M${type}" msgtype="${type}" msgcat="${category}">${groups.join('')}</message>`;
-  });
-  const header = ['BeginString', 'BodyLength', 'MsgType', 'SenderCompID', 'TargetCompID']
-    .concat(['MsgSeqNum', 'SendingTime', 'PossDupFlag', 'OrigSendingTime', 'PossResend'])
-    .concat(['SenderSubID', 'TargetSubID', 'ApplVerID'])
-    .map((name) => `<field name="${name}" required="N"/>`);
-  const fields = Object.entries(TAG).map(
-    ([name, number]) =>
-      `<field number="${number}" name="${name}" type="${name.startsWith('No') && name.length > 6 ? 'NUMINGROUP' : 'STRING'}"/>`,
-  );
-  return [
-    `<fix type="${kind}" major="${major}" minor="${minor}"${version === 'FIX.5.0SP2' ? ' servicepack="2"' : ''}>`,
-    `<header>${admin ? header.join('') : ''}</header>`,
-    `<messages>${messages.join('')}</messages>`,
-    `<trailer>${admin ? '<field name="CheckSum" required="Y"/>' : ''}</trailer>`,
-    `<components/><fields>${fields.join('')}</fields></fix>`,
-  ].join('\n');
 }
