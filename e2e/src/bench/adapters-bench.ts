@@ -1,8 +1,12 @@
-import { measureEnginePart } from './adapters/engine-part.ts';
+import { measureEngine, measureReplay } from './adapters/engine-part.ts';
+import { measureFixKills } from './adapters/fix-kills-part.ts';
 import { measureFixPart } from './adapters/fix-part.ts';
 import { measureRestKills } from './adapters/rest-kills-part.ts';
-import type { Bench, BenchResult } from './bench.ts';
+import type { Bench, BenchNeeds, BenchResult } from './bench.ts';
 import { machineFacts } from './machine.ts';
+
+const parts = ['engine', 'replay', 'rest-kills', 'fix', 'fix-kills'] as const;
+type Part = (typeof parts)[number];
 
 /**
  * What connects a venue: the embedded engine beside `nodejs-order-book` on the same input, and with
@@ -20,10 +24,23 @@ export const adaptersBench: Bench = {
     messages: { about: 'recorded messages, about', default: 1_000_000 },
     roundtrips: { about: 'counted FIX orders and their reports', default: 5_000 },
   },
-  run: async (needs): Promise<BenchResult> => ({
-    ...(await measureEnginePart(needs)),
-    ...(await measureRestKills(needs)),
-    ...(await measureFixPart(needs)),
-    machine: machineFacts(),
-  }),
+  choices: { part: { about: 'one part alone', choices: parts } },
+  run: async (needs): Promise<BenchResult> => {
+    const only = async <T>(part: Part, run: (needs: BenchNeeds) => Promise<T>) =>
+      (needs.chosen('part') ?? part) === part ? await run(needs) : undefined;
+    const engine = await only('engine', measureEngine);
+    const replay = await only('replay', measureReplay);
+    const rest = await only('rest-kills', measureRestKills);
+    const fix = await only('fix', measureFixPart);
+    const kills = await only('fix-kills', measureFixKills);
+    return {
+      ...(engine && { engine }),
+      ...(replay && { replay }),
+      ...(rest && { rest }),
+      ...((fix || kills !== undefined) && {
+        fix: { ...fix, ...(kills !== undefined && { kills }) },
+      }),
+      machine: machineFacts(),
+    };
+  },
 };

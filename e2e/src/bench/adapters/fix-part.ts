@@ -19,7 +19,6 @@ import { benchProcesses } from '../bench-process.ts';
 import { median, quantile, rounded, spread } from '../statistics.ts';
 import { FIX_BENCH_SETTINGS } from './fix-bench-settings.ts';
 import type { FixEchoCommands } from './fix-echo-process.ts';
-import { measureFixKills } from './fix-kills-part.ts';
 
 const ROUND_MS = 500;
 const MESSAGES_A_CHUNK = 256;
@@ -30,14 +29,12 @@ const WARM_UP = 2_000;
  * echo of the same bytes; and an order's round trip over TCP to a session in another process and back,
  * each side's messages in its file before they go out, beside the same bytes echoed without a session.
  */
-export async function measureFixPart(needs: BenchNeeds) {
-  const { say, option } = needs;
+export async function measureFixPart({ say, option }: BenchNeeds) {
   say('adapters: FIX messages parsed');
   const parse = measureParse(option('rounds'));
   say(`adapters: FIX round trips, ${option('roundtrips')}`);
   const roundTrip = await measureRoundTrips(option('roundtrips'));
-  const kills = await measureFixKills(needs);
-  return { fix: { ...parse, ...roundTrip, kills } };
+  return { ...parse, ...roundTrip };
 }
 
 /** An X of 242 bytes: two entries with price and size. */

@@ -13,5 +13,5 @@ export async function measureRestKills({ say, option }: BenchNeeds) {
   const polled = await runKillLoop({ dialect: 'ppex-like', kills, seed: SEED });
   say(`adapters: ${kills} SIGKILLs around a REST venue with a stream`);
   const streamed = await runKillLoop({ dialect: 'inx-like', kills, seed: SEED + 1 });
-  return { rest: { polled, streamed } };
+  return { polled, streamed };
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { BenchNeeds } from '../bench.ts';
 import { benchProcesses } from '../bench-process.ts';
 import { instrumentsOf, type NetworkPlan } from '../quotes/network-plan.ts';
 import type { VenueCommands } from '../quotes/venue-process.ts';
@@ -19,7 +20,8 @@ const plan: NetworkPlan = { venues: ['alpha'], observers: ['gateway'], instrumen
  * From the call into a venue's engine to a broker's subscription: engine, publisher, signature, libp2p,
  * the gateway's own judge and book (the first stage), then execution, stream and the reader's socket.
  */
-export async function measureEndToEnd(seconds: number) {
+export async function measureEndToEnd(seconds: number, say: BenchNeeds['say']) {
+  say('gateway: from engine to subscriber');
   const folder = await mkdtemp(join(tmpdir(), 'stoa-bench-'));
   await using processes = benchProcesses();
   try {
@@ -37,7 +39,7 @@ export async function measureEndToEnd(seconds: number) {
     const [instrument] = instrumentsOf(plan);
     // The best bid's size is the update's number: the reader takes it for the version.
     const query = `subscription { book(instrument: "${instrument?.id}") { cbbo { bid { version: quantity } } bids { price quantity } offers { price quantity } } }`;
-    await reader.ask('open', { url, query, count: readers });
+    await reader.ask('open', { url, query, count: readers, noting: 1 });
     await venue.ask('run', { perSecond, seconds: 2, seed: 1, timed: true });
     await sleep(settleMs);
     await reader.ask('forget', undefined as never);

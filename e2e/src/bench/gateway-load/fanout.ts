@@ -18,6 +18,8 @@ const saturatedPerSecond: Readonly<Record<FanoutServer, number>> = {
 };
 const settleMs = 2_000;
 const stalledReaders = 100;
+/** Readers that note when each update came, in a process that has little else to do. */
+const notingReaders = 50;
 
 export interface FanoutPlan {
   readonly readers: number;
@@ -25,75 +27,92 @@ export interface FanoutPlan {
   readonly rounds: number;
 }
 
-/** One book to many readers: our gateway, yoga as it comes, and a broadcast of ready bytes over ws. */
-export async function measureFanout(plan: FanoutPlan, say: BenchNeeds['say']) {
-  const folder = await mkdtemp(join(tmpdir(), 'stoa-bench-'));
-  try {
-    say('gateway: fan-out, every update to every reader');
-    const steady = await withServer('stoa', folder, (parties) => measureSteady(parties, plan));
-    say('gateway: fan-out, what a reader and a stalled one hold');
-    const memory = await withServer('stoa', folder, (parties) => measureMemory(parties, plan));
-    const rounds: Record<FanoutServer, number[]> = { stoa: [], rawWs: [], stock: [] };
-    for (let round = 0; round < plan.rounds; round += 1) {
-      for (const server of ['stoa', 'rawWs', 'stock'] as const) {
-        say(`gateway: fan-out at saturation, ${server}`);
-        rounds[server].push(
-          await withServer(server, folder, (parties) => measureSaturation(server, parties, plan)),
-        );
-      }
+/** One book to many readers: how late they are, what one of them holds, and what a stalled one does. */
+export async function measureReaders(plan: FanoutPlan, say: BenchNeeds['say']) {
+  say('gateway: fan-out, every update to every reader');
+  const steady = await withServer('stoa', (parties) => measureSteady(parties, plan));
+  say('gateway: fan-out, what a reader and a stalled one hold');
+  const memory = await withServer('stoa', (parties) => measureMemory(parties, plan));
+  return {
+    ...{ readers: plan.readers, updatesPerSecond: steadyPerSecond, p99Ms: steady.p99Ms },
+    ...memory,
+    steady,
+  };
+}
+
+/** What is delivered where more is offered: our gateway, yoga as it comes, ready bytes over ws. */
+export async function measureSaturated(plan: FanoutPlan, say: BenchNeeds['say']) {
+  const rounds: Record<FanoutServer, number[]> = { stoa: [], rawWs: [], stock: [] };
+  for (let round = 0; round < plan.rounds; round += 1) {
+    for (const server of ['stoa', 'rawWs', 'stock'] as const) {
+      say(`gateway: fan-out at saturation, ${server}`);
+      rounds[server].push(
+        await withServer(server, (parties) => measureSaturation(server, parties, plan)),
+      );
     }
-    const [stoa, stock, rawWs] = [spread(rounds.stoa), spread(rounds.stock), spread(rounds.rawWs)];
-    return {
-      ...{ readers: plan.readers, updatesPerSecond: steadyPerSecond },
-      deliveriesPerSecond: stoa.median,
-      p99Ms: steady.p99Ms,
-      stockPerSecond: stock.median,
-      rawWsPerSecond: rawWs.median,
-      ...memory,
-      toStock: rounded(stoa.median / stock.median, 1),
-      toRawWs: rounded(stoa.median / rawWs.median, 2),
-      steady,
-      ofRounds: { stoa, stock, rawWs },
-    };
-  } finally {
-    await rm(folder, { recursive: true });
   }
+  const [stoa, stock, rawWs] = [spread(rounds.stoa), spread(rounds.stock), spread(rounds.rawWs)];
+  return {
+    deliveriesPerSecond: stoa.median,
+    stockPerSecond: stock.median,
+    rawWsPerSecond: rawWs.median,
+    toStock: rounded(stoa.median / stock.median, 1),
+    toRawWs: rounded(stoa.median / rawWs.median, 2),
+    ofRounds: { stoa, stock, rawWs },
+  };
 }
 
 interface Parties {
   readonly server: BenchProcess<FanoutCommands>;
   readonly readers: BenchProcess<ReaderCommands>;
+  /** The same in another process. */
+  readonly others: BenchProcess<ReaderCommands>;
   readonly url: string;
 }
 
 async function withServer<T>(
   server: FanoutServer,
-  folder: string,
   measure: (parties: Parties) => Promise<T>,
 ): Promise<T> {
-  // Each in processes of its own: what one left in a heap is not the next one's.
-  await using processes = benchProcesses();
-  const serving = processes.start<FanoutCommands>('gateway-load/fanout-process.ts');
-  const readers = processes.start<ReaderCommands>('gateway-load/reader-process.ts');
-  const url = await serving.ask('start', { server, folder });
-  return await measure({ server: serving, readers, url });
+  const folder = await mkdtemp(join(tmpdir(), 'stoa-bench-'));
+  try {
+    // Each in processes of its own: what one left in a heap is not the next one's.
+    await using processes = benchProcesses();
+    const serving = processes.start<FanoutCommands>('gateway-load/fanout-process.ts');
+    const [readers, others] = [1, 2].map(() =>
+      processes.start<ReaderCommands>('gateway-load/reader-process.ts'),
+    ) as [Parties['readers'], Parties['others']];
+    const url = await serving.ask('start', { server, folder });
+    return await measure({ server: serving, readers, others, url });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
-/** At a steady pace: how late the latest readers are, and that nobody missed anything. */
-async function measureSteady({ server, readers, url }: Parties, plan: FanoutPlan) {
-  await readers.ask('open', { url, query, count: plan.readers });
+/**
+ * At a steady pace: how late the latest readers are, and that nobody missed anything. Those whose times
+ * count have a process of their own: what a process with a thousand sockets needs to come to each of
+ * them is its own time and not the server's. How late either process came to anything is told beside.
+ */
+async function measureSteady(parties: Parties, plan: FanoutPlan) {
+  const { server, readers: crowd, others: noting, url } = parties;
+  const both = [crowd, noting];
+  await crowd.ask('open', { url, query, count: plan.readers - notingReaders });
+  await noting.ask('open', { url, query, count: notingReaders, noting: notingReaders });
   await server.ask('publish', { perSecond: steadyPerSecond, seconds: 2 });
   await sleep(settleMs);
-  await readers.ask('forget', undefined as never);
+  await Promise.all(both.map((one) => one.ask('forget', undefined as never)));
   const made = await server.ask('publish', { perSecond: steadyPerSecond, seconds: plan.seconds });
   await sleep(settleMs);
-  const { events } = await readers.ask('counted', undefined as never);
-  const sampled = await readers.ask('sampled', undefined as never);
+  const counted = await Promise.all(both.map((one) => one.ask('counted', undefined as never)));
+  const sampled = await noting.ask('sampled', undefined as never);
   const madeAtNs = await server.ask('madeAtNs', undefined as never);
   const updates = made.last - made.first + 1;
   const lateMs = sampled.flatMap(({ versions, seenAtNs }) =>
     Array.from(versions, (version, at) => ((seenAtNs[at] ?? 0) - (madeAtNs[version] ?? 0)) / 1e6),
   );
+  const events = counted.flatMap((one) => Array.from(one.events));
+  const [crowdLate, notingLate] = counted.map(({ lateP99Ms }) => rounded(lateP99Ms, 2));
   return {
     p50Ms: rounded(quantile(lateMs, 0.5), 2),
     p99Ms: rounded(quantile(lateMs, 0.99), 2),
@@ -101,6 +120,7 @@ async function measureSteady({ server, readers, url }: Parties, plan: FanoutPlan
     missed: events.reduce((sum, count) => sum + updates - count, 0),
     sampled: lateMs.length,
     serverCpuShare: rounded(made.cpuUs / 1_000 / made.tookMs, 2),
+    readersLateP99Ms: { crowd: crowdLate, noting: notingLate },
   };
 }
 

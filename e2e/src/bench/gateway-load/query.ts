@@ -9,7 +9,7 @@ import { awaitReplayedMarket } from '../../scenario/market-ready.ts';
 import type { BenchNeeds } from '../bench.ts';
 import { type BenchProcess, benchProcesses } from '../bench-process.ts';
 import { median, quantile, rounded, spread } from '../statistics.ts';
-import type { PeerGatewayCommands } from './peer-gateway-process.ts';
+import type { PeerGateway, PeerGatewayCommands } from './peer-gateway-process.ts';
 import type { QueryLoadCommands } from './query-load-process.ts';
 
 const MARKET = `query ($instrument: InstrumentId!, $other: ID!) {
@@ -36,6 +36,7 @@ const ORDERS = `query ($other: String!) {
   other: order(clientOrderId: $other) { id }
 }`;
 const connections = 32;
+const warmUpSeconds = 3;
 const settledOrders = 8;
 const aboveOffer = 50;
 const servers = ['stoa', 'apollo', 'hive'] as const;
@@ -46,11 +47,57 @@ export interface QueryPlan {
   readonly rounds: number;
 }
 
+interface Question {
+  readonly query: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly token?: string;
+}
+
+/** Queries of one instrument: its book of three venues, ten levels deep, and its listings. */
+export async function measureMarketQueries(plan: QueryPlan, say: BenchNeeds['say']) {
+  const measured = await compareGateways(plan, say, async (network) => {
+    await awaitReplayedMarket(network, await openBrokerDesk(network), say);
+    return { query: MARKET, variables: { instrument: network.chain.instrument } };
+  });
+  return {
+    rps: rate(measured, 'stoa'),
+    p99Ms: slowest(measured, 'stoa'),
+    apolloRps: rate(measured, 'apollo'),
+    hiveRps: rate(measured, 'hive'),
+    toApollo: ratio(measured, 'apollo'),
+    toHive: ratio(measured, 'hive'),
+    ofMarket: spreads(measured),
+  };
+}
+
+/** Queries of a broker's orders with their legs and settlements. */
+export async function measurePrivateQueries(plan: QueryPlan, say: BenchNeeds['say']) {
+  const measured = await compareGateways(plan, say, async (network) => {
+    await placeOrders(network, say);
+    return { query: ORDERS, variables: {}, token: await brokerToken(network) };
+  });
+  return {
+    federatedRps: rate(measured, 'stoa'),
+    federatedP99Ms: slowest(measured, 'stoa'),
+    apolloFederatedRps: rate(measured, 'apollo'),
+    hiveFederatedRps: rate(measured, 'hive'),
+    federatedToApollo: ratio(measured, 'apollo'),
+    federatedToHive: ratio(measured, 'hive'),
+    ofOrders: spreads(measured),
+  };
+}
+
+type Rounds = Readonly<Record<Server, Measured[]>>;
+
 /**
- * Queries through our gateway, Apollo's and the Hive runtime with its defaults, over the same three
- * nodes, in turns. No two requests have the same variables, so that nobody answers two with one.
+ * One question through our gateway, Apollo's and the Hive runtime with its defaults, over the same
+ * three nodes, in turns. No two requests have the same variables, so that nobody answers two with one.
  */
-export async function measureQueries(plan: QueryPlan, say: BenchNeeds['say']) {
+async function compareGateways(
+  { seconds, rounds }: QueryPlan,
+  say: BenchNeeds['say'],
+  prepare: (network: Network) => Promise<Question>,
+): Promise<Rounds> {
   say('gateway: starting the network');
   const network = await startNetwork({
     baseFolder: `${tmpdir()}/stoa-bench`,
@@ -60,38 +107,31 @@ export async function measureQueries(plan: QueryPlan, say: BenchNeeds['say']) {
   });
   await using processes = benchProcesses();
   try {
-    await placeOrders(network, say);
+    const question = await prepare(network);
     const supergraph = supergraphOver(network);
-    const peers = await Promise.all(
-      (['apollo', 'hive'] as const).map(async (peer) => {
-        const process = processes.start<PeerGatewayCommands>(
-          'gateway-load/peer-gateway-process.ts',
-        );
-        return process.ask('start', { peer, supergraph });
-      }),
-    );
-    const [apollo = '', hive = ''] = peers;
+    const startPeer = (peer: PeerGateway): Promise<string> =>
+      processes
+        .start<PeerGatewayCommands>('gateway-load/peer-gateway-process.ts')
+        .ask('start', { peer, supergraph });
+    const [apollo, hive] = await Promise.all([startPeer('apollo'), startPeer('hive')]);
     const urls = { stoa: network.gateway.graphql, apollo, hive };
-    const load = processes.start<QueryLoadCommands>('gateway-load/query-load-process.ts');
-    const token = await brokerToken(network);
-    const market = { query: MARKET, variables: { instrument: network.chain.instrument } };
-    await proveSame(urls, { ...market, variables: { ...market.variables, other: 'x0' } });
-    await proveSame(urls, { query: ORDERS, variables: { other: 'x0' }, token });
-    const measured = { market: emptyRounds(), federated: emptyRounds() };
-    for (let round = -1; round < plan.rounds; round += 1) {
+    await proveSame(urls, { ...question, variables: { ...question.variables, other: 'x0' } });
+    const generator = processes.start<QueryLoadCommands>('gateway-load/query-load-process.ts');
+    const measured: Rounds = { stoa: [], apollo: [], hive: [] };
+    // The round before the first warms everybody up.
+    for (let round = -1; round < rounds; round += 1) {
       for (const server of servers) {
         say(`gateway: queries, ${server}`);
-        const url = urls[server];
-        // The round before the first warms everybody up.
-        const seconds = round < 0 ? Math.min(3, plan.seconds) : plan.seconds;
-        const ofMarket = await runLoad(load, { ...market, url, seconds });
-        const ofOrders = await runLoad(load, { query: ORDERS, variables: {}, url, token, seconds });
-        if (round < 0) continue;
-        measured.market[server].push(ofMarket);
-        measured.federated[server].push(ofOrders);
+        const load = {
+          ...question,
+          url: urls[server],
+          seconds: round < 0 ? warmUpSeconds : seconds,
+        };
+        const result = await runLoad(generator, load);
+        if (round >= 0) measured[server].push(result);
       }
     }
-    return summary(measured);
+    return measured;
   } finally {
     await network.stop();
   }
@@ -125,7 +165,7 @@ function supergraphOver(network: Network): string {
 
 async function proveSame(
   urls: Readonly<Record<Server, string>>,
-  question: { query: string; variables: Record<string, unknown>; token?: string },
+  question: Question,
 ): Promise<void> {
   const answers = await Promise.all(
     servers.map(async (server) => ({ server, answer: await askGraphql(urls[server], question) })),
@@ -148,17 +188,9 @@ interface Measured {
   readonly p99Ms: number;
 }
 
-const emptyRounds = (): Record<Server, Measured[]> => ({ stoa: [], apollo: [], hive: [] });
-
 async function runLoad(
   load: BenchProcess<QueryLoadCommands>,
-  plan: {
-    readonly url: string;
-    readonly query: string;
-    readonly variables: Readonly<Record<string, unknown>>;
-    readonly token?: string;
-    readonly seconds: number;
-  },
+  plan: Question & { readonly url: string; readonly seconds: number },
 ): Promise<Measured> {
   const result = await load.ask('run', { ...plan, distinct: 'other', connections });
   if (result.wrong !== undefined) throw new Error(`${plan.url} answered: ${result.wrong}`);
@@ -168,38 +200,28 @@ async function runLoad(
   };
 }
 
-function summary(measured: Readonly<Record<'market' | 'federated', Record<Server, Measured[]>>>) {
-  const rps = (kind: 'market' | 'federated', server: Server) =>
-    median(measured[kind][server].map((one) => one.rps));
-  const p99 = (kind: 'market' | 'federated', server: Server) =>
-    rounded(median(measured[kind][server].map((one) => one.p99Ms)), 1);
-  const [market, federated] = [rps('market', 'stoa'), rps('federated', 'stoa')];
-  return {
-    rps: rounded(market),
-    p99Ms: p99('market', 'stoa'),
-    apolloRps: rounded(rps('market', 'apollo')),
-    hiveRps: rounded(rps('market', 'hive')),
-    federatedRps: rounded(federated),
-    apolloFederatedRps: rounded(rps('federated', 'apollo')),
-    hiveFederatedRps: rounded(rps('federated', 'hive')),
-    federatedP99Ms: p99('federated', 'stoa'),
-    toApollo: rounded(market / rps('market', 'apollo'), 2),
-    toHive: rounded(market / rps('market', 'hive'), 2),
-    federatedToApollo: rounded(federated / rps('federated', 'apollo'), 2),
-    peersP99Ms: {
-      apollo: p99('market', 'apollo'),
-      hive: p99('market', 'hive'),
-      apolloFederated: p99('federated', 'apollo'),
-    },
-    ofRounds: Object.fromEntries(
-      servers.map((server) => [
-        server,
-        {
-          market: spread(measured.market[server].map((one) => one.rps)),
-          federated: spread(measured.federated[server].map((one) => one.rps)),
-        },
-      ]),
-    ),
-    connections,
-  };
+function rate(measured: Rounds, server: Server): number {
+  return rounded(median(measured[server].map(({ rps }) => rps)));
+}
+
+function slowest(measured: Rounds, server: Server): number {
+  return rounded(median(measured[server].map(({ p99Ms }) => p99Ms)), 1);
+}
+
+/** Of each round's own figures, so that what the machine does meanwhile meets both. */
+function ratio(measured: Rounds, peer: Server): number {
+  const ratios = measured.stoa.map(({ rps }, round) => rps / (measured[peer][round]?.rps ?? 0));
+  return rounded(median(ratios), 2);
+}
+
+function spreads(measured: Rounds) {
+  return Object.fromEntries(
+    servers.map((server) => [
+      server,
+      {
+        rps: spread(measured[server].map(({ rps }) => rps)),
+        p99Ms: slowest(measured, server),
+      },
+    ]),
+  );
 }

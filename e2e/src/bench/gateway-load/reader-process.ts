@@ -1,18 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { serveCommands } from '../process-commands.ts';
 import { nowNs } from '../quotes/clock.ts';
 
 const EVENT = Buffer.from('event: next');
-/** Of so many readers one notes when each version came; it and the others count. */
-const sampledOf = 20;
+const CHUNK_END = Buffer.from('\n\r\n');
 const tail = EVENT.length - 1;
+/** What is read is looked at at once, so that all sockets share it: a buffer for each read costs more. */
+const shared = Buffer.alloc(256 * 1_024);
+/** How late this process comes to what it is sent, beside what it is sent. */
+const loopDelay = monitorEventLoopDelay({ resolution: 1 });
+loopDelay.enable();
 
 /** One reader: a socket, and how many updates it was given. */
 class Reader {
   readonly #socket: Socket;
   readonly #isSampled: boolean;
-  #rest: Buffer = Buffer.alloc(0);
+  #rest: Buffer | undefined;
+  #isPaused = false;
   events = 0;
   bytes = 0;
   isOpen = false;
@@ -22,9 +28,17 @@ class Reader {
 
   constructor(url: URL, opening: string, isSampled: boolean) {
     this.#isSampled = isSampled;
-    this.#socket = connect(Number(url.port), url.hostname);
+    this.#socket = connect({
+      ...{ port: Number(url.port), host: url.hostname },
+      onread: {
+        buffer: shared,
+        callback: (bytes: number, buffer: Uint8Array) => {
+          this.#take(Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
+          return !this.#isPaused;
+        },
+      },
+    });
     this.#socket.setNoDelay(true).write(opening);
-    this.#socket.on('data', (chunk) => this.#take(chunk));
     this.#socket.on('error', () => undefined);
     this.#socket.on('close', () => {
       this.isOpen = false;
@@ -32,6 +46,7 @@ class Reader {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
@@ -49,12 +64,14 @@ class Reader {
     this.isOpen = true;
     this.bytes += chunk.length;
     // What began in the last chunk may end in this one.
-    const text = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+    const text = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk;
     for (let at = text.indexOf(EVENT); at >= 0; at = text.indexOf(EVENT, at + EVENT.length)) {
       this.events += 1;
       if (this.#isSampled) this.#note(text.subarray(at, at + 200));
     }
-    this.#rest = Buffer.from(text.subarray(Math.max(0, text.length - tail)));
+    // Nothing begins at the end of a chunk of HTTP, where nearly every read ends.
+    const isWhole = text.subarray(-CHUNK_END.length).equals(CHUNK_END);
+    this.#rest = isWhole ? undefined : Buffer.from(text.subarray(-tail));
   }
 
   #note(event: Buffer): void {
@@ -79,11 +96,11 @@ function openingOf(url: URL, query: string): string {
 
 const commands = {
   /** Opens readers and waits until each was given something. */
-  async open({ url, query, count, stalled }: OpenPlan) {
+  async open({ url, query, count, stalled, noting = 0 }: OpenPlan) {
     const opened: Reader[] = [];
     const target = new URL(url);
     for (let at = 0; at < count; at += 1) {
-      opened.push(new Reader(target, openingOf(target, query), at % sampledOf === sampledOf - 1));
+      opened.push(new Reader(target, openingOf(target, query), at < noting));
       // As many at once as a listen queue holds.
       if (at % 100 === 99) await until(() => opened.every(({ isOpen }) => isOpen), 30_000);
     }
@@ -93,9 +110,11 @@ const commands = {
   },
   forget() {
     for (const reader of readers) reader.forget();
+    loopDelay.reset();
   },
   counted: () => ({
     open: readers.filter(({ isOpen }) => isOpen).length,
+    lateP99Ms: loopDelay.percentile(99) / 1e6,
     events: Float64Array.from(readers.map(({ events }) => events)),
   }),
   sampled: () =>
@@ -115,6 +134,8 @@ interface OpenPlan {
   readonly query: string;
   readonly count: number;
   readonly stalled?: boolean;
+  /** So many of them note when each version came; they and the others count. */
+  readonly noting?: number;
 }
 
 async function until(holds: () => boolean, withinMs: number): Promise<void> {
