@@ -28,6 +28,23 @@ describe('the order index', () => {
     for (const [ref, order] of map) expect(index.get(ref)).toBe(order);
   });
 
+  it('finds texts that differ in their beginning alone as fast as others', () => {
+    const index = new OrderIndex(0);
+    const orders = Array.from({ length: 20_000 }, (_, at) => {
+      const order = new BookOrder();
+      order.ref = `${at}-of-one-long-and-common-name`;
+      index.add(order);
+      return order;
+    });
+    for (const order of orders) {
+      expect(index.get(order.ref)).toBe(order);
+      // Of a chain that held them all it would be the last, after as many steps.
+      let steps = 0;
+      for (let next = order.sameBucket; next !== undefined; next = next.sameBucket) steps += 1;
+      expect(steps).toBeLessThanOrEqual(32);
+    }
+  });
+
   it('tells numbers from texts that look like them', () => {
     const index = new OrderIndex(0);
     const order = new BookOrder();
