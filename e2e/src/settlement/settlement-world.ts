@@ -167,8 +167,14 @@ export class SettlementWorld {
 
   /** The order's one settlement, as its broker sees it. */
   async settlementOf(orderId: string) {
-    const [view] = await this.nodes.alpha.service.forOrder(orderId);
+    const [view] = await this.settlementsOf('alpha', orderId);
     return view;
+  }
+
+  /** All of an order's settlements, as its home node knows them. */
+  async settlementsOf(home: 'alpha' | 'beta', orderId: string) {
+    const found = await this.nodes[home].service.forOrders([orderId]);
+    return found.get(orderId) ?? [];
   }
 
   untilState(orderId: string, state: string, timeout = 10_000): Promise<void> {

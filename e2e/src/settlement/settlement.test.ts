@@ -137,7 +137,7 @@ it('names what failed to the order whose batch it was, and to the others of it o
   await world.nodes.alpha.service.closeGroup(orderId);
   await world.untilState(orderId, 'failed');
   expect((await world.settlementOf(orderId))?.reason).toContain('not approved');
-  const others = (): Promise<unknown[]> => world.nodes.beta.service.forOrder('beta-2');
+  const others = (): Promise<unknown> => world.settlementsOf('beta', 'beta-2');
   await expect.poll(others, { timeout: 10_000 }).toMatchObject([
     {
       state: 'failed',
@@ -152,7 +152,7 @@ it('shows a trade that can never settle apart from those that wait for their bat
   const good = await world.trade('alpha');
   const self = await world.trade('alpha', { seller: good.buyer });
   const orderId = await world.order([good, self]);
-  const states = (await world.nodes.alpha.service.forOrder(orderId)).map((one) => ({
+  const states = (await world.settlementsOf('alpha', orderId)).map((one) => ({
     state: one.state,
     code: one.code,
     legs: one.legs.length,

@@ -2,6 +2,7 @@ import { type DirectorySource, formatDecimal, type VenueId } from '@stoa/schema'
 import type { SettlementView } from '../settlement/settlement-view.ts';
 import { type ApiContext, requireCaller } from './api-context.ts';
 import type { ApiSettlements } from './api-services.ts';
+import { createBatchReader } from './batch-reader.ts';
 import { boundedCount, sdlEnum } from './sdl-value.ts';
 
 /** What the settlement's part of the API is served from. */
@@ -43,6 +44,8 @@ export function createSettlementResolvers({ venue, settlements, directory }: Set
     };
   }
 
+  const ofOrder = createBatchReader((ids) => settlements.forOrders(ids));
+
   return {
     Query: {
       async settlements(
@@ -60,7 +63,7 @@ export function createSettlementResolvers({ venue, settlements, directory }: Set
     },
     Order: {
       async settlements(order: { readonly id: string }) {
-        return (await settlements.forOrder(order.id)).map(settlementOutput);
+        return ((await ofOrder(order.id)) ?? []).map(settlementOutput);
       },
     },
   };

@@ -1,5 +1,5 @@
 import { invariant, type MemberId } from '@stoa/schema';
-import { and, asc, count, desc, eq, inArray, or, type SQL } from 'drizzle-orm';
+import { and, asc, count, desc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../store/database.ts';
 import { executions } from '../store/tables/executions.ts';
 import { legs } from '../store/tables/legs.ts';
@@ -12,7 +12,8 @@ import type { QueuedSettlement, SettlementLegView, SettlementView } from './sett
 
 /** Settlements as those see them whose trades they are: of a batch, their own legs only. */
 export interface SettlementReader {
-  forOrder(orderId: string): Promise<SettlementView[]>;
+  /** Of each of these orders, which must be the reader's own; an order without any is not in it. */
+  forOrders(orderIds: readonly string[]): Promise<ReadonlyMap<string, readonly SettlementView[]>>;
   /** Newest first; `first` settlements at most. */
   forMember(
     member: MemberId,
@@ -67,9 +68,9 @@ export function createSettlementReader(db: Database): SettlementReader {
    * Trades with the orders of this node on either side, by way of their executions: the order that
    * rested has no instruction of its own. A trade between two orders of this node comes twice.
    */
-  async function find(condition: SQL | undefined, limit: number): Promise<SettlementView[]> {
+  async function find(condition: SQL | undefined, maxRows: number): Promise<SettlementView[]> {
     const rows = await db
-      .select({ leg: settlementLegs, orderId: orders.id })
+      .select({ leg: settlementLegs, orderId: orders.id, batch: shownOfBatch })
       .from(settlementLegs)
       .innerJoin(
         executions,
@@ -80,48 +81,65 @@ export function createSettlementReader(db: Database): SettlementReader {
       )
       .innerJoin(legs, or(eq(legs.id, executions.buyLegId), eq(legs.id, executions.sellLegId)))
       .innerJoin(orders, eq(orders.id, legs.orderId))
+      .leftJoin(settlementBatches, eq(settlementBatches.id, settlementLegs.batchId))
       .where(condition)
       .orderBy(
         desc(settlementLegs.recordedAtMs),
         settlementLegs.executingVenue,
         settlementLegs.tradeNumber,
       )
-      .limit(limit * legsPerBatch);
-    const groups = new Map<string, { orderId: string; legs: LegRow[] }>();
-    for (const { leg, orderId } of rows) {
+      .limit(maxRows);
+    const groups = new Map<string, SettlementGroup>();
+    for (const { leg, orderId, batch } of rows) {
       // Trades in no batch yet are told apart from those that will never be in one.
       const key = `${leg.batchId ?? leg.state} ${orderId}`;
-      const group = groups.get(key) ?? { orderId, legs: [] };
+      const group = groups.get(key) ?? { orderId, batch: batch ?? undefined, legs: [] };
       group.legs.push(leg);
       groups.set(key, group);
     }
-    const ids = [...new Set(rows.flatMap(({ leg }) => leg.batchId ?? []))];
-    const batches =
-      ids.length === 0
-        ? []
-        : await db.select().from(settlementBatches).where(inArray(settlementBatches.id, ids));
-    return [...groups.values()].slice(0, limit).map((group) =>
-      viewOf(
-        group,
-        batches.find(({ id }) => id === group.legs[0]?.batchId),
-      ),
-    );
+    return [...groups.values()].map(viewOf);
   }
 
   return {
-    forOrder: (orderId) => find(eq(orders.id, orderId), maxFirst),
-    forMember: (member, { batchId, first }) => {
+    async forOrders(orderIds) {
+      const maxRows = orderIds.length * maxFirst * legsPerBatch;
+      const found = await find(inArray(orders.id, [...orderIds]), maxRows);
+      return Map.groupBy(found, ({ orderId }) => orderId);
+    },
+    async forMember(member, { batchId, first }) {
       const id = batchId?.toLowerCase() as `0x${string}` | undefined;
       const inBatch = id === undefined ? undefined : eq(settlementLegs.batchId, id);
-      return find(and(eq(orders.member, member), inBatch), Math.min(Math.max(first, 1), maxFirst));
+      const limit = Math.min(Math.max(first, 1), maxFirst);
+      const found = await find(and(eq(orders.member, member), inBatch), limit * legsPerBatch);
+      return found.slice(0, limit);
     },
   };
 }
 
-function viewOf(
-  group: { readonly orderId: string; readonly legs: readonly LegRow[] },
-  batch: BatchRow | undefined,
-): SettlementView {
+/** What is told of a batch; its messages and signatures are longer than all of it. */
+const shownOfBatch = {
+  state: settlementBatches.state,
+  orderId: settlementBatches.orderId,
+  transactionHash: settlementBatches.transactionHash,
+  blockNumber: settlementBatches.blockNumber,
+  reason: settlementBatches.reason,
+  code: settlementBatches.code,
+  groups: sql<number>`coalesce(jsonb_array_length(${settlementBatches.groups}), 1)`,
+};
+
+type ShownBatch = Pick<
+  BatchRow,
+  'state' | 'orderId' | 'transactionHash' | 'blockNumber' | 'reason' | 'code'
+> & { readonly groups: number };
+
+interface SettlementGroup {
+  readonly orderId: string;
+  readonly batch: ShownBatch | undefined;
+  readonly legs: LegRow[];
+}
+
+function viewOf(group: SettlementGroup): SettlementView {
+  const { batch } = group;
   const [first] = group.legs;
   // Without a batch of ours the trade's own state is all there is.
   const source = batch ?? first;
@@ -144,11 +162,11 @@ function viewOf(
  */
 function reasonFor(
   orderId: string,
-  { reason, code }: BatchRow | LegRow,
-  batch: BatchRow | undefined,
+  { reason, code }: ShownBatch | LegRow,
+  batch: ShownBatch | undefined,
 ): string | undefined {
   if (reason === null) return undefined;
-  const isOwn = batch?.orderId === orderId && (batch.groups?.length ?? 1) === 1;
+  const isOwn = batch?.orderId === orderId && batch.groups === 1;
   if (batch === undefined || isOwn) return reason;
   return `The batch that this trade was in did not settle: ${code ?? 'no code'}.`;
 }
@@ -164,7 +182,7 @@ function byTrade(a: SettlementLegView, b: SettlementLegView): number {
 }
 
 /** On its way a trade stands where its batch stands. */
-function legView(leg: LegRow, batch: BatchRow | undefined): SettlementLegView {
+function legView(leg: LegRow, batch: ShownBatch | undefined): SettlementLegView {
   const isOnItsWay = leg.state === 'instructed' && batch !== undefined && isOpen(batch.state);
   return {
     venue: leg.executingVenue,

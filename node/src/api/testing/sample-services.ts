@@ -8,38 +8,38 @@ import type { PrintHistory } from '../../market/print-store.ts';
 import { bookEntry, signedFrame } from '../../market/testing/frame-maker.ts';
 import { createMemoryArchive } from '../../market/testing/memory-archive.ts';
 import { createMemoryListingStore } from '../../market/testing/memory-listing-store.ts';
+import type { SettlementView } from '../../settlement/settlement-view.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { ApiNode, ApiSettlements, ApiTerms } from '../api-services.ts';
 import { ACME, sampleDirectory } from './sample-market.ts';
 
-/** One settled batch, whoever asks. */
-export const sampleSettlements: ApiSettlements = {
-  forOrder: async (orderId) => [
+const settledBatch = (orderId: string): SettlementView => ({
+  batchId: `0x${'ba'.repeat(32)}`,
+  orderId,
+  state: 'settled',
+  transactionHash: `0x${'7e'.repeat(32)}`,
+  blockNumber: 77,
+  reason: 'final',
+  code: undefined,
+  legs: [
     {
-      batchId: `0x${'ba'.repeat(32)}`,
-      orderId,
+      venue: 'beta',
+      executionId: 'beta-9',
+      tradeNumber: 9,
+      token: ACME.token,
+      seller: `0x${'22'.repeat(20)}`,
+      buyer: `0x${'11'.repeat(20)}`,
+      quantity: 10n ** 18n,
+      amount: 100_100_000n,
       state: 'settled',
-      transactionHash: `0x${'7e'.repeat(32)}`,
-      blockNumber: 77,
-      reason: 'final',
-      code: undefined,
-      legs: [
-        {
-          venue: 'beta',
-          executionId: 'beta-9',
-          tradeNumber: 9,
-          token: ACME.token,
-          seller: `0x${'22'.repeat(20)}`,
-          buyer: `0x${'11'.repeat(20)}`,
-          quantity: 10n ** 18n,
-          amount: 100_100_000n,
-          state: 'settled',
-        },
-      ],
     },
   ],
-  forMember: async (_member, { first }) =>
-    (await sampleSettlements.forOrder('alpha-1')).slice(0, first),
+});
+
+/** One settled batch, whoever asks. */
+export const sampleSettlements: ApiSettlements = {
+  forOrders: async (orderIds) => new Map(orderIds.map((id) => [id, [settledBatch(id)]])),
+  forMember: async () => [settledBatch('alpha-1')],
   operatorQueue: async () => [
     {
       ...{ batchId: `0x${'bb'.repeat(32)}`, orderId: 'alpha-2', purpose: 'settle', attempts: 1 },
