@@ -30,11 +30,11 @@ import { CodedError, type DirectorySource } from '@stoa/schema';
 import type { Registry } from 'prom-client';
 import { auditedOperations } from './audited-operations.ts';
 import { callerContext } from './caller-context.ts';
-import { createMarketExecution } from './compiled-market.ts';
 import { createForwardedHeaders } from './forwarded-headers.ts';
 import { exampleTabs, graphiqlHeaders } from './graphiql.ts';
 import { createGraphiqlPage } from './graphiql-page.ts';
 import { homeExecution } from './home-execution.ts';
+import { createKnownQueries } from './known-queries.ts';
 import { createMarketSubgraph, type MarketSubgraph } from './market-subgraph.ts';
 import { createPool, POOL_TIMEOUTS, type Pool, type PoolOptions } from './pool-transport.ts';
 import { composeSupergraph, SUBGRAPHS } from './supergraph.ts';
@@ -91,6 +91,9 @@ export async function createGateway(
     { ...needs, streams, headersFor: createForwardedHeaders(options.forwarder) },
   );
   const schema = buildMarketSchema({ ...needs, streams });
+  const known = createKnownQueries({
+    ...{ schema, guards, credentials, maskError, onBegin: metrics.onQuery },
+  });
   const runtime = createRuntime(needs, {
     pool,
     maskError,
@@ -98,20 +101,22 @@ export async function createGateway(
     // Before execution, in this order: size, cheapest check first; who calls; whether it may go on now;
     // then what is recorded; last what is executed past the engine's plans, and so has passed every check before it.
     stages: [
-      guards.ofRequests,
+      guards.ofRequests.plugin,
       credentials.plugin,
       callerContext(credentials),
-      guards.ofExecution,
+      guards.ofExecution.plugin,
       metrics.plugin,
       ...(needs.tracer ? [tracedOperations(needs.tracer)] : []),
       auditedOperations(needs.audit, Date.now),
       homeExecution(pool),
-      publicExecution({ schema, maskError, execution: createMarketExecution(schema) }),
+      publicExecution({ schema, maskError, execution: known.execution }),
     ],
   });
   const endpoint = createStreamEndpoint(options.streams ?? {}, {
     engine: () => runtime,
     answer: (request, response) => runtime(request, response),
+    // Traced operations go the whole way, whose steps are what is traced.
+    ...(needs.tracer ? {} : { known }),
     verify: (authorization) => verifier.verify(authorization),
     maskError,
     challenges: credentials.challenges,

@@ -1,19 +1,52 @@
 import { buildMarketSchema, createSubscriptionStreams } from '@stoa/node/market-api';
+import type { ConsolidatedBook } from '@stoa/node/observer';
 import {
   execute,
   type GraphQLObjectType,
   getNamedType,
+  isLeafType,
   isObjectType,
   isRequiredArgument,
   parse,
   validate,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
-import { createMarketExecution } from './compiled-market.ts';
+import { compileQueryWriter } from './query-writer.ts';
 import { createSampleView, SAMPLE_INSTRUMENT, sampleDirectory } from './testing/sample-view.ts';
 
+const level = (price: number, quantity: number) => ({
+  ...{ price, quantity },
+  venues: [
+    { venue: 'alpha', quantity: quantity - 500 },
+    { venue: 'beta', quantity: 500 },
+  ],
+});
+
+function bookAt(version: number): ConsolidatedBook {
+  const venues = ['alpha', 'beta', 'gamma'].map((venue, at) => ({
+    ...{
+      venue,
+      state: (['live', 'stale', 'silent'] as const)[at] ?? 'live',
+      sinceMs: 1_700_000_000_000,
+    },
+    ...{
+      halted: at === 1,
+      haltReason: at === 1 ? 'news "pending" – é' : undefined,
+      firm: at === 0,
+    },
+    ...{ validUntilMs: 0, bids: [level(9_990 + version, 1_000)], offers: [] },
+  }));
+  return {
+    ...{ instrument: SAMPLE_INSTRUMENT.id, version, asOfMs: 1_700_000_000_000 + version },
+    bids: [9_990, 9_980, 9_970].map((price) => level(price + version, 1_000 + version)),
+    offers: [10_100, 10_110].map((price) => level(price + version, 2_000)),
+    ...{ locked: false, crossed: false, venues },
+  };
+}
+
+let book = bookAt(1);
 const schema = buildMarketSchema({
-  market: createSampleView(),
+  market: { ...createSampleView(), book: () => book },
   directory: sampleDirectory,
   streams: createSubscriptionStreams(1),
 });
@@ -66,63 +99,129 @@ const CORPUS: readonly [query: string, variables?: object][] = [
   ],
   ['query ($s: ListingStatus) { listings(status: $s) { status } }', { s: 'NONSENSE' }],
   ['{ instrument { symbol } }'],
+  [
+    `query ($yes: Boolean!, $no: Boolean = false) { instrument(symbol: "ACME") {
+      ...book @include(if: $yes) ...book @skip(if: $yes) book { bids @skip(if: $no) { price venues { venue } } }
+      ... on Instrument @include(if: $no) { name } other: book(depth: 1) { offers { price } } symbol symbol } }
+    fragment book on Instrument { book { bids { quantity } ...more } }
+    fragment more on ConsolidatedBook { cbbo { bid { price } } bids { price } }`,
+    { yes: true },
+  ],
+  ['{ searchInstruments(first: 1) { totalCount edges { cursor node { symbol } } } }'],
+  [
+    'query ($d: Int!) { instrument(symbol: "ACME") { symbol book(depth: $d) { version } } }',
+    { d: 99 },
+  ],
   ['{ equivocations(first: 65) { venue } equal: equivocations(first: 3) { venue kind frames } }'],
 ];
 
-/** Everything that can be asked without an argument that has no default, three objects deep. */
-function everything(type: GraphQLObjectType, depth: number): string {
-  return Object.values(type.getFields())
-    .filter(({ name, args }) => !name.startsWith('_') && !args.some(isRequiredArgument))
-    .map(({ name, type: given }) => {
-      const inner = getNamedType(given);
-      if (!isObjectType(inner)) return name;
-      return depth === 0 ? '' : `${name} { __typename ${everything(inner, depth - 1)} }`;
-    })
-    .join(' ');
+/** Questions that take a text as it is, with what to give them. */
+const GIVEN: Readonly<Record<string, string>> = {
+  'Query.instrument': `(id: "${id}")`,
+  'Query.book': `(instrument: "${id}")`,
+  'Query.venue': '(id: "alpha")',
+  'Query.member': '(id: "beta")',
+};
+
+/** Fields that can be asked with no argument, or with one of {@link GIVEN}. */
+function askable(type: GraphQLObjectType) {
+  return Object.values(type.getFields()).filter(
+    ({ name, args }) =>
+      !name.startsWith('_') && (!args.some(isRequiredArgument) || `${type.name}.${name}` in GIVEN),
+  );
 }
 
-describe('the compiled execution of the public market', () => {
-  it.each(CORPUS)('answers %s as the reference does, every time', async (query, variables = {}) => {
-    const document = parse(query);
-    expect(validate(schema, document)).toEqual([]);
-    const args = {
-      schema,
-      document,
-      variableValues: variables as Record<string, unknown>,
-      contextValue: {},
-    };
-    const told = (result: unknown): unknown => JSON.parse(JSON.stringify(result));
-    const expected = told(await execute(args)) as { errors?: { message: string }[] };
-    const run = createMarketExecution(schema);
-    for (let time = 1; time <= 3; time += 1) {
-      expect(told(await run(args)), `time ${time}`).toEqual(expected);
-    }
+/** Some of it: fields with and without other names, in fragments, skipped and included. */
+function anything(type: GraphQLObjectType, random: () => number, depth: number): string {
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
+  const picked = Array.from({ length: 1 + Math.floor(random() * 5) }, () => pick(askable(type)));
+  const texts = picked.map(({ name, type: given }, at) => {
+    const inner = getNamedType(given);
+    if (!isLeafType(inner) && depth === 0) return '__typename';
+    // Without another name the same field twice would have to agree on its arguments, and it does.
+    const alias = random() < 0.3 ? `a${depth}${at}: ` : '';
+    const condition = pick(['', '', ' @skip(if: $no)', ' @include(if: $yes)', ' @skip(if: $yes)']);
+    const asked = `${alias}${name}${GIVEN[`${type.name}.${name}`] ?? ''}${condition}`;
+    return isObjectType(inner) ? `${asked} { ${anything(inner, random, depth - 1)} }` : asked;
+  });
+  const own = texts.join(' ');
+  return random() < 0.3 ? `__typename ... on ${type.name} { ${own} }` : own;
+}
+
+async function compared(query: string, variables: Record<string, unknown> = {}) {
+  const document = parse(query);
+  expect(validate(schema, document)).toEqual([]);
+  const expected = await execute({ schema, document, variableValues: variables, contextValue: {} });
+  const write = compileQueryWriter(schema, document);
+  const written = [1, 2].map(() => write?.({ variableValues: variables, contextValue: {} }));
+  return { expected, written };
+}
+
+function queryType(): GraphQLObjectType {
+  const query = schema.getQueryType();
+  if (!query) throw new Error('no queries');
+  return query;
+}
+
+describe('the writer of public queries', () => {
+  it.each(CORPUS)('writes the answer to %s as the reference does, or nothing', async (...asked) => {
+    const [query, variables = {}] = asked;
+    const { expected, written } = await compared(query, variables as Record<string, unknown>);
+    const text = JSON.stringify(expected);
+    const isWritten = !expected.errors && !query.includes('searchInstruments');
+    expect(written).toEqual(isWritten ? [text, text] : [undefined, undefined]);
   });
 
-  it('answers all there is as the reference does', async () => {
-    const query = schema.getQueryType();
-    if (!query) throw new Error('no queries');
-    const document = parse(
-      `{ ${everything(query, 3)} acme: instrument(symbol: "ACME") { book { digest } } }`,
-    );
-    const args = { schema, document, contextValue: {} };
-    const expected = JSON.stringify(await execute(args));
-    expect(expected.length).toBeGreaterThan(2_000);
-    const run = createMarketExecution(schema);
-    for (let time = 1; time <= 3; time += 1) expect(JSON.stringify(await run(args))).toBe(expected);
-  });
-
-  it('keeps what is known of two operations of one document apart', async () => {
-    const document = parse('query A { venues { id } } query B { instruments { symbol } }');
-    const run = createMarketExecution(schema);
-    for (let time = 1; time <= 3; time += 1) {
-      const [a, b] = await Promise.all(
-        ['A', 'B'].map((operationName) =>
-          run({ schema, document, operationName, contextValue: {} }),
-        ),
+  it('writes a thousand random selections as the reference does, while the book moves', async () => {
+    const random = seeded(20_261_129);
+    let compiled = 0;
+    for (let count = 1; count <= 1_000; count += 1) {
+      const document = parse(
+        `query ($yes: Boolean!, $no: Boolean = false) { ${anything(queryType(), random, 4)} }`,
       );
-      expect(a?.data).toHaveProperty('venues');
-      expect(b?.data).toEqual({ instruments: [{ symbol: 'ACME' }] });
+      // The same field under one name with and without a condition merges; with other arguments it may not.
+      if (validate(schema, document).length > 0) continue;
+      const write = compileQueryWriter(schema, document);
+      for (const yes of [true, false]) {
+        for (let time = 1; time <= 2; time += 1) {
+          const args = { schema, document, variableValues: { yes }, contextValue: {} };
+          const expected = await execute(args);
+          const text = write?.(args);
+          if (expected.errors || text === undefined) expect(text).toBeUndefined();
+          else {
+            compiled += 1;
+            expect(text).toBe(JSON.stringify(expected));
+          }
+        }
+      }
+      book = bookAt(book.version + 1);
     }
+    expect(compiled).toBeGreaterThan(1_500);
+  });
+
+  it('writes a book that moved anew, and one that did not as it was', async () => {
+    const document = parse(`{ book(instrument: "${id}") { ${BOOK} } }`);
+    const write = compileQueryWriter(schema, document);
+    for (let moves = 0; moves < 3; moves += 1) {
+      const args = { schema, document, contextValue: {} };
+      const expected = JSON.stringify(await execute(args));
+      expect([write?.(args), write?.(args)]).toEqual([expected, expected]);
+      book = bookAt(book.version + 1);
+    }
+  });
+
+  it("waits for nothing: what fails later is nobody's", async () => {
+    const document = parse('{ searchInstruments(first: 0) { totalCount } }');
+    expect(compileQueryWriter(schema, document)?.({ contextValue: {} })).toBeUndefined();
+    // A rejection that nobody heard would end the process.
+    await new Promise((resolve) => setImmediate(resolve));
   });
 });
+
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}

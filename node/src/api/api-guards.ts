@@ -1,12 +1,17 @@
-import type { Plugin } from 'graphql-yoga';
 import type { Logger } from '../telemetry/logger.ts';
 import {
   EXECUTION_GUARDS,
   type ExecutionGuardOptions,
+  type ExecutionGuards,
   executionGuards,
 } from './execution-guards.ts';
 import { openPersistedOperations } from './persisted-operations.ts';
-import { REQUEST_LIMITS, type RequestLimits, requestGuards } from './request-guards.ts';
+import {
+  REQUEST_LIMITS,
+  type RequestGuards,
+  type RequestLimits,
+  requestGuards,
+} from './request-guards.ts';
 
 /** What operations meet before they are executed; what is left out is as the defaults have it. */
 export interface ApiGuardOptions extends Partial<RequestLimits>, Partial<ExecutionGuardOptions> {
@@ -19,9 +24,9 @@ export interface ApiGuardOptions extends Partial<RequestLimits>, Partial<Executi
 /** The guards of a server, in the order in which operations meet them. */
 export interface ApiGuards {
   /** Before an operation is validated. */
-  readonly ofRequests: Plugin;
+  readonly ofRequests: RequestGuards;
   /** Between its validation and its execution. */
-  readonly ofExecution: Plugin;
+  readonly ofExecution: ExecutionGuards;
   close(): void;
 }
 

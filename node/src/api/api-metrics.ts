@@ -6,6 +6,8 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 export interface ApiMetrics {
   /** Counts operations as they begin. */
   readonly plugin: Plugin;
+  /** Counts a query that is answered without the engine. */
+  readonly onQuery: () => void;
   readonly onError: (code: string) => void;
 }
 
@@ -40,5 +42,9 @@ export function createApiMetrics(registry: Registry, subscriptions: () => number
       operations.inc({ type: 'subscription' });
     },
   };
-  return { plugin, onError: (code) => errors.inc({ code }) };
+  return {
+    plugin,
+    onQuery: () => operations.inc({ type: 'query' }),
+    onError: (code) => errors.inc({ code }),
+  };
 }

@@ -175,9 +175,9 @@ export async function createApiServer(
     schema: makeSchema(),
     context: async ({ request }) => ({ auth: await credentials.verify(request) }),
     plugins: [
-      guards.ofRequests,
+      guards.ofRequests.plugin,
       credentials.plugin,
-      guards.ofExecution,
+      guards.ofExecution.plugin,
       metrics.plugin,
       federatedTracing(makeSchema, needs.nowMs),
       ...(needs.tracer ? [tracedOperations(needs.tracer)] : []),

@@ -11,7 +11,7 @@ import type { Plugin } from 'graphql-yoga';
 import type { Verification } from '../access/verification.ts';
 import { type Rate, RateLimits } from '../orders/terms/rate-limit.ts';
 import { apiError } from './api-error.ts';
-import { operationCost, readCostRules } from './operation-cost.ts';
+import { createOperationCosts, readCostRules } from './operation-cost.ts';
 import { CLIENT_ADDRESS_HEADER } from './request-facts.ts';
 import { subgraphTypeDefs } from './subgraph-schema.ts';
 
@@ -44,6 +44,16 @@ interface GuardedContext {
   readonly request?: Request;
 }
 
+/** What an operation meets before its execution. */
+export interface ExecutionGuards {
+  /** Why it may not be executed; counts it, so it is asked once. */
+  refusalOf(args: ExecutionArgs): GraphQLError | undefined;
+  /** Bounds the time of a query. */
+  withinTime(execute: Execute): Execute;
+  /** Both, where an engine executes. */
+  readonly plugin: Plugin;
+}
+
 /**
  * The guards before execution, in order: may this caller ask for the schema, is it too much, is it too
  * often. What the operation asks for was looked at by none of them.
@@ -51,8 +61,9 @@ interface GuardedContext {
 export function executionGuards(
   options: ExecutionGuardOptions,
   nowMs: () => number = Date.now,
-): Plugin {
+): ExecutionGuards {
   const rules = readCostRules(subgraphTypeDefs([...MARKET_PARTS, ...NODE_PARTS]));
+  const costs = createOperationCosts(rules, options.maxCost);
   const rates = new RateLimits();
 
   function refusalOf(args: ExecutionArgs): GraphQLError | undefined {
@@ -65,7 +76,7 @@ export function executionGuards(
       if (options.introspection === 'off' || !isMember) return noIntrospection(options);
     }
     const variables = (variableValues ?? {}) as Record<string, unknown>;
-    const cost = operationCost({ schema, document, operation, variables }, rules, options.maxCost);
+    const cost = costs({ schema, document, operation, variables });
     if (cost > options.maxCost) return tooCostly(options.maxCost);
     const rate = options.rates[operation.operation];
     if (!rate) return undefined;
@@ -73,7 +84,8 @@ export function executionGuards(
     return waitMs === 0 ? undefined : tooOften(operation.operation, waitMs);
   }
 
-  return {
+  const withinTime = (execute: Execute) => withTimeLimit(execute, options.maxQueryMs);
+  const plugin: Plugin = {
     onExecute({ args, executeFn, setExecuteFn, setResultAndStopExecution }) {
       const refusal = refusalOf(args as ExecutionArgs);
       if (refusal) {
@@ -81,19 +93,20 @@ export function executionGuards(
         return;
       }
       const operation = getOperationAST(args.document, args.operationName)?.operation;
-      if (operation === 'query') setExecuteFn(withinTime(executeFn, options.maxQueryMs));
+      if (operation === 'query') setExecuteFn(withinTime(executeFn));
     },
     onSubscribe({ args, setResultAndStopExecution }) {
       const refusal = refusalOf(args as ExecutionArgs);
       if (refusal) setResultAndStopExecution({ errors: [refusal] });
     },
   };
+  return { refusalOf, withinTime, plugin };
 }
 
 type Execute = (args: ExecutionArgs) => unknown;
 
 /** The answer, or an error when it is not there in time; what it waits for is bounded by itself. */
-function withinTime(execute: Execute, maxMs: number): Execute {
+function withTimeLimit(execute: Execute, maxMs: number): Execute {
   return async (args) => {
     const late = Promise.withResolvers<unknown>();
     const timer = setTimeout(() => {

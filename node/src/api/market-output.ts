@@ -2,9 +2,9 @@ import { type Directory, formatDecimal, type Instrument, type VenueId } from '@s
 import { bookDigest } from '../market/book-digest.ts';
 import type { EquivocationProof } from '../market/judgement-record.ts';
 import type { BookLevel, ConsolidatedBook, LastTrade } from '../market/market-view.ts';
-import { sdlDateTime } from './sdl-value.ts';
+import { sdlDateTime, sdlEnum } from './sdl-value.ts';
 
-/** What the SDL's Venue resolves from; `membership` as the registry has it. */
+/** What the SDL's Venue resolves from. */
 export interface VenueParent {
   readonly id: VenueId;
   readonly membership: string;
@@ -12,24 +12,49 @@ export interface VenueParent {
 
 /** A venue for the API; one that the registry no longer has is told as ceased, not as an error. */
 export function venueOf(directory: Directory, id: VenueId): VenueParent {
-  return { id, membership: directory.members.get(id)?.status ?? 'ceased' };
+  return { id, membership: sdlEnum(directory.members.get(id)?.status ?? 'ceased') };
 }
 
-const written = new WeakMap<ConsolidatedBook, ReturnType<typeof writeBook>>();
-
-/** A book is looked at many times and never changes: it is written once. */
-function writtenBook(instrument: Instrument, book: ConsolidatedBook) {
-  const known = written.get(book) ?? writeBook(instrument, book);
-  written.set(book, known);
-  return known;
+interface LevelOutput {
+  readonly price: string;
+  readonly quantity: string;
+  readonly venues: readonly { readonly venue: VenueId; readonly quantity: string }[];
 }
 
-function writeBook(instrument: Instrument, book: ConsolidatedBook) {
+/** A book in the shape of the SDL. */
+type BookOutput = ReturnType<ReturnType<typeof writeBook>>;
+
+interface WrittenBook {
+  readonly directory: Directory;
+  readonly atDepth: (depth: number) => BookOutput;
+}
+
+const written = new WeakMap<ConsolidatedBook, WrittenBook>();
+
+/**
+ * A consolidated book in the shape of the SDL: decimal strings, at most `depth` levels a side. Neither a
+ * book nor a directory ever changes, so it is written once for both and each depth; and it is frozen, so
+ * that whoever writes it on may write it once as well.
+ */
+export function bookOutput(
+  directory: Directory,
+  instrument: Instrument,
+  book: ConsolidatedBook,
+  depth: number,
+): BookOutput {
+  const known = written.get(book);
+  if (known?.directory === directory) return known.atDepth(depth);
+  const atDepth = writeBook(directory, instrument, book);
+  written.set(book, { directory, atDepth });
+  return atDepth(depth);
+}
+
+function writeBook(directory: Directory, instrument: Instrument, book: ConsolidatedBook) {
   const amounts = (level: { readonly price: number; readonly quantity: number }) => ({
     price: formatDecimal(level.price, instrument.priceDecimals),
     quantity: formatDecimal(level.quantity, instrument.quantityDecimals),
   });
-  const level = (one: BookLevel) => ({
+  const level = (one: BookLevel): LevelOutput => ({
     ...amounts(one),
     venues: one.venues.map(({ venue, quantity }) => ({
       venue,
@@ -40,49 +65,45 @@ function writeBook(instrument: Instrument, book: ConsolidatedBook) {
   const [offer] = book.offers;
   const bids = book.bids.map(level);
   const offers = book.offers.map(level);
-  return {
-    bids,
-    offers,
+  const whole = {
+    instrument: instrument.id,
+    version: book.version,
     asOf: sdlDateTime(book.asOfMs),
-    cbbo: {
+    cbbo: Object.freeze({
       bid: bids[0] ?? null,
       offer: offers[0] ?? null,
       locked: bid !== undefined && offer !== undefined && bid.price === offer.price,
       crossed: bid !== undefined && offer !== undefined && bid.price > offer.price,
-    },
-    quotes: book.venues.map((quote) => ({
-      state: quote.state,
-      since: sdlDateTime(quote.sinceMs),
-      halted: quote.halted,
-      haltReason: quote.haltReason ?? null,
-      firm: quote.firm,
-      bid: quote.bids[0] ? amounts(quote.bids[0]) : null,
-      offer: quote.offers[0] ? amounts(quote.offers[0]) : null,
-    })),
-  };
-}
-
-/** A consolidated book in the shape of the SDL: decimal strings, at most `depth` levels a side. */
-export function bookOutput(
-  directory: Directory,
-  instrument: Instrument,
-  book: ConsolidatedBook,
-  depth: number,
-) {
-  const { bids, offers, asOf, cbbo, quotes } = writtenBook(instrument, book);
-  return {
-    instrument: instrument.id,
-    version: book.version,
-    ...{ asOf, cbbo },
+    }),
     // Of all levels, whatever depth was asked for; hashed only where somebody asks.
     digest: () => bookDigest(book),
-    bids: bids.slice(0, depth),
-    offers: offers.slice(0, depth),
-    venues: book.venues.map(({ venue }, index) => ({
-      // Its standing in the registry changes apart from the book.
-      venue: venueOf(directory, venue),
-      ...quotes[index],
-    })),
+    venues: Object.freeze(
+      book.venues.map((quote) => ({
+        venue: venueOf(directory, quote.venue),
+        state: sdlEnum(quote.state),
+        since: sdlDateTime(quote.sinceMs),
+        halted: quote.halted,
+        haltReason: quote.haltReason ?? null,
+        firm: quote.firm,
+        bid: quote.bids[0] ? amounts(quote.bids[0]) : null,
+        offer: quote.offers[0] ? amounts(quote.offers[0]) : null,
+      })),
+    ),
+  };
+  const atDepths = new Map<
+    number,
+    typeof whole & Record<'bids' | 'offers', readonly LevelOutput[]>
+  >();
+  return (depth: number) => {
+    const known = atDepths.get(depth);
+    if (known) return known;
+    const output = Object.freeze({
+      ...whole,
+      bids: Object.freeze(bids.slice(0, depth)),
+      offers: Object.freeze(offers.slice(0, depth)),
+    });
+    atDepths.set(depth, output);
+    return output;
   };
 }
 

@@ -58,7 +58,6 @@ export function createMarketResolvers(needs: MarketNeeds) {
     // A function on the parent would be called by one way of execution and not by another.
     ConsolidatedBook: { digest: (book: { digest(): string }) => book.digest() },
     Member: memberResolvers(needs),
-    VenueQuote: { state: (quote: { readonly state: string }) => sdlEnum(quote.state) },
     Listing: {
       instrument: (listing: Listing) =>
         needs.directory.current().instruments.get(listing.instrument),
@@ -211,7 +210,6 @@ function venueResolvers({ market, directory }: MarketNeeds) {
       const current = directory.current();
       return current.members.get(id)?.kind === 'venue' ? { ...venueOf(current, id) } : null;
     },
-    membership: (venue: VenueParent) => sdlEnum(venue.membership),
     member: ({ id }: VenueParent) => directory.current().members.get(id) ?? null,
     quotes: (venue: VenueParent) => sdlEnum(feedOf(venue)?.state ?? 'silent'),
     quotesSince(venue: VenueParent) {

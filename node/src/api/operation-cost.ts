@@ -99,7 +99,54 @@ interface Place {
 
 type MaybeType = GraphQLNamedType | null | undefined;
 
+/** Costs that are remembered for one operation, each for other sizes of its lists. */
+const MAX_KNOWN_COSTS = 100;
+
+/**
+ * Counts operations that come again and again: what an operation costs is counted once for each size of
+ * lists that its variables ask for.
+ */
+export function createOperationCosts(
+  rules: CostRules,
+  enough: number,
+): (costed: CostedOperation) => number {
+  const known = new WeakMap<OperationDefinitionNode, KnownCosts>();
+  return (costed) => {
+    const { operation, schema } = costed;
+    let costs = known.get(operation);
+    if (costs?.schema !== schema) {
+      // All of it, however much: so that every variable that matters is met.
+      const count = new CostCount(costed, rules, Number.POSITIVE_INFINITY);
+      count.count();
+      costs = { schema, sizes: [...count.sizes], bySizes: new Map() };
+      known.set(operation, costs);
+    }
+    const key = costs.sizes.map((name) => sizeIn(costed.variables[name])).join(' ');
+    const found = costs.bySizes.get(key);
+    if (found !== undefined) return found;
+    const cost = operationCost(costed, rules, enough);
+    if (costs.bySizes.size >= MAX_KNOWN_COSTS) costs.bySizes.clear();
+    costs.bySizes.set(key, cost);
+    return cost;
+  };
+}
+
+interface KnownCosts {
+  readonly schema: GraphQLSchema;
+  /** Variables that say how long lists are. */
+  readonly sizes: readonly string[];
+  readonly bySizes: Map<string, number>;
+}
+
+/** All of a variable that its operation's cost depends on. */
+function sizeIn(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  return Array.isArray(value) ? `[${value.length}]` : String(value == null);
+}
+
 class CostCount {
+  /** Names of the variables that say how long lists are. */
+  readonly sizes = new Set<string>();
   readonly #costed: CostedOperation;
   readonly #rules: CostRules;
   readonly #enough: number;
@@ -184,6 +231,7 @@ class CostCount {
 
   #valueIn(node: ValueNode): unknown {
     const variables = this.#costed.variables as Record<string, unknown>;
+    if (node.kind === Kind.VARIABLE) this.sizes.add(node.name.value);
     return node.kind === Kind.VARIABLE
       ? (variables[node.name.value] ?? this.#defaults.get(node.name.value))
       : valueFromASTUntyped(node, variables);

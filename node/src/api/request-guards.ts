@@ -1,5 +1,6 @@
-import { type GraphQLError, parse } from 'graphql';
+import { type DocumentNode, type GraphQLError, type GraphQLSchema, parse } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
+import type { OperationParams } from '../streams/operation-params.ts';
 import { apiError } from './api-error.ts';
 import { findOversize, OPERATION_LIMITS, type OperationLimits } from './operation-limits.ts';
 import type { PersistedOperations } from './persisted-operations.ts';
@@ -30,6 +31,19 @@ export interface PersistedPolicy {
   readonly only: boolean;
 }
 
+/** The operation to be run, its text found by its hash where it is persisted; or why it is not taken. */
+export type TakenOperation =
+  | { readonly params: OperationParams }
+  | { readonly refusal: GraphQLError };
+
+/** What a request meets before its operation is validated. */
+export interface RequestGuards {
+  /** Judges what is persisted and how large the variables are. */
+  take(params: OperationParams): TakenOperation;
+  /** All of them, where an engine runs the operation. */
+  readonly plugin: Plugin;
+}
+
 /**
  * The guards of a request, in the order in which it meets them: body size and type, what is persisted,
  * size of the variables, tokens while parsing, size of the operation before it is validated. Each is
@@ -38,20 +52,38 @@ export interface PersistedPolicy {
 export function requestGuards(
   limits: RequestLimits = REQUEST_LIMITS,
   persisted: PersistedPolicy = { only: false },
-): Plugin {
-  return {
+): RequestGuards {
+  const oversizes = new WeakMap<
+    DocumentNode,
+    { schema: GraphQLSchema; found: string | undefined }
+  >();
+  /** Documents come again and again, and are judged once. */
+  function oversizeOf(schema: GraphQLSchema, document: DocumentNode): string | undefined {
+    let known = oversizes.get(document);
+    if (known?.schema !== schema) {
+      known = { schema, found: findOversize(schema, document, limits) };
+      oversizes.set(document, known);
+    }
+    return known.found;
+  }
+  function take(params: OperationParams): TakenOperation {
+    const taken = takeOperation(params, persisted);
+    if ('refusal' in taken) return taken;
+    const refusal = variablesRefusal(params.variables ?? {}, limits);
+    return refusal ? { refusal } : taken;
+  }
+  const plugin: Plugin = {
     onRequestParse({ request, setRequestParser }) {
       if (request.method !== 'POST') return;
       setRequestParser((posted) => parsePost(posted, limits.maxBodyBytes));
     },
     onParams({ params, setParams, setResult }) {
-      const taken = takeOperation(params, persisted);
-      const refusal = taken.refusal ?? variablesRefusal(params.variables ?? {}, limits);
-      if (refusal) {
-        setResult({ errors: [refusal] });
+      const taken = take(params);
+      if ('refusal' in taken) {
+        setResult({ errors: [taken.refusal] });
         // The engine goes on to look at the parameters, and would have a word of its own on the answer.
         setParams({ query: '{ __typename }' });
-      } else if (taken.params) setParams(taken.params);
+      } else if (taken.params !== params) setParams(taken.params as GraphQLParams);
     },
     onParse({ setParseFn }) {
       setParseFn((source: string, options?: object) =>
@@ -60,22 +92,24 @@ export function requestGuards(
     },
     // Before the rules of GraphQL: some of them take the square of what they are given.
     onValidate({ params: { schema, documentAST }, setResult }) {
-      const oversize = findOversize(schema, documentAST, limits);
+      const oversize = oversizeOf(schema, documentAST);
       if (oversize === undefined) return;
       setResult([apiError('OPERATION_TOO_LARGE', `The operation is too large: ${oversize}.`)]);
     },
   };
+  return { take, plugin };
 }
 
-/** The operation to be run, its text found by its hash where it is persisted; or why it is not taken. */
 function takeOperation(
-  params: GraphQLParams,
+  params: OperationParams,
   { operations, only }: PersistedPolicy,
-): { readonly params?: GraphQLParams; readonly refusal?: GraphQLError } {
+): TakenOperation {
   const id = persistedId(params);
   const query = id === undefined ? undefined : operations?.text(id);
   if (query !== undefined) {
-    const { documentId: _, ...rest } = params as GraphQLParams & { readonly documentId?: unknown };
+    const { documentId: _, ...rest } = params as OperationParams & {
+      readonly documentId?: unknown;
+    };
     return { params: { ...rest, query } };
   }
   if (id !== undefined && params.query === undefined) {
@@ -83,13 +117,13 @@ function takeOperation(
       'There is no persisted operation of this hash. Send its text, or have it persisted.';
     return { refusal: apiError('PERSISTED_OPERATION_UNKNOWN', message) };
   }
-  if (!only) return {};
+  if (!only) return { params };
   const message = 'This server runs persisted operations alone: send a documentId that it knows.';
   return { refusal: apiError('PERSISTED_OPERATIONS_ONLY', message, { status: 403 }) };
 }
 
 /** `documentId` of GraphQL over HTTP, or Apollo's `extensions.persistedQuery.sha256Hash`. */
-function persistedId(params: GraphQLParams): string | undefined {
+function persistedId(params: OperationParams): string | undefined {
   const { documentId } = params as { documentId?: unknown };
   const named = (params.extensions as { persistedQuery?: { sha256Hash?: unknown } } | undefined)
     ?.persistedQuery?.sha256Hash;

@@ -15,7 +15,7 @@ export class RequestHead {
   readonly #request: IncomingMessage;
   readonly #replaced: Readonly<Record<string, string>>;
   readonly #answer: Answering;
-  #headers: Headers | undefined;
+  #headers: HeadHeaders | undefined;
   #aborting: AbortController | undefined;
 
   /**
@@ -39,8 +39,8 @@ export class RequestHead {
     return new URL(this.#request.url ?? '/', `http://${host}`).href;
   }
 
-  get headers(): Headers {
-    this.#headers ??= headersOf({ ...this.#request.headers, ...this.#replaced });
+  get headers(): HeadHeaders {
+    this.#headers ??= new HeadHeaders({ ...this.#request.headers, ...this.#replaced });
     return this.#headers;
   }
 
@@ -60,10 +60,56 @@ export class RequestHead {
   }
 }
 
-function headersOf(given: NodeJS.Dict<string | string[]>): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+/** Headers as they are read: by name from what Node has parsed, and all of them as the Fetch API has it. */
+class HeadHeaders
+  implements Pick<Headers, 'get' | 'has' | 'forEach' | 'entries' | 'keys' | 'values'>
+{
+  readonly #given: NodeJS.Dict<string | string[]>;
+  #all: Headers | undefined;
+
+  constructor(given: NodeJS.Dict<string | string[]>) {
+    this.#given = given;
   }
-  return headers;
+
+  get(name: string): string | null {
+    const value = this.#given[name.toLowerCase()];
+    return value === undefined ? null : textOf(value);
+  }
+
+  has(name: string): boolean {
+    return this.#given[name.toLowerCase()] !== undefined;
+  }
+
+  forEach(each: Parameters<Headers['forEach']>[0]): void {
+    this.#whole().forEach(each);
+  }
+
+  entries() {
+    return this.#whole().entries();
+  }
+
+  keys() {
+    return this.#whole().keys();
+  }
+
+  values() {
+    return this.#whole().values();
+  }
+
+  [Symbol.iterator]() {
+    return this.entries();
+  }
+
+  #whole(): Headers {
+    if (this.#all) return this.#all;
+    this.#all = new Headers();
+    for (const [name, value] of Object.entries(this.#given)) {
+      if (value !== undefined) this.#all.set(name, textOf(value));
+    }
+    return this.#all;
+  }
+}
+
+function textOf(value: string | string[]): string {
+  return Array.isArray(value) ? value.join(', ') : value;
 }

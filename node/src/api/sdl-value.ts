@@ -3,9 +3,16 @@ import { apiError } from './api-error.ts';
 /** A moment in UTC (RFC 3339). */
 const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/;
 
-/** How a state is called in the SDL: `pending-new` is `PENDING_NEW`. */
+const enumNames = new Map<string, string>();
+const MAX_ENUM_NAMES = 1_000;
+
+/** How a state of ours, of which there are few, is called in the SDL: `pending-new` is `PENDING_NEW`. */
 export function sdlEnum(state: string): string {
-  return state.toUpperCase().replaceAll('-', '_');
+  const known = enumNames.get(state);
+  if (known !== undefined) return known;
+  const name = state.toUpperCase().replaceAll('-', '_');
+  if (enumNames.size < MAX_ENUM_NAMES) enumNames.set(state, name);
+  return name;
 }
 
 /** Unix milliseconds as the SDL's DateTime. */

@@ -7,6 +7,7 @@ import {
   type StreamHubOptions,
 } from '../streams/stream-hub.ts';
 import { createStreamSlots } from '../streams/stream-slots.ts';
+import type { KnownAnswers } from './direct-answer.ts';
 import {
   createGraphqlEndpoint,
   GRAPHQL_ENDPOINT_OPTIONS,
@@ -40,6 +41,7 @@ export function createStreamEndpoint(
     /** The engine, once it stands. */
     readonly engine: () => OperationEngine;
     readonly answer: (request: IncomingMessage, response: ServerResponse) => unknown;
+    readonly known?: KnownAnswers;
     readonly verify: (authorization: string | null) => Promise<Verification>;
     readonly maskError: (error: unknown) => GraphQLError;
     readonly challenges?: RequestCredentials['challenges'];
