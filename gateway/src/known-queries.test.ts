@@ -6,6 +6,7 @@ import { createLogger } from '@stoa/node/observer';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createGateway, type GatewayOptions } from './gateway.ts';
+import { createMemoryAudit } from './testing/memory-audit.ts';
 import { createSampleView, SAMPLE_INSTRUMENT, sampleDirectory } from './testing/sample-view.ts';
 import { createTokenIssuer, type TokenIssuer } from './testing/token-issuer.ts';
 
@@ -37,6 +38,7 @@ async function start(guards: GatewayOptions['guards'] = {}) {
     { host: '127.0.0.1', port: 0, tokens: issuer.options, nodes: new Map(), guards },
     {
       ...{ market, metrics, directory: sampleDirectory, readiness: () => [] },
+      audit: createMemoryAudit(),
       logger: createLogger('gateway', 'silent'),
     },
   );

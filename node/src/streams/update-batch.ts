@@ -29,8 +29,18 @@ function sseEvent({ id, payload }: StreamUpdate): string {
   return `${id === undefined ? '' : `id: ${id}\n`}event: next\ndata: ${payload}\n\n`;
 }
 
-/** A chunk of a chunked HTTP/1.1 body (RFC 9112 7.1). */
+/**
+ * A chunk of a chunked HTTP/1.1 body (RFC 9112 7.1), in memory of its own: in a slice of Node's pool of
+ * 64 KiB, what one reader has not taken yet would hold all that is beside it.
+ */
 export function httpChunk(text: string): Buffer {
   const bytes = Buffer.byteLength(text);
-  return Buffer.from(`${bytes.toString(16)}\r\n${text}\r\n`);
+  const head = `${bytes.toString(16)}\r\n`;
+  const chunk = Buffer.allocUnsafeSlow(head.length + bytes + CRLF.length);
+  chunk.write(head, 'latin1');
+  chunk.write(text, head.length);
+  chunk.write(CRLF, head.length + bytes, 'latin1');
+  return chunk;
 }
+
+const CRLF = '\r\n';

@@ -110,8 +110,9 @@ const commands = {
       collectGarbage();
       await sleep(100);
     }
-    const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
-    return { rss, used: heapUsed + external + arrayBuffers };
+    // What is external has the array buffers in it.
+    const { rss, heapUsed, external } = process.memoryUsage();
+    return { rss, used: heapUsed + external };
   },
 };
 
