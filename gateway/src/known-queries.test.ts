@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HttpServer } from '@stoa/node/market-api';
@@ -43,20 +44,22 @@ async function start(guards: GatewayOptions['guards'] = {}) {
     },
   );
   opened.push(gateway);
-  const ask = async (query: string, variables: object, token?: string) => {
+  const post = async (operation: object, token?: string) => {
     const response = await fetch(`${gateway.url}/graphql`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       },
-      body: JSON.stringify({ query, variables }),
+      body: JSON.stringify(operation),
     });
     return { status: response.status, text: await response.text() };
   };
+  const ask = (query: string, variables: object, token?: string) =>
+    post({ query, variables }, token);
   const begun = async () =>
     /stoa_api_operations_total\{type="query"\} (\d+)/.exec(await metrics.metrics())?.[1];
-  return { market, ask, begun };
+  return { market, ask, post, begun };
 }
 
 describe('a public query that the gateway knows', () => {
@@ -104,10 +107,21 @@ describe('a public query that the gateway knows', () => {
     expect((await ask(BOOK, { id }, await issuer.token('broker', 'beta'))).status).toBe(200);
   });
 
-  it('is not taken where persisted operations alone are', async () => {
-    const { ask } = await start({ onlyPersisted: true });
+  it('is not taken by its text where persisted operations alone are, once its hash made it known', async () => {
+    const hash = createHash('sha256').update(BOOK).digest('hex');
+    const persistedOperationsFile = join(folder, 'operations.json');
+    await writeFile(persistedOperationsFile, JSON.stringify({ [hash]: BOOK }));
+    const { ask, post } = await start({ persistedOperationsFile, onlyPersisted: true });
     for (let time = 0; time < 3; time += 1) {
-      expect(await ask(BOOK, { id })).toMatchObject({ status: 403 });
+      expect(await post({ documentId: hash, variables: { id } })).toMatchObject({ status: 200 });
     }
+    expect(await ask(BOOK, { id })).toMatchObject({ status: 403 });
+  });
+
+  it('is not taken with variables that are too many', async () => {
+    const { ask } = await start({ maxVariableValues: 10 });
+    for (let time = 0; time < 3; time += 1) await ask(BOOK, { id });
+    const { text } = await ask(BOOK, { id, others: Array.from({ length: 20 }, () => 1) });
+    expect(text).toContain('OPERATION_TOO_LARGE');
   });
 });
