@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  fitsTransaction,
   legsPerTransaction,
   maxLegsPerBatch,
   settleGasLimit,
@@ -27,6 +28,20 @@ describe('the gas of a batch', () => {
     expect(reserves / 10n).toBeGreaterThan((9n * settlementGas.groupReserve) / 10n - 1n);
     const one = settleGasLimit([batch(1, 1)]);
     expect(settleGasLimit([batch(2, 1)]) - one).toBeGreaterThan(settlementGas.perLeg);
+  });
+});
+
+describe('a batch in one transaction', () => {
+  it('holds as many legs in groups of one as in one group, of one token', () => {
+    const size = { groups: maxLegsPerBatch, legs: maxLegsPerBatch, venues: 2, tokens: 1 };
+    expect(fitsTransaction(size)).toBe(true);
+    expect(fitsTransaction({ ...size, legs: maxLegsPerBatch + 2 })).toBe(false);
+  });
+
+  it('keeps a reserve for the first touch of each token', () => {
+    const size = { groups: 40, legs: 40, venues: 2 };
+    expect(fitsTransaction({ ...size, tokens: 10 })).toBe(true);
+    expect(fitsTransaction({ ...size, tokens: 40 })).toBe(false);
   });
 });
 

@@ -1,4 +1,4 @@
-import { listingRegistryAbi, settlementAbi } from '@stoa/contracts';
+import { listingRegistryAbi, settlementAbi, transactionGasCap } from '@stoa/contracts';
 import type { SettlementMessage } from '@stoa/node/testing/settlement-node';
 import { maxUint256, parseEventLogs } from 'viem';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -213,19 +213,47 @@ it('settles net where the token’s issuer allows it, and gross what does not se
   expect((await world.moved(before))[0]).toBe(11n * shares);
 });
 
-it('fits the gas of one transaction, with the reserve that each group is granted', async () => {
+it('settles fifty groups of one trade in one transaction, within its gas', async () => {
   await world.restart('alpha', { batchWaitMs: forEver });
   const orders: string[] = [];
-  for (let order = 0; order < 35; order += 1) {
+  for (let order = 0; order < 52; order += 1) {
     orders.push(await world.order([await world.trade('alpha')]));
   }
   await close(orders);
   const inState = async (state: string): Promise<number> =>
     (await viewsOf(orders)).filter((view) => view?.state === state).length;
-  // 16.7 million gas hold 29 groups of one trade; the others wait for more.
-  await expect.poll(() => inState('settled'), { timeout: 15_000 }).toBe(29);
-  expect(await inState('instructed')).toBe(6);
+  await expect.poll(() => inState('settled'), { timeout: 15_000 }).toBe(50);
+  expect(await inState('instructed')).toBe(2);
+  const { client } = world.fixture;
+  const [batch] = (await world.nodes.alpha.batches()).filter(({ state }) => state === 'settled');
+  const hash = batch?.transactionHash ?? '0x';
+  const { gas } = await client.getTransaction({ hash });
+  expect(gas).toBeLessThanOrEqual(transactionGasCap);
+  // With compliance modules a trade costs about twice as much, and all of them would fit yet.
+  const { gasUsed } = await client.getTransactionReceipt({ hash });
+  expect(gasUsed).toBeLessThan(transactionGasCap / 2n);
   await world.restart('alpha', { batchWaitMs: 0 });
   await untilAll(orders, 'settled');
   expect((await logsOf(orders)).hashes.size).toBe(2);
+});
+
+it('sends each group by itself after a transaction that had too little gas to tell a bad one', async () => {
+  await world.restart('alpha', { batchWaitMs: 200, gasPerLeg: 1n });
+  const orders = [
+    await world.order([await world.trade('alpha')]),
+    await world.order([await world.trade('alpha')]),
+  ];
+  await close(orders);
+  await untilAll(orders, 'failed');
+  const inBatch = async () => new Set((await viewsOf(orders)).map((view) => view?.batchId)).size;
+  await expect.poll(inBatch, { timeout: 15_000 }).toBe(2);
+  await untilAll(orders, 'failed');
+  const views = await viewsOf(orders);
+  expect(views.map((view) => view?.code)).toEqual(['GAS_TOO_LOW', 'GAS_TOO_LOW']);
+
+  await world.restart('alpha', { batchWaitMs: 0 });
+  for (const view of views) {
+    await world.nodes.alpha.service.retryByOperator(view?.batchId as `0x${string}`);
+  }
+  await untilAll(orders, 'settled');
 });

@@ -51,6 +51,7 @@ export class BatchAssembly {
         venues: sql<
           string[]
         >`array_agg(distinct ${settlementLegs.executingVenue} order by ${settlementLegs.executingVenue})`,
+        tokens: sql<string[]>`array_agg(distinct ${settlementLegs.token})`,
       })
       .from(settlementLegs)
       .where(this.#isWaiting())

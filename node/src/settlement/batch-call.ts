@@ -10,6 +10,7 @@ import {
   settlementAbi,
   settlementGas,
   slugToBytes32,
+  transactionGasCap,
 } from '@stoa/contracts';
 import type { Address, Client, Hex, TransactionReceipt } from 'viem';
 import { call, readContract } from 'viem/actions';
@@ -29,7 +30,8 @@ export function batchCall(
   const { chainId, settlement } = domain;
   const { id: batchId, signatures } = batch;
   const call = { domain: { chainId, settlement }, batchId, groups, signatures };
-  const gas = settleGasLimit(groups, gasPerLeg);
+  const wanted = settleGasLimit(groups, gasPerLeg);
+  const gas = wanted < transactionGasCap ? wanted : transactionGasCap;
   switch (batch.purpose) {
     case 'reverse':
       return { data: encodeReverse({ ...call, minGasPerLeg: gasPerLeg }), gas };

@@ -1,4 +1,4 @@
-import { settleGasLimit, transactionGasCap } from '@stoa/contracts';
+import { fitsTransaction } from '@stoa/contracts';
 import type { VenueId } from '@stoa/schema';
 
 /** A group of an order's trades that waits for a batch. */
@@ -10,6 +10,8 @@ export interface WaitingGroup {
   readonly legs: number;
   /** Executing venues, in order. */
   readonly venues: readonly VenueId[];
+  /** Tokens that it trades. */
+  readonly tokens: readonly string[];
 }
 
 /** How batches are made of groups. */
@@ -31,7 +33,7 @@ export interface BatchPlan {
 /**
  * Puts groups into batches, oldest first. Only groups at the same venues share one: a venue that does
  * not answer holds up nobody who does not trade there. A batch goes when it is full, by its legs or by
- * the gas that its groups are granted, or when its oldest group has waited long enough. Pure.
+ * the gas of one transaction, or when its oldest group has waited long enough. Pure.
  */
 export function planBatches(waiting: readonly WaitingGroup[], policy: BatchPolicy): BatchPlan {
   const due: (readonly WaitingGroup[])[] = [];
@@ -55,13 +57,12 @@ export function planBatches(waiting: readonly WaitingGroup[], policy: BatchPolic
 
 function fits(groups: readonly WaitingGroup[], policy: BatchPolicy): boolean {
   if (legsOf(groups) > policy.legsPerBatch) return false;
-  const legs = groups.map((group) =>
-    Array.from({ length: group.legs }, (_, at) => ({
-      executingVenue: group.venues[at % group.venues.length] ?? policy.home,
-      homeVenue: policy.home,
-    })),
-  );
-  return settleGasLimit(legs, policy.gasPerLeg) <= transactionGasCap;
+  const size = {
+    ...{ groups: groups.length, legs: legsOf(groups) },
+    venues: new Set([policy.home, ...groups.flatMap(({ venues }) => venues)]).size,
+    tokens: new Set(groups.flatMap(({ tokens }) => tokens)).size,
+  };
+  return fitsTransaction(size, policy.gasPerLeg);
 }
 
 function legsOf(groups: readonly WaitingGroup[]): number {
