@@ -16,8 +16,8 @@ export interface OperatorOptions {
   readonly memberRegistry: Address;
   readonly listingRegistry: Address;
   readonly signerKey: Hex;
-  /** How long an order's trades wait for others to share their batch. */
-  readonly batchWaitMs: number;
+  /** How long an order's trades wait for others to share their batch; absent: it has no orders of its own. */
+  readonly batchWaitMs?: number;
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as OperatorOptions;
@@ -35,7 +35,7 @@ const shared = {
   signer: privateKeyToAccount(options.signerKey),
   directory: { current: () => directory, onChange: () => () => undefined },
   indexTokens: false,
-  batchWaitMs: options.batchWaitMs,
+  batchWaitMs: options.batchWaitMs ?? 0,
 } as const;
 const node = await startSettlementNode({
   ...shared,
@@ -52,7 +52,9 @@ process.on('disconnect', () => process.exit(0));
 process.send?.('ready');
 // Until it is killed: what it does at any moment is what it may be killed in.
 for (;;) {
-  for (const orderId of await node.ungrouped()) await node.service.closeGroup(orderId);
+  // It looks at every trade there is, which a venue that only executes need not pay for.
+  const ungrouped = options.batchWaitMs === undefined ? [] : await node.ungrouped();
+  for (const orderId of ungrouped) await node.service.closeGroup(orderId);
   await node.receiveFrom(other, peer);
   await sleep(10);
 }

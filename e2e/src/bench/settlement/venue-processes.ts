@@ -21,11 +21,12 @@ export async function startVenueProcess(
   {
     urls,
     signerKey,
-    batchWaitMs = 0,
+    batchWaitMs,
   }: { readonly urls: VenueUrls; readonly signerKey: Hex; readonly batchWaitMs?: number },
 ): Promise<ChildProcess> {
   const operator: OperatorOptions = {
-    ...{ venue, rpcUrl, signerKey, batchWaitMs, databaseUrl: urls[venue] },
+    ...{ venue, rpcUrl, signerKey, databaseUrl: urls[venue] },
+    ...(batchWaitMs !== undefined && { batchWaitMs }),
     peerDatabaseUrl: urls[venue === 'alpha' ? 'beta' : 'alpha'],
     ...{ chainId: network.chainId, settlement: network.settlement },
     ...{ memberRegistry: network.memberRegistry, listingRegistry: network.listingRegistry },
