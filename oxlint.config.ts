@@ -22,10 +22,11 @@ const mayImport = {
     '@stoa/contracts/testing/anvil',
   ],
   // Of the node: its verified view of the market and the API of it, nothing that acts.
-  // Its tests take their tokens and proofs from where the node's tests do.
+  // Its tests take their tokens, proofs and waits from where the node's tests do.
   gateway: [
     ...['@stoa/schema', '@stoa/contracts', '@stoa/node/observer', '@stoa/node/market-api'],
     ...['@stoa/node/testing/token-issuer', '@stoa/node/testing/proof-maker'],
+    '@stoa/node/testing/until',
   ],
   // What runs at a client's, in browsers too: of ours the reading of money alone, which is built into it.
   'gateway/client': ['@stoa/schema/money'],

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpServer } from '@stoa/node/market-api';
 import { createLogger } from '@stoa/node/observer';
+import { until } from '@stoa/node/testing/until';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createGateway } from './gateway.ts';
@@ -68,14 +68,6 @@ function subscribe(query = SUBSCRIBE): { socket: Socket; text: () => string } {
       return text;
     },
   };
-}
-
-async function until(holds: () => boolean, timeoutMs = 5_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`never came to hold: ${holds.toString()}`);
-    await sleep(5);
-  }
 }
 
 describe("the gateway's subscription on a book", () => {

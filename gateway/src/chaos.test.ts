@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpServer } from '@stoa/node/market-api';
 import { createLogger } from '@stoa/node/observer';
+import { until } from '@stoa/node/testing/until';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createGateway } from './gateway.ts';
@@ -108,14 +109,6 @@ function wrongIn({ data, errors = [] }: Answer): string | undefined {
   const unnamed = missing.find((one) => !named.has(one));
   if (unnamed) return `${unnamed} is missing and not named`;
   return named.size === missing.length ? undefined : 'more is named than is missing';
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`never came to hold: ${holds.toString()}`);
-    await sleep(20);
-  }
 }
 
 /** Follows a stream, and opens it again at its last id whenever it ends. */

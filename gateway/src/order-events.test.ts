@@ -3,9 +3,9 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpServer } from '@stoa/node/market-api';
 import { createLogger } from '@stoa/node/observer';
+import { until } from '@stoa/node/testing/until';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createGateway, type GatewayOptions } from './gateway.ts';
@@ -104,14 +104,6 @@ async function place(url: string, token: string, clientOrderId: string): Promise
     }),
   });
   expect(await response.json()).toMatchObject({ data: { placeOrder: { existed: false } } });
-}
-
-async function until(holds: () => boolean | Promise<boolean>, timeoutMs = 5_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`never came to hold: ${holds.toString()}`);
-    await sleep(10);
-  }
 }
 
 const sequences = ({ updates }: { readonly updates: readonly Update[] }) =>

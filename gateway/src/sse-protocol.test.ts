@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { until } from '@stoa/node/testing/until';
 import { auditServer } from 'graphql-http';
 import { createClient } from 'graphql-sse';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -9,7 +10,6 @@ import {
   type ProtocolServers,
   placeOrder,
   startProtocolServers,
-  until,
 } from './testing/protocol-servers.ts';
 
 let servers: ProtocolServers;

@@ -1,3 +1,4 @@
+import { until } from '@stoa/node/testing/until';
 import { createClient } from 'graphql-ws';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -8,7 +9,6 @@ import {
   type ProtocolServers,
   placeOrder,
   startProtocolServers,
-  until,
 } from './testing/protocol-servers.ts';
 
 let servers: ProtocolServers;

@@ -17,8 +17,8 @@ import {
   print,
   type RunningNode,
   startNode,
-  until,
 } from './testing/running-node.ts';
+import { until } from './testing/until.ts';
 
 const instrument = testInstrument(1);
 const running: (RunningNode | RawPeer)[] = [];
@@ -103,7 +103,8 @@ describe('a member without a stream from the venue', () => {
       alpha.observer.broadcast(say());
       await sleep(10);
     }
-    await until(async () => (await pushed(leaf, 'OK')) === first + 40);
+    // A late one of the first forty may come on top.
+    await until(async () => (await pushed(leaf, 'OK')) >= first + 40);
     // One or two more under load, when a frame is late and somebody else is asked for it.
     expect((await pushed(leaf, 'DUPLICATE')) - repeated).toBeLessThan(10);
     expect(await changes('prune')).toBeGreaterThan(0);

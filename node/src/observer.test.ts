@@ -14,6 +14,7 @@ import {
 } from './network/testing/memory-directory.ts';
 import { createObserver, type Observer } from './observer.ts';
 import { createLogger } from './telemetry/logger.ts';
+import { until } from './testing/until.ts';
 
 const HEARTBEAT_MS = 200;
 const STALE_AFTER_MS = 800;
@@ -85,15 +86,6 @@ async function startNetwork(): Promise<{ directory: MemoryDirectory; nodes: Runn
   }
   await until(() => nodes.every((node) => node.observer.peers().length === 3), 10_000);
   return { directory, nodes };
-}
-
-async function until(holds: () => boolean, withinMs = 5_000): Promise<number> {
-  const start = performance.now();
-  while (!holds()) {
-    if (performance.now() - start > withinMs) throw new Error(`not within ${withinMs} ms`);
-    await sleep(5);
-  }
-  return performance.now() - start;
 }
 
 function book(instrument: InstrumentId, bid: number, offer: number): VenueMarketEvent {

@@ -21,8 +21,8 @@ import {
   print,
   type RunningNode,
   startNode,
-  until,
 } from './testing/running-node.ts';
+import { until } from './testing/until.ts';
 
 const instrument = testInstrument(1);
 const running: (RunningNode | RawPeer)[] = [];

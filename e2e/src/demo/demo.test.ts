@@ -46,7 +46,9 @@ describe('the demo', () => {
     });
   }
 
-  it('runs the scenario once, says what came of it as one JSON object, and leaves nothing behind', async () => {
+  it('runs the scenario once, says what came of it as one JSON object, and leaves nothing behind', {
+    timeout: 120_000,
+  }, async () => {
     run('--once', '--json');
     const [code] = (await once(demo, 'exit')) as [number];
     expect(code, stderr).toBe(0);
@@ -85,9 +87,10 @@ describe('the demo', () => {
 
   it('takes every process with it when it is killed', async () => {
     run();
+    // Guardian, chain, database, three nodes and the gateway: what comes after starts no more.
     await eventually(
-      'The network',
-      async () => (stderr.includes('is up') ? true : undefined),
+      'The last process of the network',
+      async () => (stderr.includes('starting the gateway') ? true : undefined),
       60_000,
     );
     expect(processesOfRun().length).toBeGreaterThan(5);

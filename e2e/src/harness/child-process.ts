@@ -19,7 +19,7 @@ export interface ChildProcessOptions {
   /** A program; leave it out to run a TypeScript file, `args[0]`, with the Node we run on. */
   readonly command?: string;
   readonly args: readonly string[];
-  /** Its whole environment; PATH, HOME, TZ and LANG are ours unless given. */
+  /** Its whole environment; PATH, HOME, TZ, LANG and Node's compile cache are ours unless given. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** What it prints, standard output and error, is appended to this file. */
@@ -102,7 +102,7 @@ export async function startChildProcess(options: ChildProcessOptions): Promise<M
 }
 
 function inheritedEnvironment(): Record<string, string> {
-  const names = ['PATH', 'HOME', 'TZ', 'LANG', 'TMPDIR'];
+  const names = ['PATH', 'HOME', 'TZ', 'LANG', 'TMPDIR', 'NODE_COMPILE_CACHE'];
   return Object.fromEntries(
     names.flatMap((name) => {
       const value = process.env[name];

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   groupsHash,
@@ -13,16 +10,15 @@ import {
   venuesOfBatch,
 } from '@stoa/contracts';
 import {
-  createDatabase,
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
-} from '@stoa/node/embedded-postgres';
-import {
   type SettlementMessage,
   type SettlementNode,
   type SettlementNodeOptions,
   startSettlementNode,
 } from '@stoa/node/testing/settlement-node';
+import {
+  startTemporaryDatabases,
+  type TemporaryDatabases,
+} from '@stoa/node/testing/temporary-databases';
 import type { Directory, DirectorySource, Execution, VenueId } from '@stoa/schema';
 import { type Abi, createClient, type Hex, http, type LocalAccount, parseAbi } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
@@ -47,8 +43,7 @@ export class SettlementWorld {
   /** Changes messages under way, or loses them (undefined). */
   tamper: (from: VenueId, body: SettlementMessage) => SettlementMessage | undefined = (_, body) =>
     body;
-  readonly #folder: string;
-  readonly #server: EmbeddedPostgres;
+  readonly #databases: TemporaryDatabases;
   readonly #startNode: (
     venue: Venue,
     options?: Partial<SettlementNodeOptions>,
@@ -61,11 +56,11 @@ export class SettlementWorld {
 
   /** @param every what all nodes are started with beside what the world gives them */
   static async start(every: Partial<SettlementNodeOptions> = {}): Promise<SettlementWorld> {
-    const folder = await mkdtemp(join(tmpdir(), 'stoa-settlement-'));
-    const [fixture, server] = await Promise.all([
+    const [fixture, databases] = await Promise.all([
       startNetworkFixture(),
-      startEmbeddedPostgres({ dataDir: join(folder, 'postgres') }),
+      startTemporaryDatabases(),
     ]);
+    const urls = await forEachVenue(() => databases.fresh());
     const directory = directoryOf(fixture);
     await directory.read();
     const proxies = await forEachVenue(() => startRpcProxy(fixture.rpcUrl));
@@ -80,7 +75,7 @@ export class SettlementWorld {
         // What failed stays so while a test looks at it.
         retryAfterMs: 3_600_000,
         indexTokens: false,
-        databaseUrl: await createDatabase(server.url('postgres'), venue),
+        databaseUrl: urls[venue],
         client: createClient({
           transport: http(proxies[venue].url, { retryCount: 0, timeout: 5_000 }),
         }),
@@ -90,15 +85,14 @@ export class SettlementWorld {
         ...overrides,
       });
     const nodes = await forEachVenue((venue) => startNode(venue));
-    return new SettlementWorld({ fixture, proxies, nodes, folder, server, startNode, directory });
+    return new SettlementWorld({ fixture, proxies, nodes, databases, startNode, directory });
   }
 
   private constructor(parts: {
     fixture: NetworkFixture;
     proxies: Record<Venue, RpcProxy>;
     nodes: Record<Venue, SettlementNode>;
-    folder: string;
-    server: EmbeddedPostgres;
+    databases: TemporaryDatabases;
     startNode: (venue: Venue, options?: Partial<SettlementNodeOptions>) => Promise<SettlementNode>;
     directory: ReturnType<typeof directoryOf>;
   }) {
@@ -106,8 +100,7 @@ export class SettlementWorld {
     this.fixture = parts.fixture;
     this.proxies = parts.proxies;
     this.nodes = parts.nodes;
-    this.#folder = parts.folder;
-    this.#server = parts.server;
+    this.#databases = parts.databases;
     this.#startNode = parts.startNode;
     this.#delivered = this.#deliver();
   }
@@ -267,8 +260,7 @@ export class SettlementWorld {
       await this.nodes[venue].stop();
       await this.proxies[venue].stop();
     }
-    await Promise.all([this.fixture.stop(), this.#server.stop()]);
-    await rm(this.#folder, { recursive: true, force: true });
+    await Promise.all([this.fixture.stop(), this.#databases.stop()]);
   }
 
   /** Carries messages from outbox to inbox, each sender's in order, as order sessions do. */

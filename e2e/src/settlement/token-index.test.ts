@@ -1,12 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { cashTokenAbi } from '@stoa/contracts';
 import {
-  createDatabase,
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
-} from '@stoa/node/embedded-postgres';
+  startTemporaryDatabases,
+  type TemporaryDatabases,
+} from '@stoa/node/testing/temporary-databases';
 import { openTokenIndex, type TokenIndex } from '@stoa/node/testing/token-index';
 import { type Address, numberToHex, parseAbi } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
@@ -17,30 +13,22 @@ const tokenAbi = parseAbi([
   'function forcedTransfer(address from, address to, uint256 amount) returns (bool)',
 ]);
 
-let folder: string;
-let server: EmbeddedPostgres;
+let databases: TemporaryDatabases;
 let fixture: NetworkFixture;
 let databaseUrl: string;
 let index: TokenIndex;
-let databases = 0;
 /** The demo's cash is a plain ERC-20: anybody may hold it, so that there can be many holders. */
 let token: Address;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'stoa-token-index-'));
-  [fixture, server] = await Promise.all([
-    startNetworkFixture(),
-    startEmbeddedPostgres({ dataDir: join(folder, 'postgres') }),
-  ]);
+  [fixture, databases] = await Promise.all([startNetworkFixture(), startTemporaryDatabases()]);
   token = fixture.network.cashToken;
 });
 afterAll(async () => {
-  await Promise.all([fixture.stop(), server.stop()]);
-  await rm(folder, { recursive: true, force: true });
+  await Promise.all([fixture.stop(), databases.stop()]);
 });
 beforeEach(async () => {
-  databases += 1;
-  databaseUrl = await createDatabase(server.url('postgres'), `index_${databases}`);
+  databaseUrl = await databases.fresh();
   index = await open();
 });
 afterEach(() => index.stop());

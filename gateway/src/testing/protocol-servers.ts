@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createForwarder } from '@stoa/node/market-api';
 import { createLogger } from '@stoa/node/observer';
 import { nodeKeyFromSeed } from '@stoa/schema';
@@ -77,13 +76,4 @@ export async function placeOrder(url: string, id: string, token: string): Promis
   });
   const answer = await response.text();
   if (!answer.includes('"existed":false')) throw new Error(answer);
-}
-
-/** Waits until something holds. */
-export async function until(holds: () => boolean, timeoutMs = 5_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`never came to hold: ${holds.toString()}`);
-    await sleep(5);
-  }
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Directory, DirectorySource, Member } from '@stoa/schema';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../telemetry/logger.ts';
+import { until } from '../testing/until.ts';
 import { createTokenIssuer, type TokenIssuer } from './testing/token-issuer.ts';
 import {
   createTokenVerifier,
@@ -42,14 +43,6 @@ async function open(options: Partial<TokenOptions> = {}, needs: Partial<TokenVer
 async function codeOf(verifier: TokenVerifier, token: string): Promise<string> {
   const verified = await verifier.verify(`Bearer ${token}`);
   return verified.kind === 'refused' ? verified.code : verified.kind;
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 5_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error('it did not come about in 5 seconds');
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
 }
 
 /** A server of a token issuer: documents by path, which the test changes; counts what is asked. */

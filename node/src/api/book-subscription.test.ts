@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../testing/until.ts';
 import { type SampleApi, startSampleApi } from './testing/sample-api.ts';
 import { ACME } from './testing/sample-market.ts';
 import { createTokenIssuer, type TokenIssuer } from './testing/token-issuer.ts';
@@ -39,14 +39,6 @@ function subscribeRaw(url: string): Socket {
     `GET /graphql?query=${encodeURIComponent(SUBSCRIBE)} HTTP/1.1\r\nhost: ${hostname}:${port}\r\naccept: text/event-stream\r\n\r\n`,
   );
   return socket;
-}
-
-async function until(holds: () => boolean, timeoutMs = 5_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`never came to hold: ${holds.toString()}`);
-    await sleep(5);
-  }
 }
 
 describe('the subscription on a book', () => {

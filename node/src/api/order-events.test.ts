@@ -13,6 +13,7 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
+import { until } from '../testing/until.ts';
 import type { ApiServerOptions } from './api-server.ts';
 import { type SampleApi, startSampleApi } from './testing/sample-api.ts';
 import { ACME } from './testing/sample-market.ts';
@@ -115,14 +116,6 @@ async function watch(
 interface Item {
   readonly sequence: number;
   readonly event: { readonly orderId: string } | null;
-}
-
-async function until(holds: () => boolean, timeoutMs = 5_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`never came to hold: ${holds.toString()}`);
-    await sleep(5);
-  }
 }
 
 const upTo = (last: number, after = 0) =>

@@ -8,13 +8,14 @@ import { createReceiptBlotter } from '../orders/blotter/receipt-blotter.ts';
 import { LinkNetwork } from '../orders/testing/link-network.ts';
 import { ScriptedVenue } from '../orders/testing/scripted-venue.ts';
 import { TestMarket } from '../orders/testing/test-market.ts';
-import { BROKER_WALLET, directoryOf, INSTRUMENT, until } from '../orders/testing/test-network.ts';
+import { BROKER_WALLET, directoryOf, INSTRUMENT } from '../orders/testing/test-network.ts';
 import { TestNode } from '../orders/testing/test-node.ts';
 import { type OpenDatabase, openDatabase } from '../store/database.ts';
 import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
+import { until } from '../testing/until.ts';
 import { askApi } from './testing/ask-api.ts';
 import { type SampleApi, startSampleApi } from './testing/sample-api.ts';
 import { createTokenIssuer, type TokenIssuer } from './testing/token-issuer.ts';

@@ -16,6 +16,7 @@ import {
   testMember,
 } from '../network/testing/memory-directory.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import { until } from '../testing/until.ts';
 import { createMarket, type Market } from './market.ts';
 import type { ConsolidatedBook } from './market-view.ts';
 import { bookEntry, frameChain, signedFrame, TEST_NOW_MS } from './testing/frame-maker.ts';
@@ -58,14 +59,6 @@ function headOf(bytes: Uint8Array): Head {
   if (isRefusal(decoded)) throw new Error(decoded.message);
   const { venue, epoch, sequence } = decoded.frame;
   return { venue, epoch, sequence, hash: payloadHash(signed.payload) };
-}
-
-async function until(holds: () => boolean, withinMs = 5_000): Promise<void> {
-  const end = performance.now() + withinMs;
-  while (!holds()) {
-    if (performance.now() > end) throw new Error(`not within ${withinMs} ms`);
-    await sleep(5);
-  }
 }
 
 const levels = (price: number) => bookEntry(id, [[price, 1]], []);

@@ -11,6 +11,7 @@ import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { memoryDirectory, testInstrument } from '../network/testing/memory-directory.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import { until } from '../testing/until.ts';
 import type { FrameArchive } from './frame-archive.ts';
 import { createMarket, type Market } from './market.ts';
 import { bookEntry, frameChain, TEST_NOW_MS } from './testing/frame-maker.ts';
@@ -82,14 +83,6 @@ const halt: Entry = {
   ...{ kind: 'status', instrument: second, state: 'halted' },
   ...{ authority: 'regulator', reason: 'ordered' },
 };
-
-async function until(holds: () => boolean): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!holds()) {
-    if (performance.now() > end) throw new Error('not within ten seconds');
-    await sleep(5);
-  }
-}
 
 const sumTo = (number: number) => (BigInt(number) * BigInt(number + 1)) / 2n;
 

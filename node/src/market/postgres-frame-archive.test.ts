@@ -9,6 +9,7 @@ import {
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import { until } from '../testing/until.ts';
 import { createFramePruning } from './frame-pruning.ts';
 import { createMarket, type Market } from './market.ts';
 import { createPostgresArchive, type PostgresArchive } from './postgres-frame-archive.ts';
@@ -72,14 +73,6 @@ async function collect(frames: AsyncIterable<Uint8Array>): Promise<string[]> {
   const all: string[] = [];
   for await (const bytes of frames) all.push(hex(bytes));
   return all;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const end = performance.now() + 5_000;
-  while (!holds()) {
-    if (performance.now() > end) throw new Error('not within five seconds');
-    await sleep(5);
-  }
 }
 
 async function countOf(registry: Registry, outcome: string): Promise<number> {

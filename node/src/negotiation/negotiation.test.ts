@@ -9,12 +9,12 @@ import {
   FLOW_WALLET,
   INSTRUMENT,
   OTHER_WALLET,
-  until,
 } from '../orders/testing/test-network.ts';
 import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
+import { until } from '../testing/until.ts';
 import { QuoteNode, type QuoteNodeOptions, taken } from './testing/quote-node.ts';
 
 const VENUES = ['alpha', 'beta', 'gamma'];

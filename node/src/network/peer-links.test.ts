@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../telemetry/logger.ts';
+import { until } from '../testing/until.ts';
 import { createAdmission } from './admission.ts';
 import { createHost, type Host } from './host.ts';
 import { createPeerLinks, type PeerLink, type PeerLinks } from './peer-links.ts';
@@ -45,14 +46,6 @@ async function start(name: string, peers: readonly string[]): Promise<End> {
   const end = { host, links, received, events };
   ends.push(end);
   return end;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!holds()) {
-    if (performance.now() > end) throw new Error('not within 10 s');
-    await sleep(5);
-  }
 }
 
 async function startPair(): Promise<[End, End, PeerLink, PeerLink]> {

@@ -10,10 +10,11 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
+import { until } from '../testing/until.ts';
 import { LinkNetwork } from './testing/link-network.ts';
 import { ScriptedVenue } from './testing/scripted-venue.ts';
 import { TestMarket } from './testing/test-market.ts';
-import { directoryOf, FLOW_WALLET, INSTRUMENT, keyOf, until } from './testing/test-network.ts';
+import { directoryOf, FLOW_WALLET, INSTRUMENT, keyOf } from './testing/test-network.ts';
 import { TestNode } from './testing/test-node.ts';
 
 const VENUES = ['alpha', 'beta'];

@@ -15,11 +15,12 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
+import { until } from '../testing/until.ts';
 import { defaultVenueTerms } from './terms/venue-terms-book.ts';
 import { LinkNetwork } from './testing/link-network.ts';
 import { ScriptedVenue } from './testing/scripted-venue.ts';
 import { TestMarket } from './testing/test-market.ts';
-import { directoryOf, INSTRUMENT, keyOf, until } from './testing/test-network.ts';
+import { directoryOf, INSTRUMENT, keyOf } from './testing/test-network.ts';
 import { TestNode } from './testing/test-node.ts';
 
 const VENUES = ['alpha', 'beta'];

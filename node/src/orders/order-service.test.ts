@@ -5,6 +5,7 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
+import { until } from '../testing/until.ts';
 import type { Caller } from './blotter/order-view.ts';
 import { LinkNetwork } from './testing/link-network.ts';
 import { TestMarket } from './testing/test-market.ts';
@@ -15,7 +16,6 @@ import {
   INSTRUMENT,
   OTHER_WALLET,
   SECOND_WALLET,
-  until,
 } from './testing/test-network.ts';
 import { orderRequest, TestNode } from './testing/test-node.ts';
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { until } from '../testing/until.ts';
 import { createStreamHub, type StreamResult } from './stream-hub.ts';
 import type { StreamEnd, StreamReader } from './stream-reader.ts';
 import type { UpdateBatch } from './update-batch.ts';
@@ -76,14 +77,6 @@ interface Told {
   readonly extensions: {
     readonly stream: { readonly id: string; readonly sequence: number; readonly missed?: number };
   };
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5_000;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`never came to hold: ${holds.toString()}`);
-    await sleep(2);
-  }
 }
 
 describe('a hub of streams', () => {

@@ -5,7 +5,7 @@ import { createHost, type Host } from '../network/host.ts';
 import { createPeerLinks, type PeerLinks } from '../network/peer-links.ts';
 import { type MemoryDirectory, testKey, testSeed } from '../network/testing/memory-directory.ts';
 import { createLogger } from '../telemetry/logger.ts';
-import { until } from './running-node.ts';
+import { until } from './until.ts';
 
 /** A member that says on its quote stream whatever the test wants, and understands nothing else. */
 export interface RawPeer {

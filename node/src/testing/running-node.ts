@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Entry,
   encodeFrame,
@@ -70,19 +69,6 @@ export async function startNode(
       return stopping;
     },
   };
-}
-
-/** Waits until something holds, and says how long that took. */
-export async function until(
-  holds: () => boolean | Promise<boolean>,
-  withinMs = 10_000,
-): Promise<number> {
-  const start = performance.now();
-  while (!(await holds())) {
-    if (performance.now() - start > withinMs) throw new Error(`not within ${withinMs} ms`);
-    await sleep(2);
-  }
-  return performance.now() - start;
 }
 
 /** What a node's metric says for some labels. */

@@ -4,7 +4,8 @@
  * ends with its stdin.
  */
 import { memoryDirectory, testInstrument } from '../network/testing/memory-directory.ts';
-import { startNode, until } from './running-node.ts';
+import { startNode } from './running-node.ts';
+import { until } from './until.ts';
 
 const [member = '', venue = '', peer = ''] = process.argv.slice(2);
 const directory = memoryDirectory([venue], [member], [testInstrument(1)]);

@@ -1,8 +1,9 @@
 import { LinkNetwork } from '@stoa/node/testing/link-network';
 import { ScriptedVenue } from '@stoa/node/testing/scripted-venue';
 import { TestMarket } from '@stoa/node/testing/test-market';
-import { directoryOf, INSTRUMENT, until } from '@stoa/node/testing/test-network';
+import { directoryOf, INSTRUMENT } from '@stoa/node/testing/test-network';
 import { orderRequest, TestNode } from '@stoa/node/testing/test-node';
+import { until } from '@stoa/node/testing/until';
 import { serveCommands } from '../process-commands.ts';
 
 const venues = ['alpha', 'beta'] as const;

@@ -6,6 +6,7 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../../store/testing/temporary-databases.ts';
+import { until } from '../../testing/until.ts';
 import { storeEvents } from '../testing/stored-orders.ts';
 import { createOrderFeed, type OrderFeed, type OrderFeedItem } from './order-feed.ts';
 
@@ -43,14 +44,6 @@ function follow(member: string, after: number, from: OrderFeed = feed) {
     done,
     numbers: () => told.flatMap(({ sequence, event }) => (event ? [sequence] : [])),
   };
-}
-
-async function until(holds: () => boolean, timeoutMs = 5_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!holds()) {
-    if (Date.now() > deadline) throw new Error(`never came to hold: ${holds.toString()}`);
-    await sleep(5);
-  }
 }
 
 const upTo = (last: number, after = 0) =>

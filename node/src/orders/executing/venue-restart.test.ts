@@ -10,8 +10,9 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../../store/testing/temporary-databases.ts';
+import { until } from '../../testing/until.ts';
 import { type JournalledVenue, openJournalledVenue } from '../testing/journalled-venue.ts';
-import { INSTRUMENT, SECOND_WALLET, until } from '../testing/test-network.ts';
+import { INSTRUMENT, SECOND_WALLET } from '../testing/test-network.ts';
 
 const SCRIPT = fileURLToPath(new URL('../testing/journalled-venue-process.ts', import.meta.url));
 

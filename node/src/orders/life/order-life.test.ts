@@ -4,12 +4,13 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../../store/testing/temporary-databases.ts';
+import { until } from '../../testing/until.ts';
 import { replayOrders } from '../order-replay.ts';
 import { readOrder } from '../order-store.ts';
 import { LinkNetwork } from '../testing/link-network.ts';
 import { ScriptedVenue } from '../testing/scripted-venue.ts';
 import { TestMarket } from '../testing/test-market.ts';
-import { directoryOf, INSTRUMENT, until } from '../testing/test-network.ts';
+import { directoryOf, INSTRUMENT } from '../testing/test-network.ts';
 import { orderRequest, TestNode, type TestNodeOptions } from '../testing/test-node.ts';
 import { isComplete } from './order-state.ts';
 

@@ -15,8 +15,9 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../../store/testing/temporary-databases.ts';
+import { until } from '../../testing/until.ts';
 import { LinkNetwork } from '../testing/link-network.ts';
-import { directoryOf, keyOf, SILENT, until } from '../testing/test-network.ts';
+import { directoryOf, keyOf, SILENT } from '../testing/test-network.ts';
 import { type OrderSessions, openOrderSessions } from './order-session.ts';
 
 const directory = directoryOf(['alpha', 'beta']);

@@ -7,9 +7,10 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../../store/testing/temporary-databases.ts';
+import { until } from '../../testing/until.ts';
 import { type OrderSessions, openOrderSessions } from '../sessions/order-session.ts';
 import { LinkNetwork } from '../testing/link-network.ts';
-import { directoryOf, keyOf, SILENT, until } from '../testing/test-network.ts';
+import { directoryOf, keyOf, SILENT } from '../testing/test-network.ts';
 import { defaultVenueTerms, ownVenueTerms } from './venue-terms-book.ts';
 import { VenueTermsExchange } from './venue-terms-exchange.ts';
 

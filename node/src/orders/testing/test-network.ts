@@ -11,6 +11,8 @@ import {
 import { pino } from 'pino';
 import type { Logger } from '../../telemetry/logger.ts';
 
+export { until } from '../../testing/until.ts';
+
 const TOKEN = '0x00000000000000000000000000000000000000aa';
 
 /** The one instrument of the tests: ticks of 5, lots of 10. */
@@ -73,16 +75,4 @@ export function directoryOf(venues: readonly string[]): DirectorySource {
     })),
   };
   return { current: () => directory, onChange: () => () => undefined };
-}
-
-/** Resolves when the condition holds. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  withinMs = 10_000,
-): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }

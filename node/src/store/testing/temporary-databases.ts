@@ -1,43 +1,42 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
 import postgres from 'postgres';
+import { inject } from 'vitest';
 import { openDatabase } from '../database.ts';
 import { createDatabase, startEmbeddedPostgres } from '../embedded-postgres.ts';
 
-/** A real PostgreSQL of a test's own, in a folder that goes with it. */
+/** Databases of a test file's own, on the real PostgreSQL that all files of a run share. */
 export interface TemporaryDatabases {
   /** The URL of a database that nobody has used. */
   fresh(): Promise<string>;
   /** The URL of the database of this name, with the node's tables and nothing in them. */
   empty(name: string): Promise<string>;
+  /** Drops them, whoever is still connected. */
   stop(): Promise<void>;
 }
 
-/** Starts one server; a test file needs no more than one. */
+/** Starts the server where it does not run yet: a server for each file would cost each a second or two. */
 export async function startTemporaryDatabases(): Promise<TemporaryDatabases> {
-  const folder = await mkdtemp(join(tmpdir(), 'stoa-databases-'));
-  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  const server = await startEmbeddedPostgres({ dataDir: folder }).catch(async (error: unknown) => {
-    await remove();
-    throw error;
-  });
-  let made = 0;
+  const server = await startEmbeddedPostgres({ dataDir: inject('databasesFolder') });
+  const serverUrl = server.url('postgres');
+  const file = randomBytes(4).toString('hex');
+  const names = new Set<string>();
+  const create = (name: string): Promise<string> => {
+    names.add(`${file}_${name}`);
+    return createDatabase(serverUrl, `${file}_${name}`);
+  };
   return {
-    fresh: () => {
-      made += 1;
-      return createDatabase(server.url('postgres'), `fresh_${made}`);
-    },
+    fresh: () => create(`fresh_${names.size + 1}`),
     empty: async (name) => {
-      const url = await createDatabase(server.url('postgres'), name);
+      const url = await create(name);
       const store = await openDatabase(url);
       await store.close();
       await emptyAll(url);
       return url;
     },
     stop: async () => {
-      await server.stop();
-      await remove();
+      const sql = postgres(serverUrl, { max: 1, onnotice: () => undefined });
+      for (const name of names) await sql`drop database if exists ${sql(name)} with (force)`;
+      await sql.end();
     },
   };
 }
