@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import { type Instrument, isRefusal, type TradingCalendar } from '@stoa/schema';
+import { isRefusal, type TradingCalendar } from '@stoa/schema';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { venueAdapterSuite } from './conformance/venue-adapter-suite.ts';
 import { CLEARING, VenueBench, type VenueUnderTest } from './conformance/venue-bench.ts';
@@ -14,25 +14,8 @@ import { SESSION_LIMITS, type SessionSettings } from './fix/session/session-sett
 import { FixVenue, type FixVenueOptions } from './fix/venue/fix-venue.ts';
 import type { VenueSessionOptions } from './fix/venue/venue-session.ts';
 import { EmbeddedFixVenue } from './testing/embedded-fix-venue.ts';
+import { FRACTIONAL_INSTRUMENT as INSTRUMENT } from './testing/test-instrument.ts';
 import type { VenueAdapter } from './venue-adapter.ts';
-
-const INSTRUMENT: Instrument = {
-  id: 'eip155:31337/erc20:0x0000000000000000000000000000000000000001',
-  token: '0x0000000000000000000000000000000000000001',
-  standard: 'ERC-3643',
-  symbol: 'ACME',
-  name: 'Acme Class A',
-  isin: '',
-  issuer: 'acme',
-  tokenDecimals: 18,
-  cashToken: '0x0000000000000000000000000000000000000002',
-  cashSymbol: 'USDX',
-  cashDecimals: 6,
-  priceDecimals: 2,
-  quantityDecimals: 3,
-  tickSize: 5,
-  lotSize: 10,
-};
 
 const CALENDAR: TradingCalendar = {
   timeZone: 'UTC',

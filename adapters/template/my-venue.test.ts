@@ -7,7 +7,7 @@ import { CLEARING } from '../src/conformance/venue-bench.ts';
 import { PPEX_CLIENT } from '../src/stand-ins/ppex-like-dialect.ts';
 import { RunningStandIn } from '../src/stand-ins/testing/running-stand-in.ts';
 import { standInDrive } from '../src/stand-ins/testing/stand-in-drive.ts';
-import { STAND_IN_INSTRUMENT } from '../src/stand-ins/testing/stand-in-instrument.ts';
+import { TEST_INSTRUMENT } from '../src/testing/test-instrument.ts';
 import type { VenueAdapter } from '../src/venue-adapter.ts';
 import { venueAdapter } from './my-venue.ts';
 
@@ -16,7 +16,7 @@ describe('the template', () => {
   let standIn: RunningStandIn;
   let runs = 0;
   beforeAll(async () => {
-    const options = { instrument: STAND_IN_INSTRUMENT, folder, sessions: true };
+    const options = { instrument: TEST_INSTRUMENT, folder, sessions: true };
     standIn = await RunningStandIn.start({ dialect: 'ppex-like', ...options });
   });
   afterAll(async () => {
@@ -32,10 +32,10 @@ describe('the template', () => {
     const { clientId: clientID, apiKey: developerAPIKey } = PPEX_CLIENT;
     const settings = { url: standIn.url, clientID, developerAPIKey };
     return {
-      instrument: STAND_IN_INSTRUMENT,
+      instrument: TEST_INSTRUMENT,
       newAdapter: () =>
         venueAdapter.create(settings, {
-          ...{ venue: 'alpha', instruments: [STAND_IN_INSTRUMENT], folder: journal },
+          ...{ venue: 'alpha', instruments: [TEST_INSTRUMENT], folder: journal },
           ...{ nowMs: Date.now, log: { info() {}, warn() {}, error() {} } },
           counterparties: { walletOf: () => CLEARING },
         }) as VenueAdapter,

@@ -1,34 +1,16 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Instrument } from '@stoa/schema';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RecordingSink } from '../conformance/recording-sink.ts';
 import { venueAdapterSuite } from '../conformance/venue-adapter-suite.ts';
+import { TEST_INSTRUMENT as INSTRUMENT } from '../testing/test-instrument.ts';
 import type { OpenOrder, VenueOrder } from '../venue-adapter.ts';
 import { EmbeddedVenue } from './embedded-venue.ts';
 import type { VenueJournalOptions } from './embedded-venue-options.ts';
 import type { BookRecovery } from './journal/book-recovery.ts';
 import { readEngineRecord } from './journal/engine-record.ts';
 import { TestClock } from './testing/test-clock.ts';
-
-const INSTRUMENT: Instrument = {
-  id: 'eip155:31337/erc20:0x0000000000000000000000000000000000000001',
-  token: '0x0000000000000000000000000000000000000001',
-  standard: 'ERC-3643',
-  symbol: 'ACME',
-  name: 'Acme Class A',
-  isin: '',
-  issuer: 'acme',
-  tokenDecimals: 18,
-  cashToken: '0x0000000000000000000000000000000000000002',
-  cashSymbol: 'USDX',
-  cashDecimals: 6,
-  priceDecimals: 2,
-  quantityDecimals: 0,
-  tickSize: 5,
-  lotSize: 10,
-};
 
 const ANNA = '0x000000000000000000000000000000000000a11a';
 const BOB = '0x0000000000000000000000000000000000000b0b';

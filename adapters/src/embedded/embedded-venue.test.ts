@@ -2,28 +2,11 @@ import type { Instrument, TradingCalendar } from '@stoa/schema';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RecordingSink } from '../conformance/recording-sink.ts';
 import { venueAdapterSuite } from '../conformance/venue-adapter-suite.ts';
+import { TEST_INSTRUMENT as INSTRUMENT } from '../testing/test-instrument.ts';
 import type { OpenOrder, Receipt, VenueEvent, VenueOrder } from '../venue-adapter.ts';
 import { EmbeddedVenue } from './embedded-venue.ts';
 import type { EmbeddedVenueOptions } from './embedded-venue-options.ts';
 import { TestClock } from './testing/test-clock.ts';
-
-const INSTRUMENT: Instrument = {
-  id: 'eip155:31337/erc20:0x0000000000000000000000000000000000000001',
-  token: '0x0000000000000000000000000000000000000001',
-  standard: 'ERC-3643',
-  symbol: 'ACME',
-  name: 'Acme Class A',
-  isin: '',
-  issuer: 'acme',
-  tokenDecimals: 18,
-  cashToken: '0x0000000000000000000000000000000000000002',
-  cashSymbol: 'USDX',
-  cashDecimals: 6,
-  priceDecimals: 2,
-  quantityDecimals: 0,
-  tickSize: 5,
-  lotSize: 10,
-};
 
 const FLOW_ACCOUNT = '0x000000000000000000000000000000000000f10e';
 const BOB = '0x0000000000000000000000000000000000000b0b';

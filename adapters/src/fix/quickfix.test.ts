@@ -1,25 +1,17 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import { type Instrument, isRefusal } from '@stoa/schema';
+import { isRefusal } from '@stoa/schema';
 import { describe, it } from 'vitest';
 import { venueAdapterSuite } from '../conformance/venue-adapter-suite.ts';
 import { CLEARING, type VenueUnderTest } from '../conformance/venue-bench.ts';
+import { FRACTIONAL_INSTRUMENT as INSTRUMENT } from '../testing/test-instrument.ts';
 import type { Dialect } from './dialect/dialect.ts';
 import { readDialect } from './dialect/shipped-dialects.ts';
 import { SESSION_LIMITS } from './session/session-settings.ts';
 import { whyNoQuickFix } from './testing/quickfix/build-quickfix.ts';
 import { buildQuickFixVenue, freePort, QuickFixVenue } from './testing/quickfix/quickfix-venue.ts';
 import { FixVenue } from './venue/fix-venue.ts';
-
-const INSTRUMENT: Instrument = {
-  id: 'eip155:31337/erc20:0x0000000000000000000000000000000000000001',
-  token: '0x0000000000000000000000000000000000000001',
-  ...{ standard: 'ERC-3643', symbol: 'ACME', name: 'Acme Class A', isin: '', issuer: 'acme' },
-  cashToken: '0x0000000000000000000000000000000000000002',
-  ...{ tokenDecimals: 18, cashSymbol: 'USDX', cashDecimals: 6 },
-  ...{ priceDecimals: 2, quantityDecimals: 3, tickSize: 5, lotSize: 10 },
-};
 
 /** What the small venue behind QuickFIX can. */
 function dialectOf(name: string): Dialect {

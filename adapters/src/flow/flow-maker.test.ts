@@ -1,30 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { Instrument } from '@stoa/schema';
 import { describe, expect, it } from 'vitest';
 import { RecordingSink } from '../conformance/recording-sink.ts';
 import { EmbeddedVenue } from '../embedded/embedded-venue.ts';
+import { TEST_INSTRUMENT } from '../testing/test-instrument.ts';
 import { makeFlow, SHIPPED_FLOWS } from './flow-maker.ts';
 import { replayFlow } from './flow-replay.ts';
 import { openLobsterFile } from './lobster-reader.ts';
 
-const INSTRUMENT: Instrument = {
-  id: 'eip155:31337/erc20:0x0000000000000000000000000000000000000001',
-  token: '0x0000000000000000000000000000000000000001',
-  standard: 'ERC-3643',
-  symbol: 'ACME',
-  name: 'Acme Class A',
-  isin: '',
-  issuer: 'acme',
-  tokenDecimals: 18,
-  cashToken: '0x0000000000000000000000000000000000000002',
-  cashSymbol: 'USDX',
-  cashDecimals: 6,
-  priceDecimals: 2,
-  quantityDecimals: 0,
-  tickSize: 1,
-  lotSize: 1,
-};
+const INSTRUMENT = { ...TEST_INSTRUMENT, tickSize: 1, lotSize: 1 };
 
 describe.each(Object.entries(SHIPPED_FLOWS))('the shipped order flow of %s', (venue, recipe) => {
   const path = fileURLToPath(new URL(`../../flow/${venue}.csv`, import.meta.url));

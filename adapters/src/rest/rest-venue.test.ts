@@ -10,7 +10,7 @@ import { INX_KEY_ID } from '../stand-ins/inx-like-dialect.ts';
 import { PPEX_CLIENT } from '../stand-ins/ppex-like-dialect.ts';
 import { RunningStandIn } from '../stand-ins/testing/running-stand-in.ts';
 import { standInDrive } from '../stand-ins/testing/stand-in-drive.ts';
-import { STAND_IN_INSTRUMENT } from '../stand-ins/testing/stand-in-instrument.ts';
+import { TEST_INSTRUMENT } from '../testing/test-instrument.ts';
 import type { VenueAdapter } from '../venue-adapter.ts';
 import type { VenueAdapterNeeds } from '../venue-adapter-kind.ts';
 import { restVenue } from './rest-venue.ts';
@@ -44,7 +44,7 @@ function settingsOf(name: 'ppex-like' | 'inx-like', standIn: RunningStandIn) {
     ...{
       mapping: hurried(name),
       baseUrl: standIn.url,
-      symbols: { [STAND_IN_INSTRUMENT.id]: 'ACME' },
+      symbols: { [TEST_INSTRUMENT.id]: 'ACME' },
     },
     times: TIMES,
   };
@@ -77,7 +77,7 @@ function venueUnderTest(
   const needs: VenueAdapterNeeds = {
     ...{
       venue: 'alpha',
-      instruments: [STAND_IN_INSTRUMENT],
+      instruments: [TEST_INSTRUMENT],
       folder: journal,
       nowMs: Date.now,
       log: quiet,
@@ -87,7 +87,7 @@ function venueUnderTest(
   const settings = settingsOf(name, standIn);
   let adapter: VenueAdapter | undefined;
   return {
-    instrument: STAND_IN_INSTRUMENT,
+    instrument: TEST_INSTRUMENT,
     newAdapter: () => {
       adapter = restVenue.create(settings, needs) as VenueAdapter;
       return adapter;
@@ -101,7 +101,7 @@ describe('REST without streams', () => {
   let standIn: RunningStandIn;
   let runs = 0;
   beforeAll(async () => {
-    const options = { instrument: STAND_IN_INSTRUMENT, folder, sessions: true };
+    const options = { instrument: TEST_INSTRUMENT, folder, sessions: true };
     standIn = await RunningStandIn.start({ dialect: 'ppex-like', ...options });
   });
   afterAll(() => standIn.stop());
@@ -125,7 +125,7 @@ describe('REST with a stream', () => {
   let standIn: RunningStandIn;
   let runs = 0;
   beforeAll(async () => {
-    const options = { instrument: STAND_IN_INSTRUMENT, folder, sessions: true, publicKey };
+    const options = { instrument: TEST_INSTRUMENT, folder, sessions: true, publicKey };
     standIn = await RunningStandIn.start({ dialect: 'inx-like', ...options, limits: [] });
   });
   afterAll(() => standIn.stop());

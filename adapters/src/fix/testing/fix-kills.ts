@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isRefusal } from '@stoa/schema';
 import { seededRandom } from '../../seeded-random.ts';
+import { FRACTIONAL_INSTRUMENT } from '../../testing/test-instrument.ts';
 import type { VenueEvent } from '../../venue-adapter.ts';
 import { readDialect } from '../dialect/shipped-dialects.ts';
-import { KILL_INSTRUMENT } from './kill-instrument.ts';
 import { buildQuickFixVenue, freePort, QuickFixVenue } from './quickfix/quickfix-venue.ts';
 
 export { whyNoQuickFix } from './quickfix/build-quickfix.ts';
@@ -47,7 +47,7 @@ export async function killFixProcesses(options: {
   if (isRefusal(dialect)) throw new Error(dialect.message);
   const folder = fs.mkdtempSync(join(os.tmpdir(), 'stoa-fix-kills-'));
   const port = await freePort();
-  const { priceDecimals, quantityDecimals, symbol } = KILL_INSTRUMENT;
+  const { priceDecimals, quantityDecimals, symbol } = FRACTIONAL_INSTRUMENT;
   const venue = new QuickFixVenue({
     ...{ program: buildQuickFixVenue(), folder, port, version: dialect.version },
     ...{ clients: ['STOA'], priceDecimals, quantityDecimals, symbol, autofill: true },

@@ -2,11 +2,11 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Instrument, isRefusal } from '@stoa/schema';
+import { FRACTIONAL_INSTRUMENT } from '../../testing/test-instrument.ts';
 import type { OpenOrder, VenueEvent, VenueOrder } from '../../venue-adapter.ts';
 import { readDialect } from '../dialect/shipped-dialects.ts';
 import { SESSION_LIMITS } from '../session/session-settings.ts';
 import { FixVenue } from '../venue/fix-venue.ts';
-import { KILL_INSTRUMENT } from './kill-instrument.ts';
 
 /**
  * An adapter with a sink that is a file, which sends orders until it is killed, and goes on where it
@@ -51,7 +51,7 @@ function orderOf(orderId: string, { id }: Instrument): VenueOrder {
 const dialect = readDialect(name);
 if (isRefusal(dialect)) throw new Error(dialect.message);
 const venue = new FixVenue({
-  ...{ venue: 'alpha', dialect, instruments: [KILL_INSTRUMENT], symbols: new Map(), folder },
+  ...{ venue: 'alpha', dialect, instruments: [FRACTIONAL_INSTRUMENT], symbols: new Map(), folder },
   ...{ walletOf: () => '0x00000000000000000000000000000000000000c1', durability: 'page-cache' },
   nowMs: Date.now,
   orders: {
@@ -75,7 +75,7 @@ const venue = new FixVenue({
 
 const openOrders: OpenOrder[] = asked
   .filter((orderId) => !filled.has(orderId))
-  .map((orderId) => ({ order: orderOf(orderId, KILL_INSTRUMENT), filled: 0 }));
+  .map((orderId) => ({ order: orderOf(orderId, FRACTIONAL_INSTRUMENT), filled: 0 }));
 await venue.start({
   ...{ openOrders, nextTradeNumber, signal: new AbortController().signal },
   sink: {
@@ -90,7 +90,7 @@ await venue.start({
 /** Asked until it is taken, under the same id: whatever became of it before. */
 async function submit(orderId: string): Promise<void> {
   for (;;) {
-    const order = orderOf(orderId, KILL_INSTRUMENT);
+    const order = orderOf(orderId, FRACTIONAL_INSTRUMENT);
     const { outcome } = await venue.submit({ kind: 'new', order });
     if (outcome === 'taken') return;
     await wait(5);

@@ -8,13 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Execution } from '@stoa/schema';
 import { seededRandom } from '../../seeded-random.ts';
+import { TEST_INSTRUMENT } from '../../testing/test-instrument.ts';
 import type { VenueEvent } from '../../venue-adapter.ts';
 import { INX_KEY_ID } from '../inx-like-dialect.ts';
 import { PPEX_CLIENT } from '../ppex-like-dialect.ts';
 import type { StandInOrder } from '../stand-in-venue.ts';
 import type { KillClientStart } from './kill-client-process.ts';
 import { RunningStandIn } from './running-stand-in.ts';
-import { STAND_IN_INSTRUMENT } from './stand-in-instrument.ts';
 
 export interface KillLoopOptions {
   readonly dialect: 'ppex-like' | 'inx-like';
@@ -57,11 +57,11 @@ export async function runKillLoop(options: KillLoopOptions): Promise<KillLoopRes
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   });
   const standIn = await RunningStandIn.start({
-    ...{ dialect, instrument: STAND_IN_INSTRUMENT, folder, sessions: false },
+    ...{ dialect, instrument: TEST_INSTRUMENT, folder, sessions: false },
     ...{ publicKey: keys.publicKey, limits: [] },
   });
   const client = new KilledClient({
-    ...{ instrument: STAND_IN_INSTRUMENT, folder, orders: kills * ordersAKill, seed },
+    ...{ instrument: TEST_INSTRUMENT, folder, orders: kills * ordersAKill, seed },
     settings: settingsOf(dialect, standIn, folder, keys.privateKey),
   });
   const killed = { client: 0, venue: 0 };
@@ -154,7 +154,7 @@ function settingsOf(
   writeFileSync(join(folder, 'private.pem'), privateKey);
   const common = {
     ...{ mapping: './mapping.json', baseUrl: standIn.url },
-    symbols: { [STAND_IN_INSTRUMENT.id]: STAND_IN_INSTRUMENT.symbol },
+    symbols: { [TEST_INSTRUMENT.id]: TEST_INSTRUMENT.symbol },
     times: { doubtMs: 1_500, reconnectMs: 20, reconnectMostMs: 200, firstConnectMs: 500 },
   };
   if (dialect === 'ppex-like') {
