@@ -1,7 +1,9 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { CRASH_POINTS } from '@stoa/node/crash-points';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEMO_VENUES, shippedFlow } from '../harness/demo-venues.ts';
+import { openingFlows } from '../harness/demo-venues.ts';
 import { type Network, startNetwork } from '../harness/network.ts';
 import { type BookAnswer, type BrokerDesk, openBrokerDesk } from './broker-desk.ts';
 import { runCrashLoop } from './crash-loop.ts';
@@ -11,20 +13,25 @@ import { awaitReplayedMarket } from './market-ready.ts';
 const KILLS = 12;
 
 describe('a stream of orders while nodes are killed and started again', () => {
+  let folder: string;
   let network: Network;
   let desk: BrokerDesk;
   let book: BookAnswer;
 
   beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'stoa-crash-'));
     network = await startNetwork({
       baseFolder: `${tmpdir()}/stoa-e2e`,
-      flows: new Map(DEMO_VENUES.map((venue) => [venue, shippedFlow(venue)])),
+      flows: await openingFlows(folder),
       flowSpeed: 'max',
     });
     desk = await openBrokerDesk(network);
     book = await awaitReplayedMarket(network, desk, () => undefined);
   }, 120_000);
-  afterAll(() => network?.stop());
+  afterAll(async () => {
+    await network?.stop();
+    await rm(folder, { recursive: true });
+  });
 
   it('ends every order, and settles every trade exactly once', async ({ onTestFailed }) => {
     const seed = Number(process.env['STOA_CRASH_SEED'] ?? Date.now() % 1_000_000);

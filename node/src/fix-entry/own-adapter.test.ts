@@ -100,7 +100,7 @@ describe('another node’s FIX adapter as a member', () => {
   };
 
   const isExecuted = ({ kind }: VenueEvent): boolean => kind === 'executed';
-  const heard = (kind: VenueEvent['kind'], count = 1): Promise<void> =>
+  const heard = (kind: VenueEvent['kind'], count = 1): Promise<number> =>
     until(() => events.filter((event) => event.kind === kind).length === count);
 
   it('enters, replaces and cancels orders, and is told of every fill once', async () => {
