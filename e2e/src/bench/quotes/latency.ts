@@ -11,6 +11,8 @@ const instruments = 100;
 const levels = 10;
 const seconds = 3;
 const settleWithinMs = 5_000;
+/** A node runs for months: it is measured once its code is compiled as it will stay. */
+const warmUp = { perSecond: 5_000, seconds: 10 };
 
 /**
  * From the call into the venue's engine to the book that a reader of another node's consolidated
@@ -26,10 +28,15 @@ export async function measureLatency(processes: BenchProcesses, rounds: number) 
   const [observer] = network.observers;
   if (!venue || !observer) throw new Error('a process is missing');
   await observer.ask('watch', { instruments });
+  const echoKey = await venue.ask('echoKey', undefined as never);
+  const echoPort = await observer.ask('listenEcho', echoKey);
   const floors: Floors[] = [];
   const latencies: Float64Array[] = [];
+  const paced: PacedFloor[] = [];
   let clockSlackUs = 0;
-  // One warm-up round, not counted; floors and latencies in turns, so that both meet the same load.
+  await venue.ask('run', { ...warmUp, seed: 100, timed: false });
+  await observer.ask('sightings', undefined as never);
+  // One more round is not counted; floors and latencies in turns, so that both meet the same load.
   for (let round = 0; round <= rounds; round += 1) {
     const before = await measureFloors(port);
     const beforeNs = nowNs();
@@ -42,11 +49,23 @@ export async function measureLatency(processes: BenchProcesses, rounds: number) 
     const latest = await venue.ask('latest', undefined as never);
     await observer.ask('untilLatest', { latest, withinMs: settleWithinMs });
     const seen = await observer.ask('sightings', undefined as never);
+    const plan = { port: echoPort, perSecond, seconds, seed: round + 1 };
+    const roundTripUs = await venue.ask('echo', plan);
+    const signedUs = await observer.ask('echoArrivals', undefined as never);
     if (round === 0) continue;
+    paced.push({ roundTripUs, signedUs });
     floors.push(before);
     latencies.push(latenciesUs(made, seen, instruments));
   }
-  return summary(floors, latencies, clockSlackUs);
+  return summary({ floors, latencies, paced }, clockSlackUs);
+}
+
+/** What a plain socket needs at the quotes' pace, in their processes and between their rounds. */
+interface PacedFloor {
+  /** There and back. */
+  readonly roundTripUs: Float64Array;
+  /** One way, with a signature made and checked. */
+  readonly signedUs: Float64Array;
 }
 
 /** Of each update whose instrument is watched (the first so many), in order. */
@@ -80,11 +99,25 @@ export function latenciesUs(
   return Float64Array.from(latencies);
 }
 
-function summary(
-  floors: readonly Floors[],
-  latencies: readonly Float64Array[],
-  clockSlackUs: number,
-) {
+function pacedSummary(paced: readonly PacedFloor[]) {
+  const of = (name: keyof PacedFloor, share: number) =>
+    spread(paced.map((one) => quantile(one[name], share)));
+  return {
+    roundTripP50Us: of('roundTripUs', 0.5),
+    roundTripP99Us: of('roundTripUs', 0.99),
+    signedOneWayP50Us: of('signedUs', 0.5),
+    signedOneWayP99Us: of('signedUs', 0.99),
+  };
+}
+
+interface Rounds {
+  readonly floors: readonly Floors[];
+  readonly latencies: readonly Float64Array[];
+  readonly paced: readonly PacedFloor[];
+}
+
+function summary({ floors, latencies, paced }: Rounds, clockSlackUs: number) {
+  const pacedP99 = paced.map((one) => quantile(one.signedUs, 0.99));
   const floorUs = median(floors.map((one) => one.floorUs));
   const p50 = latencies.map((one) => quantile(one, 0.5));
   const p99 = latencies.map((one) => quantile(one, 0.99));
@@ -94,6 +127,8 @@ function summary(
     p99Us: rounded(median(p99)),
     p50ToFloor: rounded(median(p50) / floorUs, 2),
     p99ToFloor: rounded(median(p99) / floorUs, 2),
+    // The floor is of an idle machine; this is what the same work takes at the quotes' pace.
+    p99ToPacedFloorP99: rounded(median(p99) / median(pacedP99), 2),
     ...{ updatesPerSecond: perSecond, instruments, levels, seconds, rounds: latencies.length },
     floor: {
       roundTripUs: spread(
@@ -109,6 +144,7 @@ function summary(
         1,
       ),
     },
+    paced: pacedSummary(paced),
     p50UsOfRounds: spread(p50),
     p99UsOfRounds: spread(p99),
     maxUs: rounded(Math.max(...latencies.map((one) => quantile(one, 1)))),

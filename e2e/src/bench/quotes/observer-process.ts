@@ -10,6 +10,7 @@ import { Registry } from 'prom-client';
 import { serveCommands } from '../process-commands.ts';
 import { nowNs } from './clock.ts';
 import { directoryOf, instrumentsOf, type Place, staleAfterMs } from './network-plan.ts';
+import { PacedEcho } from './paced-echo.ts';
 
 const pollMs = 2;
 
@@ -100,6 +101,7 @@ class BenchObserver {
   }
 }
 
+const echo = new PacedEcho();
 let bench: BenchObserver | undefined;
 
 function running(): BenchObserver {
@@ -134,6 +136,8 @@ const commands = {
       withinMs,
     );
   },
+  listenEcho: (publicKey: string) => echo.listen(publicKey),
+  echoArrivals: () => echo.takeArrivals(),
   cpuUs: () => process.cpuUsage().user + process.cpuUsage().system,
   memoryBytes: () => process.memoryUsage.rss(),
 };

@@ -19,6 +19,7 @@ import {
   type Place,
   staleAfterMs,
 } from './network-plan.ts';
+import { PacedEcho } from './paced-echo.ts';
 import type { PacerPlan } from './pacer-thread.ts';
 
 /** Recorded flow tells prices in dollars × 10,000; the instruments trade in cents. */
@@ -118,6 +119,7 @@ function isMarketEvent(event: VenueEvent): event is VenueMarketEvent {
   return marketKinds.has(event.kind);
 }
 
+const echo = new PacedEcho();
 let venue: BenchVenue | undefined;
 
 function running(): BenchVenue {
@@ -151,6 +153,8 @@ const commands = {
     const { user, system } = process.cpuUsage(cpu);
     return { first, madeAtNs, startNs, endNs: nowNs(), cpuUs: user + system };
   },
+  echoKey: () => echo.publicKey(),
+  echo: (plan: Parameters<PacedEcho['run']>[0]) => echo.run(plan),
   latest: () => running().latest,
   memoryBytes: () => process.memoryUsage.rss(),
 };
