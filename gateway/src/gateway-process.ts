@@ -87,6 +87,7 @@ async function start(
       listen: [config.STOA_P2P_LISTEN],
       peers: config.STOA_PEERS,
       staleAfterMs: config.STOA_STALE_AFTER_MS,
+      maxClockSkewMs: config.STOA_MAX_CLOCK_SKEW_MS,
     },
     { directory, logger, registry: metrics },
   );

@@ -40,6 +40,7 @@ describe('the environment of a node', () => {
       STOA_VENUE: 'alpha',
       STOA_PEERS: [],
       STOA_HEARTBEAT_MS: 1_000,
+      STOA_MAX_CLOCK_SKEW_MS: 2_000,
       STOA_FINALITY: 'finalized',
       STOA_FRAME_RETENTION_HOURS: 72,
       STOA_FRAME_RETENTION_COUNT: 1_000_000,
@@ -47,6 +48,12 @@ describe('the environment of a node', () => {
     if ('mistakes' in config) return;
     expect(config.STOA_NODE_KEY_FILE.publicKey).toMatch(/^[0-9a-f]{64}$/);
     expect(config.STOA_ACCOUNTS_FILE.get('harbor')?.has(ADDRESS)).toBe(true);
+  });
+
+  it('may be stricter about clocks than the wire, and not laxer', () => {
+    const skew = (ms: string) => readNodeConfig({ ...env, STOA_MAX_CLOCK_SKEW_MS: ms });
+    expect(skew('500')).toMatchObject({ STOA_MAX_CLOCK_SKEW_MS: 500 });
+    for (const wrong of ['2001', '0', 'soon']) expect(skew(wrong)).toHaveProperty('mistakes');
   });
 
   it('takes a settlement key or a signing service, and one of the two', () => {

@@ -34,6 +34,12 @@ export const address = z
 const milliseconds = (fallback: number, least: number) =>
   z.coerce.number().int().min(least).max(600_000).default(fallback);
 
+/**
+ * How far other members' clocks may be ahead, in milliseconds. A node may be stricter than the 2 s of
+ * docs/wire.md and not laxer: what it took on would be false to whoever verifies its receipts.
+ */
+export const clockSkew = z.coerce.number().int().min(50).max(2_000).default(2_000);
+
 /** Comma separated, blanks and empty items dropped. */
 export const list = z
   .string()
@@ -175,6 +181,7 @@ const environment = z
     STOA_FLOW_ACCOUNT: address.optional(),
     STOA_HEARTBEAT_MS: milliseconds(1_000, 50),
     STOA_STALE_AFTER_MS: milliseconds(3_000, 100),
+    STOA_MAX_CLOCK_SKEW_MS: clockSkew,
     STOA_FRAME_RETENTION_HOURS: z.coerce.number().positive().max(100_000).default(72),
     STOA_FRAME_RETENTION_COUNT: z.coerce.number().int().min(1_000).default(1_000_000),
     ...auditEnvironment,

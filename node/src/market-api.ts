@@ -28,7 +28,14 @@ export { createStreamEndpoint, type StreamOptions } from './api/stream-endpoint.
 export { buildStoaSchema, buildSubgraph, subgraphTypeDefs } from './api/subgraph-schema.ts';
 export { createSubscriptionStreams, type SubscriptionStreams } from './api/subscription-streams.ts';
 export { tracedOperations } from './api/traced-operations.ts';
-export { address, type ConfigMistakes, list, nodeKeyFile, readEnvironment } from './config.ts';
+export {
+  address,
+  type ConfigMistakes,
+  clockSkew,
+  list,
+  nodeKeyFile,
+  readEnvironment,
+} from './config.ts';
 export { auditEnvironment, auditRetentionMs } from './records/audit/audit-environment.ts';
 export { openAuditFiles } from './records/audit/audit-file.ts';
 export { createAuditLines } from './records/audit/audit-lines.ts';

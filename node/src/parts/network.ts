@@ -21,6 +21,7 @@ export function joinNetwork(base: Base, { directory }: Chain, archive: FrameArch
       listen: [config.STOA_P2P_LISTEN],
       peers: config.STOA_PEERS,
       staleAfterMs,
+      maxClockSkewMs: config.STOA_MAX_CLOCK_SKEW_MS,
     },
     { directory, logger, registry: metrics, archive },
   );
