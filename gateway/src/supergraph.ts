@@ -12,7 +12,16 @@ export const SUBGRAPHS = {
   /** The caller's home node: what is the caller's own, and what takes a store or a chain to answer. */
   home: [
     ...['refusals', 'orders', 'order-entry', 'order-events', 'rfq', 'routing', 'receipts'],
-    ...['settlement', 'cap-table', 'issuer', 'eligibility', 'history', 'prints', 'audit'],
+    ...[
+      'settlement',
+      'cap-table',
+      'issuer',
+      'eligibility',
+      'history',
+      'prints',
+      'positions',
+      'audit',
+    ],
   ],
   /**
    * Each venue's own node. It is apart from `home` so that a venue's own word is always fetched by

@@ -18,6 +18,7 @@ export type SdlPart =
   | 'eligibility'
   | 'history'
   | 'prints'
+  | 'positions'
   | 'audit'
   | 'operations';
 
@@ -39,6 +40,7 @@ export const NODE_PARTS: readonly SdlPart[] = [
   'eligibility',
   'history',
   'prints',
+  'positions',
   'audit',
   'operations',
 ];

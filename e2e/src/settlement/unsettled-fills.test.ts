@@ -38,6 +38,41 @@ it('counts a fill of either side as spoken for until the chain has settled it', 
   await expect.poll(() => [...owed('alpha'), ...owed('beta')]).toEqual([0n, 0n, 0n, 0n]);
 });
 
+it('is a part of positions: what is held, frozen, under way and free, of one block', async () => {
+  const { fixture, nodes } = world;
+  const { alice, cashToken, token } = fixture.network;
+  const [account, cashKey, tokenKey] = [alice.address, cashToken, token].map(
+    (address) => address.toLowerCase() as `0x${string}`,
+  ) as [`0x${string}`, `0x${string}`, `0x${string}`];
+  const positions = nodes.alpha.positions([account], 7n);
+  const read = () =>
+    positions.read('broker', [
+      { account, token: cashKey },
+      { account, token: tokenKey },
+    ]);
+  const [cashBefore, tokenBefore] = await read();
+  const trade = await world.trade('beta');
+  await filled('alpha', trade, 'buy');
+  const keys = await positions.keys('broker');
+  expect(keys.map((key) => key.token).sort()).toEqual([cashKey, tokenKey].sort());
+  expect(await positions.keys('other')).toEqual([]);
+  expect(await positions.keys('broker', '0x00000000000000000000000000000000000000ff')).toEqual([]);
+  const [cashOpen, tokenOpen] = await read();
+  const held = cashBefore?.balance ?? 0n;
+  expect(cashOpen).toMatchObject({
+    ...{ balance: held, openOrders: 7n, unsettledOut: cash, unsettledIn: 0n, frozen: undefined },
+    ...{ available: held - cash - 7n, instrument: undefined, symbol: 'DUSD' },
+  });
+  expect(tokenOpen).toMatchObject({ frozen: 0n, unsettledOut: 0n, unsettledIn: shares });
+  const orderId = await world.order([trade]);
+  await nodes.alpha.service.closeGroup(orderId);
+  await world.untilState(orderId, 'settled');
+  await expect.poll(async () => (await read())[1]?.unsettledIn).toBe(0n);
+  const [cashAfter, tokenAfter] = await read();
+  expect(cashAfter).toMatchObject({ balance: held - cash, unsettledOut: 0n });
+  expect(tokenAfter?.balance).toBe((tokenBefore?.balance ?? 0n) + shares);
+});
+
 it('counts what a venue corrected as it is now, and nothing of what it undid', async () => {
   const trade = await world.trade('beta');
   await filled('alpha', trade, 'buy');

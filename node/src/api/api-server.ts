@@ -23,6 +23,7 @@ import type {
   ApiNegotiation,
   ApiNode,
   ApiOrders,
+  ApiPositions,
   ApiReceipts,
   ApiSettlements,
   ApiTerms,
@@ -44,6 +45,7 @@ import { createOrderEntryResolvers } from './order-entry-resolvers.ts';
 import { createOrderEventResolvers } from './order-event-resolvers.ts';
 import { createOrderOutput } from './order-output.ts';
 import { createOrderResolvers } from './order-resolvers.ts';
+import { createPositionResolvers } from './position-resolvers.ts';
 import { createPrintsResolvers } from './prints-resolvers.ts';
 import { publicExecution } from './public-execution.ts';
 import { createReceiptResolvers } from './receipt-resolvers.ts';
@@ -80,6 +82,7 @@ export interface ApiServerNeeds {
   readonly receipts: ApiReceipts;
   readonly terms: ApiTerms;
   readonly settlements: ApiSettlements;
+  readonly positions: ApiPositions;
   /** What the node has stored of the market. */
   readonly archive: FrameArchive;
   readonly listings: ListingWatch;
@@ -138,6 +141,7 @@ export function buildNodeSchema(venue: VenueId, needs: NodeSchemaNeeds) {
       createEligibilityResolvers({ ...needs, venue }),
       createHistoryResolvers(needs),
       createPrintsResolvers(needs),
+      createPositionResolvers({ ...needs, venue }),
       createAuditResolvers({ ...needs, venue }),
       createOperationsResolvers({ ...needs, venue }),
     ],

@@ -4,6 +4,7 @@ import type { OrderBlotter } from '../orders/blotter/order-blotter.ts';
 import type { OrderFeed } from '../orders/blotter/order-feed.ts';
 import type { ReceiptBlotter } from '../orders/blotter/receipt-blotter.ts';
 import type { OrderService } from '../orders/order-service.ts';
+import type { PositionReader } from '../settlement/positions.ts';
 import type { SettlementReader } from '../settlement/settlement-reader.ts';
 import type { SettlementService } from '../settlement/settlement-service.ts';
 import type { VenueLink } from '../venue/watched-venue.ts';
@@ -36,6 +37,9 @@ export type ApiReceipts = ReceiptBlotter;
 /** What the API asks of the settlement service. */
 export type ApiSettlements = SettlementReader &
   Pick<SettlementService, 'operatorQueue' | 'retryByOperator' | 'reconciliation' | 'capTable'>;
+
+/** What a member's wallets have. */
+export type ApiPositions = PositionReader;
 
 /** The terms under which venues trade, as far as this node knows them. */
 export interface ApiTerms {

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Directory, DirectorySource, MemberKind } from '@stoa/schema';
 import { drizzle } from 'drizzle-orm/postgres-js';
+import { Registry } from 'prom-client';
+import { createClient, http } from 'viem';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOrderBlotter } from '../orders/blotter/order-blotter.ts';
 import { createOrderFeed } from '../orders/blotter/order-feed.ts';
@@ -16,8 +18,17 @@ import {
   storeOrder,
 } from '../orders/testing/stored-orders.ts';
 import { TestMarket } from '../orders/testing/test-market.ts';
-import { directoryOf, INSTRUMENT, OTHER_WALLET } from '../orders/testing/test-network.ts';
+import {
+  BROKER_WALLET,
+  directoryOf,
+  INSTRUMENT,
+  OTHER_WALLET,
+  SILENT,
+} from '../orders/testing/test-network.ts';
 import { TestNode } from '../orders/testing/test-node.ts';
+import { type AuditLog, openAuditLog } from '../records/audit/audit-log.ts';
+import { createAuditTable } from '../records/audit/audit-table.ts';
+import { createPositionReader } from '../settlement/positions.ts';
 import {
   startTemporaryDatabases,
   type TemporaryDatabases,
@@ -29,12 +40,15 @@ import { createTokenIssuer, type TokenIssuer } from './testing/token-issuer.ts';
 // whatever it asks, must not tell in which of them it is.
 
 const VENUES = ['alpha', 'beta', 'gamma'];
+/** Balances are the chain's to tell, and the same in both worlds: nobody answers for it here. */
+const NO_CHAIN = createClient({ transport: http('http://127.0.0.1:9', { retryCount: 0 }) });
 /** An order of the other member, in the one world, and the name of one that is in neither. */
 const FOREIGN = { id: 'alpha-3', client: 'order-3', leg: 'alpha-3.1.1' };
 const NOBODYS = { id: 'alpha-9', client: 'order-9', leg: 'alpha-9.1.1' };
 
 interface World {
   readonly node: TestNode;
+  readonly audit: AuditLog;
   readonly api: SampleApi;
   /** Statements that the reads of the API have sent to the database. */
   statements(): number;
@@ -74,6 +88,11 @@ async function openWorld(name: string): Promise<World> {
   );
   let statements = 0;
   const counted = drizzle(node.store.sql, { logger: { logQuery: () => void (statements += 1) } });
+  const auditReader = createAuditTable(node.store.db);
+  const audit = await openAuditLog(
+    { retentionMs: 1e12 },
+    { sink: auditReader, logger: SILENT, metrics: new Registry(), nowMs: Date.now },
+  );
   const api = await startSampleApi(
     'alpha',
     issuer.options,
@@ -83,6 +102,17 @@ async function openWorld(name: string): Promise<World> {
       blotter: createOrderBlotter('alpha', counted),
       feed: createOrderFeed(counted),
       receipts: createReceiptBlotter('alpha', counted),
+      positions: createPositionReader({
+        ...{ db: counted, directory: source, client: NO_CHAIN },
+        unsettled: { owed: () => 0n, owedNow: async () => 0n, due: () => 0n },
+        promised: (member, wallet) =>
+          node.orders.promised({ member, home: 'alpha', scopes: new Set() }, wallet),
+        accounts: new Map([
+          ['broker', new Set([BROKER_WALLET])],
+          ['other', new Set([OTHER_WALLET])],
+        ]),
+      }),
+      ...{ audit, auditReader },
     },
   );
   // The broker's own: the same in both.
@@ -92,7 +122,7 @@ async function openWorld(name: string): Promise<World> {
     await storeExecution(node.store.db, number, { buyLegId: `alpha-${number}.1.1` });
   }
   await storeEvents(node.store.db, 'broker', [{ orderId: 'alpha-1' }, { orderId: 'alpha-2' }]);
-  return { node, api, statements: () => statements };
+  return { node, api, audit, statements: () => statements };
 }
 
 beforeAll(async () => {
@@ -119,8 +149,9 @@ beforeAll(async () => {
   );
 }, 60_000);
 afterAll(async () => {
-  for (const { api, node } of [alone, together]) {
+  for (const { api, audit, node } of [alone, together]) {
     await api.stop();
+    await audit.stop();
     await node.close();
   }
   await databases.stop();
@@ -145,6 +176,8 @@ function corpus({ id, client, leg }: typeof FOREIGN): string[] {
     `{ executions(filter: { order: "${id}" }) { edges { node { executionId } } ${PAGE} } }`,
     `{ receipts(first: 100) { edges { cursor node { id } } ${PAGE} } }`,
     `{ receipts(filter: { order: "${id}" }) { edges { node { id } } ${PAGE} } }`,
+    '{ positions(first: 100) { edges { cursor node { token available openOrders unsettledOut } } } }',
+    `{ positions(account: "${OTHER_WALLET}") { edges { cursor node { balance } } ${PAGE} } }`,
     `{ order(id: "${id}") { ${ORDER} } }`,
     `{ order(id: "${leg}") { ${ORDER} } }`,
     `{ order(clientOrderId: "${client}") { ${ORDER} } }`,
@@ -237,6 +270,23 @@ describe("another member's orders", () => {
       }
     },
   );
+
+  it('stand in the audit log for whoever examines the venue, and for nobody else', async () => {
+    const theirs = await issuer.token({ member: 'other' });
+    await ask(
+      together,
+      corpus(FOREIGN).find((query) => query.includes('cancelOrder')) ?? '',
+      theirs,
+    );
+    const query = `{ auditRecords(first: 100, filter: { member: "other" }) { edges { node { field target } } ${PAGE} } }`;
+    for (const role of ['broker', 'third', 'issuer', 'elsewhere', 'nobody', 'expired'] as const) {
+      const token = await ROLES[role]();
+      expect(await ask(together, query, token), role).toBe(await ask(alone, query, token));
+    }
+    const beta = await issuer.token({ member: 'beta', scope: 'records:read' });
+    expect(await ask(together, query, beta)).toContain('FORBIDDEN');
+    expect(await ask(together, query, await ROLES.examiner())).toContain(FOREIGN.id);
+  });
 
   it('move no number of events, and no end of a stream', async () => {
     const token = await issuer.token();

@@ -34,7 +34,7 @@ export function serveApi(
     audit,
     auditReader,
   }: NetworkPart & Stored,
-  { orders, negotiation, settlement, preTrade, reading, venue: { adapter } }: Trading,
+  { orders, negotiation, positions, settlement, preTrade, reading, venue: { adapter } }: Trading,
 ): Promise<HttpServer> {
   const { config, logger, metrics, startedAtMs, nowMs } = base;
   const tracer = base.tracing?.tracer;
@@ -52,6 +52,7 @@ export function serveApi(
         directory,
         orders,
         negotiation,
+        positions,
         settlements: settlement,
         market: observer.market,
         metrics,

@@ -11,6 +11,7 @@ import { MemberLimits } from '../orders/terms/order-limits.ts';
 import { RoutingAgreements } from '../orders/terms/routing-agreements.ts';
 import { ownVenueTerms } from '../orders/terms/venue-terms-book.ts';
 import { VenueTermsExchange } from '../orders/terms/venue-terms-exchange.ts';
+import { createPositionReader, type PositionReader } from '../settlement/positions.ts';
 import {
   createSettlementService,
   type SettlementService,
@@ -25,6 +26,7 @@ import { traceTrading } from './traces.ts';
 import { openVenue, type VenuePart } from './venue.ts';
 
 const WEI_PER_GWEI = 1_000_000_000n;
+const NO_SCOPES: ReadonlySet<string> = new Set();
 
 export interface Trading {
   readonly preTrade: PreTradeChecks;
@@ -32,6 +34,7 @@ export interface Trading {
   readonly settlement: SettlementService;
   readonly orders: OrderService;
   readonly negotiation: Negotiation;
+  readonly positions: PositionReader;
   /** What the API reads of orders. */
   readonly reading: Pick<ApiServerNeeds, 'blotter' | 'feed' | 'receipts' | 'terms'>;
 }
@@ -105,7 +108,21 @@ export async function createTrading(
   );
   // Before anybody can place an order.
   await settlement.loadUnsettled();
-  return { preTrade, venue: venuePart, settlement, orders, negotiation, reading };
+  const positions = positionsOf(base, parts, { orders, settlement });
+  return { preTrade, venue: venuePart, settlement, orders, negotiation, positions, reading };
+}
+
+function positionsOf(
+  { config }: Base,
+  { chain, database }: { readonly chain: Chain; readonly database: Database },
+  { orders, settlement }: Pick<Trading, 'orders' | 'settlement'>,
+): PositionReader {
+  const { client, directory } = chain;
+  const { STOA_VENUE: home, STOA_ACCOUNTS_FILE: accounts } = config;
+  return createPositionReader({
+    ...{ db: database, client, directory, accounts, unsettled: settlement.unsettled },
+    promised: (member, wallet) => orders.promised({ member, home, scopes: NO_SCOPES }, wallet),
+  });
 }
 
 /** What the API reads of orders. */

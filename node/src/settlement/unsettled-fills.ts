@@ -16,10 +16,12 @@ import { type Transaction, whenEnded } from '../store/transactions.ts';
 import { lower, type TradeFacts, tradeTerms } from './batch-composition.ts';
 import { standingTrades } from './trade-standing.ts';
 
-/** What a wallet gave away in trades that have not settled. In the token's smallest unit. */
+/** What a wallet gave away, and is to be given, in trades that have not settled. In the token's smallest unit. */
 export interface UnsettledClaims {
   /** As far as this node knows; it hears of a settlement when that is final. */
   owed(account: Address, token: Address): bigint;
+  /** What it is to be given for that, as far as this node knows. */
+  due(account: Address, token: Address): bigint;
   /**
    * The same as of the chain's newest block: what is mined has left the balance already, and is not
    * to be counted a second time.
@@ -34,6 +36,8 @@ interface Debt {
   readonly tradeNumber: number;
   readonly key: string;
   readonly amount: bigint;
+  /** What the wallet is given for it. */
+  readonly return: { readonly key: string; readonly amount: bigint };
 }
 
 export interface UnsettledFillsNeeds {
@@ -59,6 +63,8 @@ export class UnsettledFills implements UnsettledClaims {
   /** By trade: a debt of the buyer, of the seller, or of both. */
   readonly #debts = new Map<string, Debt[]>();
   readonly #byWallet = new Map<string, Set<Debt>>();
+  /** By what the wallet is given for them. */
+  readonly #byReturn = new Map<string, Set<Debt>>();
 
   constructor({ settlement }: { readonly settlement: Address }, needs: UnsettledFillsNeeds) {
     this.#settlement = settlement;
@@ -67,6 +73,12 @@ export class UnsettledFills implements UnsettledClaims {
 
   owed(account: Address, token: Address): bigint {
     return sumOf(this.#byWallet.get(keyOf(account, token)) ?? []);
+  }
+
+  due(account: Address, token: Address): bigint {
+    let sum = 0n;
+    for (const debt of this.#byReturn.get(keyOf(account, token)) ?? []) sum += debt.return.amount;
+    return sum;
   }
 
   async owedNow(account: Address, token: Address): Promise<bigint> {
@@ -144,7 +156,9 @@ export class UnsettledFills implements UnsettledClaims {
     const account = side === 'buy' ? trade.buyer : trade.seller;
     const instrument = this.#needs.directory.current().instruments.get(trade.instrument);
     if (!instrument) return;
-    const key = keyOf(account, side === 'buy' ? instrument.cashToken : instrument.token);
+    const { token, cashToken } = instrument;
+    const [given, taken] = side === 'buy' ? [cashToken, token] : [token, cashToken];
+    const key = keyOf(account, given);
     const before = this.#debts.get(name) ?? [];
     const others = before.filter((debt) => debt.key !== key);
     for (const debt of before) if (debt.key === key) this.#forget(debt);
@@ -154,17 +168,19 @@ export class UnsettledFills implements UnsettledClaims {
       this.#debts.set(name, others);
       return;
     }
-    const amount = side === 'buy' ? terms.cashAmount : terms.tokenQuantity;
-    const debt = { venue, tradeNumber, key, amount };
+    const { cashAmount, tokenQuantity } = terms;
+    const [amount, back] =
+      side === 'buy' ? [cashAmount, tokenQuantity] : [tokenQuantity, cashAmount];
+    const returned = { key: keyOf(account, taken), amount: back };
+    const debt = { venue, tradeNumber, key, amount, return: returned };
     this.#debts.set(name, [...others, debt]);
-    const own = this.#byWallet.get(key) ?? new Set();
-    this.#byWallet.set(key, own.add(debt));
+    keep(this.#byWallet, key, debt);
+    keep(this.#byReturn, returned.key, debt);
   }
 
   #forget(debt: Debt): void {
-    const own = this.#byWallet.get(debt.key);
-    own?.delete(debt);
-    if (own?.size === 0) this.#byWallet.delete(debt.key);
+    drop(this.#byWallet, debt.key, debt);
+    drop(this.#byReturn, debt.return.key, debt);
   }
 
   #settledOf(debts: readonly Debt[]): Promise<readonly boolean[]> {
@@ -177,6 +193,16 @@ export class UnsettledFills implements UnsettledClaims {
       ],
     });
   }
+}
+
+function keep(index: Map<string, Set<Debt>>, key: string, debt: Debt): void {
+  index.set(key, (index.get(key) ?? new Set()).add(debt));
+}
+
+function drop(index: Map<string, Set<Debt>>, key: string, debt: Debt): void {
+  const own = index.get(key);
+  own?.delete(debt);
+  if (own?.size === 0) index.delete(key);
 }
 
 function sumOf(debts: Iterable<Debt>): bigint {

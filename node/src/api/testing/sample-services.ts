@@ -10,7 +10,7 @@ import { createMemoryArchive } from '../../market/testing/memory-archive.ts';
 import { createMemoryListingStore } from '../../market/testing/memory-listing-store.ts';
 import type { SettlementView } from '../../settlement/settlement-view.ts';
 import { createLogger } from '../../telemetry/logger.ts';
-import type { ApiNode, ApiSettlements, ApiTerms } from '../api-services.ts';
+import type { ApiNode, ApiPositions, ApiSettlements, ApiTerms } from '../api-services.ts';
 import { ACME, sampleDirectory } from './sample-market.ts';
 
 const settledBatch = (orderId: string): SettlementView => ({
@@ -69,6 +69,24 @@ export const sampleSettlements: ApiSettlements = {
       },
     ],
   }),
+};
+
+const SAMPLE_POSITION = {
+  ...({ account: `0x${'11'.repeat(20)}`, token: ACME.token, symbol: ACME.symbol } as const),
+  ...{ decimals: ACME.tokenDecimals, instrument: ACME, blockNumber: 77n },
+  ...{
+    balance: 10n ** 19n,
+    frozen: 10n ** 18n,
+    openOrders: 10n ** 18n,
+    available: 7n * 10n ** 18n,
+  },
+  ...{ unsettledOut: 10n ** 18n, unsettledIn: 0n },
+};
+
+/** The broker has ten of ACME, of which seven are free. */
+export const samplePositions: ApiPositions = {
+  keys: async (member) => (member === 'broker' ? [SAMPLE_POSITION] : []),
+  read: async (_member, keys) => keys.map(() => SAMPLE_POSITION),
 };
 
 /** What a sample node says of itself. */

@@ -19,6 +19,7 @@ import { settlementBatches } from '../../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../../store/tables/settlement-legs.ts';
 import { settlementTransactions } from '../../store/tables/settlement-transactions.ts';
 import { createLogger } from '../../telemetry/logger.ts';
+import { createPositionReader, type PositionReader } from '../positions.ts';
 import type { SettlementMessage, SettlementNeeds, SettlementOptions } from '../settlement-needs.ts';
 import { createSettlementService, type SettlementService } from '../settlement-service.ts';
 import type { SettlementState } from '../settlement-view.ts';
@@ -73,6 +74,8 @@ export interface SettlementNode {
   states(): Promise<Partial<Record<SettlementState, number>>>;
   /** Every signed version of every transaction. */
   transactions(): Promise<(typeof settlementTransactions.$inferSelect)[]>;
+  /** Positions of a broker's wallets, in lower case, of which `openOrders` is promised by open orders. */
+  positions(wallets: readonly string[], openOrders?: bigint): PositionReader;
   /** Changes what the store says, behind the service's back. */
   tamper(statement: string): Promise<void>;
   /** Leaves everything as it stands. */
@@ -104,6 +107,13 @@ export async function startSettlementNode(options: SettlementNodeOptions): Promi
   return {
     service,
     metrics,
+    positions: (wallets, openOrders = 0n) =>
+      createPositionReader({
+        ...{ db, client, directory, unsettled: service.unsettled },
+        accounts: new Map([['broker', new Set(wallets)]]),
+        promised: (_member, { account, instrument: { cashToken, token }, side }) =>
+          openOrders + service.unsettled.owed(account, side === 'buy' ? cashToken : token),
+      }),
     recordTrade: async (execution, sides = {}) => {
       await db.insert(executions).values({ ...execution, ...sides, recordedAtMs: Date.now() });
     },
