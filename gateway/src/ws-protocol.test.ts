@@ -1,3 +1,4 @@
+import { createProofMaker } from '@stoa/node/testing/proof-maker';
 import { until } from '@stoa/node/testing/until';
 import { createClient } from 'graphql-ws';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -208,6 +209,53 @@ describe.each(['node', 'gateway'] as const)('the %s', (server) => {
       expect(refused).toMatchObject([
         { id: '51', payload: [{ extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' } }] },
       ]);
+    });
+
+    it('takes a bound token, and a proof with each operation that is the caller’s', async () => {
+      const [client, thief] = [await createProofMaker(), await createProofMaker()];
+      const spec = { keyThumbprint: client.thumbprint, client: 'desk' };
+      const token = await servers.issuer.token('bound', 'beta', 300, spec);
+      const connection = await open();
+      const authorization = `DPoP ${token}`;
+      connection.say({ type: 'connection_init', payload: { authorization } });
+      await until(() => connection.messages.length === 1);
+      expect(connection.messages).toEqual([{ type: 'connection_ack' }]);
+      const answerTo = async (id: string, query: string, dpop?: string) => {
+        const extensions = dpop === undefined ? {} : { dpop };
+        const variables = { id: `bound-${server}-${id}` };
+        connection.say({ id, type: 'subscribe', payload: { query, variables, extensions } });
+        await until(() => connection.messages.some((message) => message.id === id));
+        return JSON.stringify(connection.messages.find((message) => message.id === id)?.payload);
+      };
+      const proof = () => client.proof({ token, url: urlOf() });
+      const first = await proof();
+      expect(await answerTo('1', PLACE, first)).toBe('{"data":{"placeOrder":{"existed":false}}}');
+      expect(await answerTo('2', PLACE, await proof())).toContain('"existed":false');
+      // Each proof once, by the token's key, and none at all is none.
+      expect(await answerTo('3', PLACE, first)).toContain('PROOF_INVALID');
+      const stolen = await thief.proof({ token, url: urlOf() });
+      expect(await answerTo('4', PLACE, stolen)).toContain('PROOF_INVALID');
+      expect(await answerTo('5', PLACE)).toContain('PROOF_REQUIRED');
+      expect(await answerTo('6', '{ orders(first: 1) { edges { cursor } } }')).toContain(
+        'PROOF_REQUIRED',
+      );
+      expect(await answerTo('7', '{ venues { id } }')).toContain('"venues"');
+      const bearer = await open();
+      bearer.say({ type: 'connection_init', payload: { authorization: `Bearer ${token}` } });
+      await until(() => bearer.state.code !== undefined);
+      expect(bearer.state.code).toBe(4403);
+    });
+
+    it('moves nothing with a token that is bound to no key', async () => {
+      const token = await servers.issuer.token('loose', 'beta', 300, { client: 'desk' });
+      const connection = await open();
+      const authorization = `Bearer ${token}`;
+      connection.say({ type: 'connection_init', payload: { authorization } });
+      await until(() => connection.messages.length === 1);
+      const payload = { query: PLACE, variables: { id: `loose-${server}` } };
+      connection.say({ id: '1', type: 'subscribe', payload });
+      await until(() => connection.messages.some((message) => message.id === '1'));
+      expect(JSON.stringify(connection.messages)).toContain('PROOF_REQUIRED');
     });
 
     it('ends the operations of a token with it', async () => {

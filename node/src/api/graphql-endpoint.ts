@@ -151,13 +151,17 @@ function serveSocket(
         const given = payload['authorization'] ?? payload['Authorization'];
         const authorization = typeof given === 'string' ? given : request.headers.authorization;
         const auth = await needs.verify(authorization ?? null);
-        if (auth.kind === 'refused') return { refused: auth.reason };
+        // A token that is bound to a key is good: each operation comes with a proof of its own.
+        const isToBeProven = /^DPoP /i.test(authorization ?? '') && isProofMissing(auth);
+        if (auth.kind === 'refused' && !isToBeProven) return { refused: auth.reason };
         return {
           session: new RequestHead(request, ws, 'POST', authorization ? { authorization } : {}),
         };
       },
       run: (session, params, reader) => {
-        const caller = { request: session, address, after: afterOf(params) };
+        const proof = params.extensions?.['dpop'];
+        const head = session.operation(typeof proof === 'string' ? { dpop: proof } : {});
+        const caller = { request: head, address, after: afterOf(params) };
         return needs.operations.run(params, caller, reader);
       },
       onClose: () => connections.delete(connection),
@@ -165,6 +169,10 @@ function serveSocket(
     options.transportWs,
   );
   connections.add(connection);
+}
+
+function isProofMissing(auth: Verification): boolean {
+  return auth.kind === 'refused' && auth.code === 'PROOF_REQUIRED';
 }
 
 function addressOf({ socket }: IncomingMessage): string {

@@ -148,3 +148,52 @@ describe('an address in mixed case', () => {
     expect(errors.length === 0).toBe(isTaken);
   });
 });
+
+describe('listings', () => {
+  const many = Array.from({ length: 1_200 }, (_each, index) => ({
+    ...{ instrument: ACME.id, venue: `v${String(index).padStart(4, '0')}`, exemption: 'reg-s' },
+    status: index % 400 === 0 ? 'halted' : 'listed',
+    evidenceHash: '0x00',
+  })) as unknown as Directory['listings'];
+  const listed = buildStoaSchema(MARKET_PARTS, [
+    createMarketResolvers({
+      market: createSampleMarket(),
+      directory: {
+        current: () => ({ ...directory, listings: many.toReversed() }),
+        onChange: () => () => {},
+      },
+      streams: createSubscriptionStreams(10),
+    }),
+  ]);
+  const find = async (source: string) => {
+    const { data, errors } = await graphql({ schema: listed, source });
+    return { data: data as Record<string, never> | null, errors };
+  };
+
+  it('come in pages, in their order, by venue and status', async () => {
+    const query = (
+      more: string,
+    ) => `{ searchListings(filter: { status: [HALTED] }, first: 2${more}) {
+      totalCount edges { cursor node { venue { id } } } pageInfo { hasNextPage endCursor } } }`;
+    const pageOf = async (more: string) => {
+      const { data } = await find(query(more));
+      const page = data?.['searchListings'] as unknown as {
+        edges: { cursor: string; node: { venue: { id: string } } }[];
+        pageInfo: { endCursor: string };
+      };
+      return { ...page, venues: page.edges.map(({ node }) => node.venue.id) };
+    };
+    const first = await pageOf('');
+    expect(first).toMatchObject({ totalCount: 3, pageInfo: { hasNextPage: true } });
+    expect(first.venues).toEqual(['v0000', 'v0400']);
+    const next = await pageOf(`, after: "${first.pageInfo.endCursor}"`);
+    expect(next.venues).toEqual(['v0800']);
+  });
+
+  it('are bounded where they come without pages', async () => {
+    const { data } = await find('{ all: listings { status } two: listings(first: 2) { status } }');
+    expect([data?.['all'], data?.['two']]).toMatchObject([{ length: 1_000 }, { length: 2 }]);
+    const { errors } = await find('{ listings(first: 1001) { status } }');
+    expect(errors?.[0]?.message).toContain('from 1 to 1000');
+  });
+});

@@ -20,6 +20,7 @@ import {
   searchInstruments,
 } from './instrument-search.ts';
 import { listPage } from './list-page.ts';
+import { type ListingFilterInput, listingKey, searchListings } from './listing-search.ts';
 import {
   bookOutput,
   equivocationOutput,
@@ -51,7 +52,7 @@ interface BookArguments {
  */
 export function createMarketResolvers(needs: MarketNeeds) {
   return {
-    Query: marketQueries(needs),
+    Query: { ...marketQueries(needs), ...listingQueries(needs) },
     Subscription: { book: bookSubscription(needs) },
     Instrument: instrumentResolvers(needs),
     Venue: venueResolvers(needs),
@@ -72,17 +73,17 @@ function sortedById<T extends { readonly id: string }>(items: Iterable<T>): T[] 
   return [...items].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-function sortedListings(listings: readonly Listing[]): Listing[] {
-  return [...listings].sort((a, b) =>
-    a.instrument === b.instrument
-      ? Number(a.venue > b.venue) - Number(a.venue < b.venue)
-      : Number(a.instrument > b.instrument) - Number(a.instrument < b.instrument),
-  );
+/** What a list without pages gives at most. */
+const MAX_LISTED = 1_000;
+
+function mostListed(first: number | null | undefined): number {
+  return first == null ? MAX_LISTED : boundedCount('first', first, MAX_LISTED);
 }
 
 function marketQueries({ market, directory }: MarketNeeds) {
   return {
-    instruments: () => sortedById(directory.current().instruments.values()),
+    instruments: (_root: unknown, { first }: { readonly first?: number | null }) =>
+      sortedById(directory.current().instruments.values()).slice(0, mostListed(first)),
     async searchInstruments(
       _root: unknown,
       { filter, ...args }: PageArguments & { readonly filter?: InstrumentFilterInput | null },
@@ -135,16 +136,29 @@ function marketQueries({ market, directory }: MarketNeeds) {
       const proofs = market.proofs().filter(({ venue }) => by.venue == null || venue === by.venue);
       return proofs.toReversed().slice(0, first).map(equivocationOutput);
     },
-    listings(_root: unknown, by: { readonly venue?: VenueId; readonly status?: string }) {
-      return sortedListings(
-        directory
-          .current()
-          .listings.filter(
-            (listing) =>
-              (by.venue == null || listing.venue === by.venue) &&
-              (by.status == null || sdlEnum(listing.status) === by.status),
-          ),
-      );
+  };
+}
+
+function listingQueries({ directory }: Pick<MarketNeeds, 'directory'>) {
+  return {
+    listings(
+      _root: unknown,
+      {
+        venue,
+        status,
+        first,
+      }: { readonly venue?: VenueId; readonly status?: string; readonly first?: number | null },
+    ) {
+      const filter = { venue, status: status == null ? null : [status] };
+      return searchListings(directory.current(), filter).slice(0, mostListed(first));
+    },
+    async searchListings(
+      _root: unknown,
+      { filter, ...args }: PageArguments & { readonly filter?: ListingFilterInput | null },
+    ) {
+      const found = searchListings(directory.current(), filter ?? {});
+      const page = listPage(found, listingKey, readPageArguments(args));
+      return { ...(await connectionOf(page, (listing) => listing)), totalCount: found.length };
     },
   };
 }
@@ -197,8 +211,7 @@ function instrumentResolvers({ market, directory }: MarketNeeds) {
     },
     statistics: (instrument: Instrument) =>
       statisticsOutput(directory.current(), instrument, market.statistics(instrument.id)),
-    listings: ({ id }: Instrument) =>
-      sortedListings(directory.current().listings.filter(({ instrument }) => instrument === id)),
+    listings: ({ id }: Instrument) => searchListings(directory.current(), { instrument: id }),
   };
 }
 
@@ -218,7 +231,7 @@ function venueResolvers({ market, directory }: MarketNeeds) {
     },
     lastSequence: (venue: VenueParent) => feedOf(venue)?.lastSequence ?? null,
     listings: ({ id }: VenueParent) =>
-      sortedListings(directory.current().listings.filter(({ venue }) => venue === id)),
+      searchListings(directory.current(), { venue: id }).slice(0, MAX_LISTED),
   };
 }
 

@@ -11,10 +11,11 @@ interface Answering {
  * it what is asked for.
  */
 export class RequestHead {
-  readonly method: string;
+  readonly method: 'GET' | 'POST';
   readonly #request: IncomingMessage;
   readonly #replaced: Readonly<Record<string, string>>;
   readonly #answer: Answering;
+  readonly #whole: RequestHead | undefined;
   #headers: HeadHeaders | undefined;
   #aborting: AbortController | undefined;
 
@@ -27,11 +28,19 @@ export class RequestHead {
     answer: Answering,
     method: 'GET' | 'POST',
     replaced: Readonly<Record<string, string>> = {},
+    whole?: RequestHead,
   ) {
     this.method = method;
     this.#request = request;
     this.#answer = answer;
     this.#replaced = replaced;
+    this.#whole = whole;
+  }
+
+  /** The head of one of several operations on this connection, with headers of its own. */
+  operation(headers: Readonly<Record<string, string>>): RequestHead {
+    const replaced = { ...this.#replaced, ...headers };
+    return new RequestHead(this.#request, this.#answer, this.method, replaced, this);
   }
 
   get url(): string {
@@ -46,6 +55,8 @@ export class RequestHead {
 
   /** Aborts when whoever asked is gone. */
   get signal(): AbortSignal {
+    // One listener a connection, however many operations it has.
+    if (this.#whole) return this.#whole.signal;
     if (!this.#aborting) {
       const aborting = new AbortController();
       this.#aborting = aborting;
