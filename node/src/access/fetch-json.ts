@@ -8,10 +8,14 @@ const TIMEOUT_MS = 3_000;
  *
  * @throws Error where there is none: another status, too long, too late, no JSON
  */
-export async function fetchJson(url: string): Promise<unknown> {
+export async function fetchJson(
+  url: string,
+  request: Pick<RequestInit, 'method' | 'headers' | 'body'> = {},
+): Promise<unknown> {
   const response = await fetch(url, {
-    redirect: 'error',
     headers: { accept: 'application/json' },
+    ...request,
+    redirect: 'error',
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   const chunks: Uint8Array[] = [];

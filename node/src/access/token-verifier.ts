@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { DirectorySource, MemberId } from '@stoa/schema';
-import { decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import {
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
 import type { Logger } from '../telemetry/logger.ts';
 import {
   type Denylist,
@@ -16,6 +22,11 @@ import { checkProof, useProof } from './proof-of-possession.ts';
 import { createReplayStore, type ReplayStore } from './replay-store.ts';
 import { standingScopes } from './roles.ts';
 import { type ClaimNames, readTokenFacts, type TokenFacts } from './token-claims.ts';
+import {
+  INTROSPECTED_FOR_MS,
+  openTokenIntrospection,
+  type TokenIntrospection,
+} from './token-introspection.ts';
 import {
   type RefusedCredentials,
   refuseCredentials,
@@ -35,6 +46,8 @@ export interface TokenOptions {
   /** The header `typ`: `at+jwt` (RFC 9068), or what a provider that knows it not writes instead. */
   readonly type?: string | undefined;
   readonly claims?: ClaimNames | undefined;
+  /** A file that says whom to ask about tokens that are no JWT (RFC 7662). */
+  readonly introspectionFile?: string | undefined;
   /** A file of tokens that count no longer; it is watched. */
   readonly denylistFile?: string | undefined;
   /** Ids of clients that need not prove to hold their token's key: for a demo network only. */
@@ -101,7 +114,7 @@ const WATCH_INTERVAL_MS = 500;
  * expires; all else, its key's standing too, is judged anew each time.
  *
  * @throws CodedError JWKS_UNREADABLE when the key set's file cannot be read, FILE_UNREADABLE for the
- * denylist
+ * denylist, INTROSPECTION_INVALID
  */
 export async function createTokenVerifier(
   options: TokenOptions,
@@ -114,19 +127,26 @@ export async function createTokenVerifier(
     path === undefined
       ? undefined
       : await watchFile({ path, parse: readDenylist, maxBytes: MAX_DENYLIST_BYTES }, { logger });
-  return new Verifier(options, { ...needs, now, keys, denylist });
+  const introspection =
+    options.introspectionFile === undefined
+      ? undefined
+      : await openTokenIntrospection(options.introspectionFile, now);
+  return new Verifier(options, { ...needs, now, keys, denylist, introspection });
 }
 
 type VerifierNeeds = Omit<TokenVerifierNeeds, 'now'> & {
   readonly now: () => number;
   readonly keys: KeySource;
   readonly denylist: WatchedFile<Denylist> | undefined;
+  readonly introspection: TokenIntrospection | undefined;
 };
 
 interface Remembered {
   readonly facts: TokenFacts;
-  /** Of the key that it was checked with. */
-  readonly print: string;
+  /** Of the key that it was checked with; of what its issuer said, none. */
+  readonly print: string | undefined;
+  /** Unix milliseconds: from then on its issuer is asked again. */
+  readonly askAgainAtMs?: number;
 }
 
 class Verifier implements TokenVerifier {
@@ -201,10 +221,17 @@ class Verifier implements TokenVerifier {
   async #facts(token: string): Promise<Remembered | RefusedCredentials> {
     const digest = createHash('sha256').update(token).digest('base64');
     const hit = this.#known.get(digest);
-    if (hit && this.#isGood(hit)) return hit;
+    const { introspection, now } = this.#needs;
+    if (hit && this.#isGood(hit) && now() < (hit.askAgainAtMs ?? Infinity)) return hit;
     this.#known.delete(digest);
     try {
-      const found = await this.#check(token);
+      const isOpaque = introspection !== undefined && token.split('.').length !== 3;
+      const found = isOpaque
+        ? await this.#introspect(introspection, token, digest)
+        : await this.#check(token);
+      if (found === 'inactive') {
+        return unauthenticated('Its issuer says that the token is not active.');
+      }
       if (!found) {
         return unauthenticated("The token's claims member, home, scope or role are malformed.");
       }
@@ -249,16 +276,35 @@ class Verifier implements TokenVerifier {
     return facts && !isFromTheFuture ? { facts, print } : undefined;
   }
 
-  /** Whether its signature counts as it did when it was checked. */
-  #isGood({ facts, print }: Remembered): boolean {
+  /** What the issuer says of a token that it alone can read, held to what a JWT is held to. */
+  async #introspect(
+    introspection: TokenIntrospection,
+    token: string,
+    digest: string,
+  ): Promise<Remembered | 'inactive' | undefined> {
+    const said = await introspection.ask(token, digest);
+    if (!said) return 'inactive';
+    const { issuer, audience, claims } = this.#options;
+    const { iss = issuer, aud, nbf = 0, sub = said['client_id'], iat = 0 } = said;
+    const nowMs = this.#needs.now();
+    const isOurs = iss === issuer && [aud].flat().includes(audience);
+    if (!isOurs || nbf * 1_000 > nowMs + CLOCK_TOLERANCE_SECONDS * 1_000) return 'inactive';
+    const facts = readTokenFacts({ ...said, sub, iat } as JWTPayload, undefined, claims);
+    return facts && { facts, print: undefined, askAgainAtMs: nowMs + INTROSPECTED_FOR_MS };
+  }
+
+  /** Whether its signature, or its issuer's word, counts as it did when it was checked. */
+  #isGood({ facts, print, askAgainAtMs }: Remembered): boolean {
     const isInTime = this.#needs.now() < facts.expiresAtMs;
-    return isInTime && this.#needs.keys.printOf(facts.keyId) === print;
+    const isSaid = askAgainAtMs !== undefined;
+    return isInTime && (isSaid || this.#needs.keys.printOf(facts.keyId) === print);
   }
 
   /** What a token that its issuer signed is still good for here and now. */
-  #rights({ facts, print }: Remembered): ReadonlySet<string> | RefusedCredentials {
+  #rights(remembered: Remembered): ReadonlySet<string> | RefusedCredentials {
+    const { facts } = remembered;
     if (this.#needs.now() >= facts.expiresAtMs) return unauthenticated('The token has expired.');
-    if (!this.#isGood({ facts, print })) {
+    if (!this.#isGood(remembered)) {
       return unauthenticated('The key that signed the token counts no longer. Get a new token.');
     }
     if (isDenied(this.#needs.denylist?.current() ?? EMPTY_DENYLIST, facts)) {

@@ -149,7 +149,7 @@ function listingQueries({ directory }: Pick<MarketNeeds, 'directory'>) {
         first,
       }: { readonly venue?: VenueId; readonly status?: string; readonly first?: number | null },
     ) {
-      const filter = { venue, status: status == null ? null : [status] };
+      const filter = { venue: venue ?? null, status: status == null ? null : [status] };
       return searchListings(directory.current(), filter).slice(0, mostListed(first));
     },
     async searchListings(

@@ -24,7 +24,7 @@ import { type RetryOutcome, SettlementRetries } from './settlement-retries.ts';
 import type { QueuedSettlement } from './settlement-view.ts';
 import { SettlementWorker } from './settlement-worker.ts';
 import { createTokenHoldings } from './token-holdings.ts';
-import { type UnsettledClaims, UnsettledFills } from './unsettled-fills.ts';
+import { UnsettledFills, type UnsettledTrades } from './unsettled-fills.ts';
 
 export type { Instruction } from './instructions.ts';
 export type { SettlementMessage, SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
@@ -59,8 +59,8 @@ export interface SettlementService extends SettlementReader {
    * gave away counts as spoken for from its commit until the chain has settled it.
    */
   filled(tx: Transaction, trade: Execution, side: Side): void;
-  /** What wallets gave away in fills that have not settled. */
-  readonly unsettled: UnsettledClaims;
+  /** What wallets gave away in fills that have not settled, and are to be given for it. */
+  readonly unsettled: UnsettledTrades;
   /** Reads what is unsettled from store and chain: to be called before orders are taken. */
   loadUnsettled(): Promise<void>;
   /** Takes a settlement message that an order session received, in its transaction. */

@@ -16,12 +16,10 @@ import { type Transaction, whenEnded } from '../store/transactions.ts';
 import { lower, type TradeFacts, tradeTerms } from './batch-composition.ts';
 import { standingTrades } from './trade-standing.ts';
 
-/** What a wallet gave away, and is to be given, in trades that have not settled. In the token's smallest unit. */
+/** What a wallet gave away in trades that have not settled. In the token's smallest unit. */
 export interface UnsettledClaims {
   /** As far as this node knows; it hears of a settlement when that is final. */
   owed(account: Address, token: Address): bigint;
-  /** What it is to be given for that, as far as this node knows. */
-  due(account: Address, token: Address): bigint;
   /**
    * The same as of the chain's newest block: what is mined has left the balance already, and is not
    * to be counted a second time.
@@ -29,6 +27,12 @@ export interface UnsettledClaims {
    * @throws viem errors when the RPC fails
    */
   owedNow(account: Address, token: Address): Promise<bigint>;
+}
+
+/** The same, with what it is to be given for that. */
+export interface UnsettledTrades extends UnsettledClaims {
+  /** As far as this node knows. */
+  due(account: Address, token: Address): bigint;
 }
 
 interface Debt {
@@ -57,7 +61,7 @@ const askedAtOnce = 200;
  * that counted on them could not settle. Whoever settles a trade, its fill is counted here, from its
  * commit until the chain settled it. It is only what this process knows, and filled from the store.
  */
-export class UnsettledFills implements UnsettledClaims {
+export class UnsettledFills implements UnsettledTrades {
   readonly #settlement: Address;
   readonly #needs: UnsettledFillsNeeds;
   /** By trade: a debt of the buyer, of the seller, or of both. */
