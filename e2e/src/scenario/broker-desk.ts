@@ -103,30 +103,9 @@ const PLACE = `mutation ($input: PlaceOrderInput!) {
   }
 }`;
 
-/** Where an order would go now, as the API gives it. */
-export interface PreviewAnswer {
-  readonly legs: readonly { readonly venue: { readonly id: string }; readonly quantity: string }[];
-  readonly total: string;
-  readonly averageAllIn: string | null;
-  readonly exclusions: readonly {
-    readonly venue: { readonly id: string };
-    readonly code: string;
-  }[];
-}
-
-const PREVIEW = `query ($input: PreviewRouteInput!) {
-  previewRoute(input: $input) {
-    ... on RoutePreview {
-      legs { venue { id } quantity } total averageAllIn exclusions { venue { id } code }
-    }
-    ... on Refusal { code message action }
-  }
-}`;
-
 /** A broker's desk: talks to the gateway as any client would, and to nothing else. */
 export interface BrokerDesk {
   book(): Promise<BookAnswer>;
-  preview(input: Omit<OrderInput, 'clientOrderId'>): Promise<PreviewAnswer | RefusalAnswer>;
   place(input: OrderInput): Promise<PlaceAnswer>;
   cancel(id: string): Promise<{ order: { id: string } } | { refusal: RefusalAnswer }>;
   order(clientOrderId: string): Promise<OrderAnswer | undefined>;
@@ -156,12 +135,6 @@ export async function openBrokerDesk(network: Network): Promise<BrokerDesk> {
       const { book } = await ask<{ book: BookAnswer | null }>(BOOK_QUERY, { instrument });
       if (!book) throw scenarioFailure(`The gateway knows no instrument ${instrument}.`);
       return book;
-    },
-    async preview(input) {
-      const { previewRoute } = await ask<{ previewRoute: PreviewAnswer | RefusalAnswer }>(PREVIEW, {
-        input,
-      });
-      return previewRoute;
     },
     async place(input) {
       const { placeOrder } = await ask<{ placeOrder: { order: OrderAnswer } | RefusalAnswer }>(
