@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type OpenDatabase, openDatabase } from './database.ts';
 import { startTemporaryDatabases, type TemporaryDatabases } from './testing/temporary-databases.ts';
+import { together } from './together.ts';
 import { issue, type Transaction, type TransactionEnd, whenEnded } from './transactions.ts';
 
 let databases: TemporaryDatabases;
@@ -101,6 +102,31 @@ it('runs nothing outside of a transaction whose connection broke, and goes on wi
   expect(await notes()).toHaveLength(30 - failed.length);
   await store.sql`delete from notes`;
   await Promise.all(many());
+});
+
+it('fails whole where its connection breaks while statements wait for others to be prepared', async () => {
+  await store.sql`insert into notes values ('a')`;
+  const other = await openDatabase(url);
+  await store.sql.begin(async (holder) => {
+    await holder`select note from notes for update`;
+    // On a connection that has prepared none of them: each waits for what the server says of the last.
+    const broken = other.db.transaction((tx) =>
+      together(
+        tx.execute(sql`select note from notes where note = ${'a'} for update`),
+        tx.execute(sql`select note from notes where note <> ${'b'}`),
+        tx.execute(sql`select note from notes where note <> ${'c'}`),
+      ),
+    );
+    const settled = broken.catch((error: unknown) => error);
+    let killed = 0;
+    while (killed === 0) {
+      const rows = await store.sql`select pg_terminate_backend(pid) from pg_stat_activity
+        where wait_event_type = 'Lock' and datname = current_database()`;
+      killed = rows.length;
+    }
+    expect(await settled).toBeInstanceOf(Error);
+  });
+  await other.close();
 });
 
 it('does not know how a transaction ended whose connection broke over the commit', async () => {

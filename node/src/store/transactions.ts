@@ -19,10 +19,17 @@ interface Connection {
   onclose: ((error: Error) => void) | null;
 }
 
+/** A statement of the driver, which can be given up. */
+interface Statement {
+  reject(error: unknown): void;
+}
+
 /** What is known of a transaction while it runs. */
 interface Running {
   readonly client: Sql;
   readonly whenEnded: ((end: TransactionEnd) => void)[];
+  /** Statements without an answer. */
+  readonly unanswered: Set<Statement>;
   failure: { readonly error: unknown } | undefined;
   ended: boolean;
 }
@@ -98,7 +105,10 @@ export class Transactions {
   async #run<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
     const connection = await this.#pool.reserve();
     let lost: Error | undefined;
-    const state: Running = { client: connection, whenEnded: [], failure: undefined, ended: false };
+    const state: Running = {
+      ...{ client: connection, whenEnded: [], unanswered: new Set() },
+      ...{ failure: undefined, ended: false },
+    };
     const client = guarded(connection, state);
     const tx = transactionOver(client);
     running.set(tx, Object.assign(state, { client }));
@@ -108,6 +118,8 @@ export class Transactions {
       taken.onclose = (error) => {
         lost = error;
         state.failure ??= { error };
+        // Those that waited for another one to be prepared the driver forgets: nobody else ends them.
+        for (const statement of state.unanswered) statement.reject(error);
       };
       return true;
     };
@@ -138,7 +150,9 @@ async function ended(
 ): Promise<TransactionEnd> {
   try {
     // Of a transaction in which a statement failed this is a rollback, and says so.
-    const { command } = await connection.unsafe(isGood ? 'commit' : 'rollback');
+    const last = connection.unsafe(isGood ? 'commit' : 'rollback');
+    state.unanswered.add(last as unknown as Statement);
+    const { command } = await last;
     connection.release();
     return command === 'COMMIT' ? 'committed' : 'rolled-back';
   } catch (error) {
@@ -180,9 +194,15 @@ function guarded(connection: Sql, state: Running): Sql {
         if (state.ended) throw statementTooLate();
         if (state.failure) throw state.failure.error;
         const query = target.unsafe(text, parameters, { ...options, prepare: true });
-        query.catch((error: unknown) => {
-          state.failure ??= { error };
-        });
+        const statement = query as unknown as Statement;
+        state.unanswered.add(statement);
+        query.then(
+          () => state.unanswered.delete(statement),
+          (error: unknown) => {
+            state.unanswered.delete(statement);
+            state.failure ??= { error };
+          },
+        );
         return query;
       };
     },
