@@ -81,6 +81,24 @@ describe('the fade desk', () => {
     expect(findings.map(({ text }) => text).join('\n')).toContain('fade, REFUSED');
   });
 
+  it('judges the own venue as it judges others, by what the node itself signs', async () => {
+    await scene.show('alpha', [[99, 10]]);
+    const routed = await scene.route('alpha-1', { quantity: 10 });
+    const [leg] = routed.legs;
+    if (leg?.venue !== 'alpha') throw new Error('not at alpha');
+    await scene.send(routed, leg);
+    await scene.tell(routed, leg, { kind: 'leg-accepted', legId }, ...scene.fillOf(leg, 4));
+    scene.nowMs += 2_000;
+    expect(await desk.judgeDue()).toBe(1);
+    expect(await verdict()).toBe('fade SHORT');
+    const shown = await document();
+    expect(shown.body.answers).toHaveLength(3);
+    expect(verifyDocument(shown).outcome).toBe('proven');
+    delete shown.messages[shown.body.answers[1] ?? ''];
+    shown.body.answers.splice(1, 1);
+    expect(verifyDocument(shown).outcome).toBe('not-proven');
+  });
+
   it('finds the frames that excuse the venue', async () => {
     const routed = await sentToBeta();
     const [leg] = routed.legs;

@@ -4,11 +4,14 @@ import { Counter, type Registry } from 'prom-client';
 import type { VenueFeed } from '../../market/market-view.ts';
 import type { Database } from '../../store/database.ts';
 import { fades } from '../../store/tables/fades.ts';
+import { legs } from '../../store/tables/legs.ts';
+import { orders } from '../../store/tables/orders.ts';
 import { receipts } from '../../store/tables/receipts.ts';
 import { sentLegs } from '../../store/tables/sent-legs.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { canonicalJson, sha256Hex } from '../receipts/canonical-json.ts';
 import { createExtractCache, type RegistrySource } from '../receipts/directory-extract.ts';
+import { ownWord } from '../receipts/own-word.ts';
 import type { DecisionBody, FadeBody, RevisionBody } from '../receipts/receipt.ts';
 import { type Evidence, EvidenceShelf, readEvidence } from '../receipts/receipt-evidence.ts';
 import {
@@ -42,7 +45,7 @@ export interface FadeDeskNeeds {
   readonly nowMs: () => number;
 }
 
-/** Judges legs that other venues did not fill as they had quoted, and keeps the evidence. */
+/** Judges legs that venues, this one too, did not fill as they had quoted, and keeps the evidence. */
 export interface FadeDesk {
   /** Judges what is due; returns how many. */
   judgeDue(): Promise<number>;
@@ -212,19 +215,44 @@ class Desk implements FadeDesk {
         body.kind === 'decision' && body.legs.some(({ id }) => id === legId),
     );
     const quoteHash = decision?.venues.find((each) => each.venue === venue)?.book;
-    const [sent] = await database.select().from(sentLegs).where(eq(sentLegs.legId, legId));
-    const order = sent && pieceOf(asMessage(sent.message), openMessage);
+    const order = pieceOf(await this.#sent(suspect), openMessage);
     if (!quoteHash || !order) return undefined;
     const answered = bodies.flatMap((body) =>
-      body.kind === 'outcome' ? body.reports.filter((report) => report.legId === legId) : [],
+      body.kind === 'outcome'
+        ? body.reports.flatMap((report) =>
+            report.legId === legId ? { ...report, atMs: body.atMs } : [],
+          )
+        : [],
     );
     const hashes = answered.flatMap(({ message }) => message ?? []);
     const kept = await readEvidence(database, [quoteHash, ...hashes]);
     const quote = pieceOf(kept.get(quoteHash), openFrame);
     if (!quote) return undefined;
-    const answers = hashes.flatMap((hash) => pieceOf(kept.get(hash), openMessage) ?? []);
+    const answers = answered.flatMap(({ message, own, atMs }) => {
+      const said = own ? ownWord(own, atMs, this.#needs) : kept.get(message ?? '');
+      return pieceOf(said, openMessage) ?? [];
+    });
     const untilMs = order.opened.message.sentAtMs + 2 * this.#allowanceMs;
     return { quote, order, answers, between: await this.#between(suspect, quote, untilMs) };
+  }
+
+  /** The leg as it was sent: to another venue signed at once, to this one as it is recorded. */
+  async #sent({ legId, venue }: Suspect): Promise<Evidence | undefined> {
+    const { database, home } = this.#needs;
+    if (venue !== home) {
+      const [sent] = await database.select().from(sentLegs).where(eq(sentLegs.legId, legId));
+      return sent && { hash: sha256Hex(sent.message), kind: 'message', bytes: sent.message };
+    }
+    const [row] = await database
+      .select({ leg: legs, order: orders })
+      .from(legs)
+      .innerJoin(orders, eq(orders.id, legs.orderId))
+      .where(eq(legs.id, legId));
+    if (!row) return undefined;
+    const { timeInForce, quantity, limitPrice, sentAtMs } = row.leg;
+    const { instrument, side, member, account } = row.order;
+    const leg = { legId, instrument, side, timeInForce, quantity, limitPrice, member, account };
+    return ownWord({ kind: 'leg-new', leg }, sentAtMs, this.#needs);
   }
 
   /** The venue's later frames that name the instrument, and the first of a later start of its node. */
@@ -256,10 +284,6 @@ class Desk implements FadeDesk {
     }
     return between;
   }
-}
-
-function asMessage(bytes: Uint8Array): Evidence {
-  return { hash: sha256Hex(bytes), kind: 'message', bytes };
 }
 
 function pieceOf<T>(

@@ -1,7 +1,5 @@
 import {
   type DirectorySource,
-  encodeOrderMessage,
-  encodeSigned,
   type InstrumentId,
   type NodeKey,
   type OrderMessageBody,
@@ -22,6 +20,7 @@ import type { Route, RouteInput } from '../route.ts';
 import { routeInputToJson } from '../route-json.ts';
 import { canonicalJson, sha256Hex } from './canonical-json.ts';
 import { createExtractCache, type NamedExtract, type RegistrySource } from './directory-extract.ts';
+import { ownWord } from './own-word.ts';
 import { type DecisionVenue, MAX_REPORTS, type ReceiptLeg, type RevisionBody } from './receipt.ts';
 import { type Evidence, EvidenceShelf } from './receipt-evidence.ts';
 
@@ -247,10 +246,10 @@ class Receipts implements ReceiptStore {
     return { kind: 'outcome', orderId, directory: directory.hash, reports };
   }
 
-  /** A leg elsewhere that was not filled whole: whether a quote faded is judged once all has arrived. */
+  /** A leg that was not filled whole: whether a quote faded is judged once all has arrived. */
   #suspect({ orderId, instrument, side, leg, said }: LegOutcome) {
     const { id: legId, venue, round, quantity, limitPrice } = leg;
-    if (venue === this.#needs.home || leg.purpose !== 'route') return undefined;
+    if (leg.purpose !== 'route') return undefined;
     const silent = 'silent' in said;
     if (!silent) {
       const { body } = said;
@@ -300,18 +299,14 @@ class Receipts implements ReceiptStore {
     if (before) return before;
     // Others' terms without the message that told them prove nothing.
     if (!signed && venue !== this.#needs.home) return undefined;
-    const made = messageOf(signed ?? this.#signOwn({ kind: 'venue-terms', terms }));
+    const made = signed ? messageOf(signed) : this.#ownWord({ kind: 'venue-terms', terms });
     if (signed) this.#toldTerms.set(signed, made);
     else this.#ownTerms.set(terms, made);
     return made;
   }
 
-  /** This node's own terms, in the form in which other venues tell theirs. */
-  #signOwn(body: OrderMessageBody): Uint8Array {
-    const { home, nodeKey, nowMs } = this.#needs;
-    const numbers = { version: 1, number: 0, acknowledged: 0, sentAtMs: nowMs() };
-    const payload = encodeOrderMessage({ ...numbers, from: home, to: home, body });
-    return encodeSigned({ payload, signature: nodeKey.sign('order', payload) });
+  #ownWord(body: OrderMessageBody): Evidence {
+    return ownWord(body, this.#needs.nowMs(), this.#needs);
   }
 
   #row(body: Unchained, last: Last | undefined): Row {

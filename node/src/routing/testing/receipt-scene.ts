@@ -18,6 +18,8 @@ import {
   testKey,
 } from '../../network/testing/memory-directory.ts';
 import { type OpenDatabase, openDatabase } from '../../store/database.ts';
+import { legs } from '../../store/tables/legs.ts';
+import { orders } from '../../store/tables/orders.ts';
 import { sentLegs } from '../../store/tables/sent-legs.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import type { ReceiptDocument, ReceiptLeg } from '../receipts/receipt.ts';
@@ -194,15 +196,32 @@ export class ReceiptScene {
     return { orderId, order, route: decided, legs };
   }
 
-  /** The leg goes to its venue, as a session would send it. */
-  async send({ order }: Routed, leg: ReceiptLeg): Promise<void> {
+  /** The leg goes to its venue, as a session would send it; to alpha's own book as it is recorded. */
+  async send({ order, orderId }: Routed, leg: ReceiptLeg): Promise<void> {
     const { id: legId, quantity, limitPrice, timeInForce } = leg;
+    if (leg.venue === 'alpha') return this.#recordOwn(orderId, order, leg);
     const sent = {
       ...{ legId, instrument: INSTRUMENT.id, side: order.side, timeInForce, quantity, limitPrice },
       ...{ member: 'broker', account: WALLET },
     };
     const message = this.#signed('alpha', leg.venue, { kind: 'leg-new', leg: sent });
     await this.store.db.insert(sentLegs).values({ legId, message });
+  }
+
+  async #recordOwn(orderId: string, { side, quantity }: RouteOrder, leg: ReceiptLeg) {
+    const asked = { instrument: INSTRUMENT.id, member: 'broker', account: WALLET, side, quantity };
+    const { db } = this.store;
+    await db.insert(orders).values({
+      ...{ ...asked, id: orderId, number: 1, clientOrderId: orderId, placedQuantity: quantity },
+      ...{ type: 'limit', timeInForce: 'ioc', limitPrice: leg.limitPrice, status: 'new' },
+      ...{ filled: 0, leaves: quantity, notional: 0n, lastEvent: 0, placedAtMs: this.nowMs },
+      ...{ cancelRequested: false, groupOpen: false },
+    });
+    const { id, venue, purpose, timeInForce, limitPrice } = leg;
+    await db.insert(legs).values({
+      ...{ id, orderId, venue, purpose, timeInForce, limitPrice, quantity: leg.quantity },
+      ...{ number: 10, round: 1, status: 'new', filled: 0, sentAtMs: this.nowMs },
+    });
   }
 
   /** The venue says something of a leg; alpha's own book says it unsigned. */
