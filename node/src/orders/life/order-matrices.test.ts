@@ -5,7 +5,6 @@ import {
   done,
   filled,
   type Matrices,
-  type Row,
   rejected,
   replace,
   replaced,
@@ -306,70 +305,6 @@ const matrices: Matrices = {
         [replaceRejected(1, 'REPLACE_NOT_SUPPORTED'), 'pending-replace 10000 0 10000'],
         [done(0), 'new 12000 0 12000'],
         [sent(12_000, 2), 'new 12000 0 12000'],
-      ],
-    ],
-  ],
-  'D, sequences of replacements': [
-    [
-      'D.1.a one is accepted, and then another',
-      {},
-      [
-        [sent(), 'pending-new 10000 0 10000'],
-        [accepted, 'new 10000 0 10000'],
-        [replace(8_000), 'pending-replace 10000 0 10000'],
-        [replaced(8_000), 'new 8000 0 8000'],
-        [filled(1_000, 'a'), 'partially-filled 8000 1000 7000'],
-        [replace(6_000), 'pending-replace 8000 1000 7000'],
-        [replaced(6_000, 2), 'partially-filled 6000 1000 5000'],
-        [filled(5_000, 'b'), 'filled 6000 6000 0'],
-      ],
-    ],
-    [
-      'D.1.c one is rejected, and then another accepted',
-      {},
-      [
-        [sent(), 'pending-new 10000 0 10000'],
-        [accepted, 'new 10000 0 10000'],
-        [replace(8_000), 'pending-replace 10000 0 10000'],
-        [replaceRejected(), 'new 10000 0 10000'],
-        [replace(7_000), 'pending-replace 10000 0 10000'],
-        [replaced(7_000, 2), 'new 7000 0 7000'],
-      ],
-    ],
-    [
-      'D.2.a one follows at once on another: one after the other',
-      {},
-      [
-        [sent(), 'pending-new 10000 0 10000'],
-        [accepted, 'new 10000 0 10000'],
-        [replace(8_000), 'pending-replace 10000 0 10000'],
-        [replace(6_000), 'pending-replace 10000 0 10000'],
-        [replaced(8_000), 'pending-replace 8000 0 8000'],
-        [filled(1_000, 'a'), 'pending-replace 8000 1000 7000'],
-        [replaced(6_000, 2), 'partially-filled 6000 1000 5000'],
-      ],
-    ],
-    [
-      'D.2.c two at once, both rejected',
-      {},
-      [
-        [sent(), 'pending-new 10000 0 10000'],
-        [accepted, 'new 10000 0 10000'],
-        [replace(8_000), 'pending-replace 10000 0 10000'],
-        [replace(6_000), 'pending-replace 10000 0 10000'],
-        [replaceRejected(), 'pending-replace 10000 0 10000'],
-        [replaceRejected(2), 'new 10000 0 10000'],
-      ],
-    ],
-    [
-      'D.2.d so many at once that one is refused',
-      {},
-      [
-        [sent(), 'pending-new 10000 0 10000'],
-        ...Array.from({ length: 16 }, (_, index): Row => {
-          return [replace(9_000 - index), 'pending-replace 10000 0 10000'];
-        }),
-        [replace(5_000), { ignored: 'REPLACE_PENDING' }],
       ],
     ],
   ],

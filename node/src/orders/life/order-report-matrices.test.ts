@@ -76,6 +76,17 @@ const matrices: Matrices = {
         [rejected, { ignored: 'FILLED_CONTRADICTS' }],
       ],
     ],
+    [
+      'F.1.b sent again as possibly sent before: the venue tells how it stands',
+      {},
+      [
+        [sent(), 'pending-new 10000 0 10000'],
+        [silent, 'unknown 10000 0 10000'],
+        [says('new'), 'new 10000 0 10000'],
+        [accepted, { ignored: 'DUPLICATE' }],
+        [filled(10_000, 'a'), 'filled 10000 10000 0'],
+      ],
+    ],
   ],
   'G, status requests': [
     [
@@ -85,6 +96,17 @@ const matrices: Matrices = {
         [sent(), 'pending-new 10000 0 10000'],
         [silent, 'unknown 10000 0 10000'],
         [says('unknown-order'), 'rejected 10000 0 0'],
+      ],
+    ],
+    [
+      'G.1.b of an order of which nothing is done',
+      {},
+      [
+        [sent(), 'pending-new 10000 0 10000'],
+        [accepted, 'new 10000 0 10000'],
+        [silent, 'unknown 10000 0 10000'],
+        [says('new'), 'new 10000 0 10000'],
+        [says('new'), { ignored: 'DUPLICATE' }],
       ],
     ],
     [
@@ -136,6 +158,17 @@ const matrices: Matrices = {
         [says('done-for-day', 2_000), 'done-for-day 10000 2000 8000'],
         [says('partially-filled', 2_000), 'partially-filled 10000 2000 8000'],
         [filled(1_000, 'b'), 'partially-filled 10000 3000 7000'],
+      ],
+    ],
+    [
+      'H.1.b part-filled, and restated for a split: no venue here may raise what was asked for',
+      gtc,
+      [
+        [sent(), 'pending-new 10000 0 10000'],
+        [accepted, 'new 10000 0 10000'],
+        [filled(2_000, 'a'), 'partially-filled 10000 2000 8000'],
+        [replaced(20_000, 1, 60), { ignored: 'REPLACE_CONTRADICTS' }],
+        [filled(8_000, 'b'), 'filled 10000 10000 0'],
       ],
     ],
     [

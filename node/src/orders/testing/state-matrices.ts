@@ -13,7 +13,9 @@ import { newState } from '../order-rows.ts';
 /**
  * The order state change matrices of FIX 4.4, appendix D, as a home node meets them. Each row of a
  * matrix is an event and the order after it: status, quantity, executed, left. Where a matrix leaves
- * the choice between two answers, the one that is given here stands.
+ * the choice between two answers, the one that is given here stands. Three have no row, because
+ * nothing can say them here: E.1.a an order by telephone, L.1.a a guarantee before the execution,
+ * L.1.b an order by cash amount.
  */
 export type Row = readonly [OrderEvent, `${OrderStatus} ${number} ${number} ${number}`] | Ignored;
 /** An event that changes nothing, and why. */
