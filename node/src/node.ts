@@ -82,7 +82,7 @@ async function start(base: Base): Promise<Record<string, unknown>> {
   const api = await serveApi(base, chain, stored, trading);
   onStop(() => api.stop());
   // Last to come and first to go: its members' orders need everything else.
-  const fixEntry = await openFixEntry(base, chain, database, trading);
+  const fixEntry = await openFixEntry(base, chain, database, trading, audit.audit);
   const { embedded } = trading.venue;
   if (flowFile && embedded) startFlow(base, flowFile, embedded, chain.instruments);
 

@@ -8,7 +8,7 @@ const HEAVY = [
   'contracts/src/solidity.test.ts',
   'e2e/src/client/client.test.ts',
   'e2e/src/bench/settlement/kill-loop.test.ts',
-  'e2e/src/scenario/external-venue.test.ts',
+  'e2e/src/scenario/outside-systems.test.ts',
   'contracts/src/generated.test.ts',
 ];
 

@@ -114,6 +114,47 @@ describe('a member’s order over FIX 4.4', () => {
     });
   });
 
+  it('is in the audit log with what came of it, before it is answered', async () => {
+    await open();
+    const client = await member();
+    client.enter('A1');
+    await client.report({ 11: 'A1', 150: '0' });
+    client.enter('A2', { 38: '105' });
+    await client.report({ 11: 'A2', 150: '8' });
+    client.cancel('A3', 'A9');
+    await client.report({ 35: '9' });
+    client.send('H', { 11: 'A1', 55: 'BOND', 54: '1' });
+    client.cancel('A4', 'A1');
+    await client.report({ 11: 'A4', 150: '4' });
+    const page = await world.audit.page({ limit: 10, backward: false }, { kind: 'mutation' });
+    const records = page.edges.map(({ node }) => node).reverse();
+    const said = records.map((one) => [one.field, one.clientId, one.outcome, one.code]);
+    expect(said).toEqual([
+      ['FIX.NewOrderSingle', 'A1', 'accepted', null],
+      ['FIX.NewOrderSingle', 'A2', 'refused', 'OFF_LOT'],
+      ['FIX.OrderCancelRequest', 'A3', 'refused', 'ORDER_UNKNOWN'],
+      ['FIX.OrderCancelRequest', 'A4', 'accepted', null],
+    ]);
+    expect(records[0]).toMatchObject({ member: 'broker', subject: 'BROKER' });
+  });
+
+  it('is not begun while the audit log cannot be written', async () => {
+    await open();
+    const client = await member();
+    await world.node.store.sql`alter table audit_records rename to audit_records_gone`;
+    client.enter('A1');
+    // What has happened is told, though it could not be recorded yet.
+    await client.report({ 11: 'A1', 150: '0' });
+    await until(() => world.auditLog.failure() !== undefined);
+    client.enter('A2');
+    expect(await client.report({ 35: 'j' })).toMatchObject({ 372: 'D', 379: 'A2', 380: '4' });
+    expect(await world.node.orders.openOrderCount()).toBe(1);
+    await world.node.store.sql`alter table audit_records_gone rename to audit_records`;
+    await until(() => world.auditLog.failure() === undefined);
+    client.enter('A3');
+    await client.report({ 11: 'A3', 150: '0' });
+  });
+
   it('of a ClOrdID that was used is refused, and the first one lives', async () => {
     await open();
     const client = await member();

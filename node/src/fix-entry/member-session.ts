@@ -13,8 +13,10 @@ import type { OrderBlotter } from '../orders/blotter/order-blotter.ts';
 import type { OrderFeed } from '../orders/blotter/order-feed.ts';
 import type { OrderService } from '../orders/order-service.ts';
 import { RateLimits } from '../orders/terms/rate-limit.ts';
+import type { AuditLog } from '../records/audit/audit-log.ts';
 import type { Database } from '../store/database.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { AuditedDesk } from './audited-desk.ts';
 import { EntryJournal } from './entry-journal.ts';
 import { type EntryMessage, keepMessage } from './entry-message.ts';
 import type { EntrySessionOptions } from './entry-options.ts';
@@ -40,6 +42,7 @@ export interface MemberSessionNeeds {
   readonly blotter: Pick<OrderBlotter, 'order'>;
   readonly feed: Pick<OrderFeed, 'latest' | 'follow'>;
   readonly directory: DirectorySource;
+  readonly audit: Pick<AuditLog, 'failure' | 'mutation'>;
   readonly logger: Logger;
   readonly onNotice: (session: string, notice: SessionNotice) => void;
   /** A request was done, and answered at once where `answered` is a type of message. */
@@ -64,7 +67,7 @@ export class MemberSession {
   readonly #needs: MemberSessionNeeds;
   readonly #journal = new EntryJournal();
   readonly #store: SessionStore;
-  readonly #desk: RequestDesk;
+  readonly #desk: AuditedDesk;
   readonly #reports: ReportFeed;
   readonly #inbox: RequestInbox;
   readonly #rate = new RateLimits();
@@ -91,10 +94,11 @@ export class MemberSession {
         send: (msgType, body, place) => this.runner.send(msgType, body, place),
       },
     );
-    this.#desk = new RequestDesk(deskOptions(options), {
+    const desk = new RequestDesk(deskOptions(options), {
       ...{ orders, blotter, directory, nowMs, journal, note },
       told: (orderId) => this.#reports.current(orderId, this.#connected.signal),
     });
+    this.#desk = new AuditedDesk({ member, compId, version }, { desk, audit: needs.audit, nowMs });
     this.#inbox = new RequestInbox({
       handle: (message) => this.#handle(message),
       onFault: (error, { msgType, seq }) => {

@@ -5,6 +5,7 @@ import type { OrderBlotter } from '../orders/blotter/order-blotter.ts';
 import type { Caller, OrderView } from '../orders/blotter/order-view.ts';
 import type { OrderService } from '../orders/order-service.ts';
 import { CLIENT_ORDER_ID } from '../orders/terms/order-validation.ts';
+import type { EntryAnswer } from './entry-answer.ts';
 import type { EntryJournal } from './entry-journal.ts';
 import { type EntryMessage, faultOf, isTaken } from './entry-message.ts';
 import { orderRejectReason, throttleReason } from './entry-reasons.ts';
@@ -14,6 +15,7 @@ import {
   readNewOrder,
   readReplacement,
 } from './order-reader.ts';
+import { BUSINESS_REJECT, businessReject, sessionReject } from './reject-answers.ts';
 import { writeCancelReject, writeStatus, writeText } from './report-writer.ts';
 import type { ReportedOrder } from './reported-order.ts';
 
@@ -37,16 +39,7 @@ export interface RequestDeskNeeds {
   readonly nowMs: () => number;
 }
 
-/** A message that answers a request; what follows from one that is taken comes with the order's events. */
-export interface EntryAnswer {
-  readonly msgType: string;
-  readonly body: (writer: MessageWriter) => void;
-}
-
 const SIDES: Readonly<Record<string, Side>> = { '1': 'buy', '2': 'sell' };
-/** BusinessRejectReason(380). */
-const UNSUPPORTED_TYPE = 3;
-const NOT_AUTHORIZED = 6;
 
 /** Does what a member asks for over its session, through the order desk that everybody uses. */
 export class RequestDesk {
@@ -86,13 +79,17 @@ export class RequestDesk {
       const fault = { reason: REJECT.InvalidMsgType, tag: TAG.MsgType, text: 'Invalid MsgType' };
       return sessionReject(message, fault, version);
     }
-    if (!taken) return businessReject(message, UNSUPPORTED_TYPE, 'Unsupported message type');
+    const { unsupportedType, notAuthorized } = BUSINESS_REJECT;
+    const refused = (reason: number, refusal: string, text: string): EntryAnswer =>
+      businessReject(message, { reason, refusal, text }, version);
+    if (!taken)
+      return refused(unsupportedType, 'FIX_MESSAGE_UNSUPPORTED', 'Unsupported message type');
     const fault = faultOf(message);
     if (fault) return sessionReject(message, fault, version);
     const standing = standingScopes(this.#needs.directory, caller.member, caller.scopes);
-    if ('reason' in standing) return businessReject(message, NOT_AUTHORIZED, standing.reason);
+    if ('reason' in standing) return refused(notAuthorized, 'FORBIDDEN', standing.reason);
     if (!message.isTooFast) return undefined;
-    return businessReject(message, throttleReason(version), 'More messages than were agreed on');
+    return refused(throttleReason(version), 'RATE_LIMITED', 'More messages than were agreed on');
   }
 
   async #enter(message: EntryMessage): Promise<EntryAnswer | undefined> {
@@ -168,13 +165,18 @@ export class RequestDesk {
     const { fields } = message;
     const type = fields.text(TAG.MassCancelRequestType) ?? '';
     const side = SIDES[fields.text(TAG.Side) ?? ''];
-    if (type !== '1' && type !== '7') return massCancelReport(message, { rejectReason: 0 });
+    if (type !== '1' && type !== '7') {
+      return massCancelReport(message, { rejectReason: 0, refusal: 'FIX_MESSAGE_UNSUPPORTED' });
+    }
     const instrument = type === '1' ? readInstrument(fields, this.#options.reading) : undefined;
-    if (isRefusal(instrument)) return massCancelReport(message, { rejectReason: 1 });
+    if (isRefusal(instrument)) {
+      return massCancelReport(message, { rejectReason: 1, refusal: instrument.code });
+    }
     const which = { ...(instrument && { instrument: instrument.id }), ...(side && { side }) };
     const canceled = await this.#needs.orders.cancelAll(caller, which);
     if (isRefusal(canceled)) {
-      return massCancelReport(message, { rejectReason: 99, text: canceled.message });
+      const { code, message: text } = canceled;
+      return massCancelReport(message, { rejectReason: 99, refusal: code, text });
     }
     return massCancelReport(message, { count: canceled.count });
   }
@@ -189,10 +191,11 @@ export class RequestDesk {
   /** ExecutionReport(8) of a new order that is refused. */
   #notEntered(message: EntryMessage, refusal: Refusal): EntryAnswer {
     const { version } = this.#options;
-    return this.#withoutOrder(message, '8', (writer) => {
+    const answer = this.#withoutOrder(message, '8', (writer) => {
       writer.int(TAG.OrdRejReason, orderRejectReason(refusal.code, version));
       writeText(writer, `${refusal.code}: ${refusal.message}`);
     });
+    return { ...answer, refusal: refusal.code };
   }
 
   #unknownStatus(message: EntryMessage): EntryAnswer {
@@ -242,7 +245,10 @@ export class RequestDesk {
       ...{ order, reason: refusal.code, text: `${refusal.code}: ${refusal.message}` },
     };
     const terms = { version: this.#options.version, atMs: this.#needs.nowMs() };
-    return { msgType: '9', body: (writer) => writeCancelReject(writer, refused, terms) };
+    return {
+      ...{ msgType: '9', refusal: refusal.code },
+      body: (writer) => writeCancelReject(writer, refused, terms),
+    };
   }
 }
 
@@ -255,48 +261,17 @@ function unknownOrder(): Refusal {
   return refuse('ORDER_UNKNOWN', 'No order of this session has this ClOrdID.', 'Correct it.');
 }
 
-/** Reject(3). FIX 4.2 knows reasons up to 11 only. */
-function sessionReject(
-  { seq, msgType }: EntryMessage,
-  { reason, tag, text }: { readonly reason: number; readonly tag: number; readonly text: string },
-  version: FixVersion,
-): EntryAnswer {
-  return {
-    msgType: '3',
-    body: (writer) => {
-      writer.int(TAG.RefSeqNum, seq).int(TAG.RefTagID, tag).text(TAG.RefMsgType, msgType);
-      if (version !== 'FIX.4.2' || reason <= 11) writer.int(TAG.SessionRejectReason, reason);
-      writer.text(TAG.Text, text);
-    },
-  };
-}
-
-/** BusinessMessageReject(j). */
-function businessReject(
-  { fields, seq, msgType }: EntryMessage,
-  reason: number,
-  text: string,
-): EntryAnswer {
-  const id = fields.text(TAG.ClOrdID);
-  return {
-    msgType: 'j',
-    body: (writer) => {
-      writer.int(TAG.RefSeqNum, seq).text(TAG.RefMsgType, msgType);
-      if (id !== undefined) writer.text(TAG.BusinessRejectRefID, id);
-      writer.int(TAG.BusinessRejectReason, reason);
-      writeText(writer, text);
-    },
-  };
-}
-
 /** OrderMassCancelReport(r). */
 function massCancelReport(
   { fields, seq, begunAtMs }: EntryMessage,
-  outcome: { readonly count: number } | { readonly rejectReason: number; readonly text?: string },
+  outcome:
+    | { readonly count: number }
+    | { readonly rejectReason: number; readonly refusal: string; readonly text?: string },
 ): EntryAnswer {
   const type = fields.text(TAG.MassCancelRequestType) ?? '';
   return {
     msgType: 'r',
+    ...('refusal' in outcome && { refusal: outcome.refusal }),
     body: (writer) => {
       writer.text(TAG.ClOrdID, fields.text(TAG.ClOrdID) ?? '');
       writer.text(TAG.OrderID, `M${begunAtMs.toString(36)}-${seq}`);

@@ -14,6 +14,8 @@ import {
   until,
 } from '../../orders/testing/test-network.ts';
 import { TestNode } from '../../orders/testing/test-node.ts';
+import { type AuditLog, openAuditLog } from '../../records/audit/audit-log.ts';
+import { type AuditReader, createAuditTable } from '../../records/audit/audit-table.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { EntrySessionOptions, FixEntryOptions } from '../entry-options.ts';
 import { FixEntry } from '../fix-entry.ts';
@@ -44,6 +46,8 @@ export class EntryWorld {
   readonly node: TestNode;
   readonly book: EmbeddedVenue;
   readonly market: TestMarket;
+  readonly audit: AuditReader;
+  readonly auditLog: AuditLog;
   readonly metrics = new Registry();
   entry!: FixEntry;
   port = 0;
@@ -53,7 +57,7 @@ export class EntryWorld {
 
   private constructor(
     options: EntryWorldOptions,
-    parts: Pick<EntryWorld, 'node' | 'book' | 'market'> & {
+    parts: Pick<EntryWorld, 'node' | 'book' | 'market' | 'audit' | 'auditLog'> & {
       readonly feed: ReturnType<typeof createOrderFeed>;
     },
   ) {
@@ -62,6 +66,8 @@ export class EntryWorld {
     this.book = parts.book;
     this.market = parts.market;
     this.#feed = parts.feed;
+    this.audit = parts.audit;
+    this.auditLog = parts.auditLog;
   }
 
   static async open(options: EntryWorldOptions): Promise<EntryWorld> {
@@ -86,7 +92,12 @@ export class EntryWorld {
       book,
     );
     feed = createOrderFeed(node.store.db);
-    const world = new EntryWorld(options, { node, book, market, feed });
+    const audit = createAuditTable(node.store.db);
+    const auditLog = await openAuditLog(
+      { retentionMs: Number.MAX_SAFE_INTEGER },
+      { sink: audit, logger: SILENT, metrics: new Registry(), nowMs: Date.now },
+    );
+    const world = new EntryWorld(options, { node, book, market, feed, audit, auditLog });
     if (options.offered) await world.offer(1_000, options.offered);
     await world.openEntry();
     return world;
@@ -105,7 +116,7 @@ export class EntryWorld {
         ...{ venue: 'alpha', instruments: [INSTRUMENT], folder, logger: logger ?? SILENT, nowMs },
         ...{ database: this.node.store.db, orders: this.node.orders, feed: this.#feed },
         ...{ blotter: createOrderBlotter('alpha', this.node.store.db), metrics: new Registry() },
-        directory: directoryOf(['alpha']),
+        ...{ directory: directoryOf(['alpha']), audit: this.auditLog },
       },
     );
     this.port = await this.entry.start();
@@ -123,6 +134,7 @@ export class EntryWorld {
 
   async close(): Promise<void> {
     await this.entry.stop();
+    await this.auditLog.stop();
     await this.node.close();
   }
 }

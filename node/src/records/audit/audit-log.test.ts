@@ -126,7 +126,7 @@ describe('the audit log', () => {
     }
     await log.stop();
     const pruning = await open(4 * YEAR_MS, 5);
-    await vi.waitFor(async () => expect((await check()).first).toBe(3));
+    await vi.waitFor(async () => expect((await check()).first).toBe(3), { timeout: 5_000 });
     await pruning.stop();
     expect(await check()).toMatchObject({ fault: undefined, first: 3, head: { number: 4 } });
     // Whoever removes more than the record says is found out.

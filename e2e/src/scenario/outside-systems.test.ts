@@ -3,21 +3,27 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RunningStandIn } from '@stoa/adapters/running-stand-in';
+import { MemberClient } from '@stoa/node/testing/fix-member';
 import type { Instrument } from '@stoa/schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askGraphql } from '../harness/graphql-client.ts';
 import { type Network, startNetwork } from '../harness/network.ts';
+import { freePorts } from '../harness/ports.ts';
 import { type BrokerDesk, openBrokerDesk } from './broker-desk.ts';
 import { awaitLiveMarket } from './market-ready.ts';
 import { eventually } from './scenario-failure.ts';
 
 const VENUE = 'gamma';
+const HOME = 'alpha';
+const PASSWORD = 'open sesame';
 
-describe('a node whose venue is a system of its own, over REST and WebSocket', () => {
+describe('a network with a venue behind REST and WebSocket, and a member that comes over FIX', () => {
   const folder = mkdtempSync(join(tmpdir(), 'stoa-external-'));
   let network: Network;
   let desk: BrokerDesk;
   let standIn: RunningStandIn;
+  let fixPort: number;
+  let member: MemberClient | undefined;
 
   beforeAll(async () => {
     network = await startNetwork({
@@ -52,13 +58,31 @@ describe('a node whose venue is a system of its own, over REST and WebSocket', (
     await network.restartVenue(VENUE, {
       ...{ STOA_VENUE_ADAPTER_FILE: join(folder, 'venue.json'), STOA_VENUE_JOURNAL_DIR: '' },
     });
+    await network.venues.get(HOME)?.process.stop();
+    await network.restartVenue(HOME, { STOA_FIX_ENTRY_FILE: await fixEntryFile() });
     await awaitLiveMarket(desk);
   }, 120_000);
   afterAll(async () => {
+    member?.kill();
     await network?.stop();
     await standIn?.stop();
     rmSync(folder, { recursive: true });
   });
+
+  async function fixEntryFile(): Promise<string> {
+    [fixPort = 0] = await freePorts(1);
+    writeFileSync(join(folder, 'password'), PASSWORD);
+    const session = {
+      ...{ member: 'harbor', compId: 'BROKER', version: 'FIX.4.4', passwordFile: 'password' },
+      accounts: { HOUSE: network.chain.alice.address },
+    };
+    const file = join(folder, 'fix-entry.json');
+    writeFileSync(
+      file,
+      JSON.stringify({ port: fixPort, compId: 'ALPHA', folder: 'sessions', sessions: [session] }),
+    );
+    return file;
+  }
 
   async function listedInstrument(): Promise<Instrument> {
     const { data } = await askGraphql<{
@@ -104,6 +128,42 @@ describe('a node whose venue is a system of its own, over REST and WebSocket', (
       ...{ status: 'FILLED', filled: quantity },
       executions: [{ venue: { id: VENUE }, quantity, price: best?.price }],
       settlements: [{ state: 'SETTLED' }],
+    });
+  });
+
+  it('takes an order of a member over FIX to it, and settles that too', async () => {
+    await standIn.command('enter', { side: 'sell', lots: 5, ticks: 9_000 });
+    const best = await eventually('The offer for the member', async () => {
+      const { offers } = await desk.book();
+      return offers.find(({ venues }) => venues.some(({ venue }) => venue === VENUE));
+    });
+    const { price } = best;
+    const quantity = best.venues[0]?.quantity ?? '';
+    member = new MemberClient({ folder, port: fixPort }).start();
+    await member.up();
+    member.enter('fix-1', { 55: 'ACME', 38: quantity, 44: price, 59: '3' });
+    const filled = await member.report({ 11: 'fix-1', 39: '2' });
+    expect(filled).toMatchObject({ 150: 'F', 14: quantity, 151: '0' });
+    const order = await desk.settledOrder('fix-1');
+    expect(order).toMatchObject({
+      ...{ id: filled[37], status: 'FILLED', filled: quantity },
+      executions: [{ venue: { id: VENUE }, quantity, price }],
+      settlements: [{ state: 'SETTLED' }],
+    });
+    const examiner = await network.tokens.issue({
+      ...{ member: HOME, home: HOME, scope: 'records:read' },
+    });
+    const recorded = await askGraphql(network.venues.get(HOME)?.graphql ?? '', {
+      query: `{ auditRecords(first: 1, filter: { field: "FIX.NewOrderSingle" }) {
+        edges { node { subject clientId outcome } } } }`,
+      token: examiner,
+    });
+    expect(recorded).toMatchObject({
+      data: {
+        auditRecords: {
+          edges: [{ node: { subject: 'BROKER', clientId: 'fix-1', outcome: 'ACCEPTED' } }],
+        },
+      },
     });
   });
 
