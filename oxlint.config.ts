@@ -150,11 +150,15 @@ export default defineConfig({
     ...venueAdapterBans,
     // What a venue of one's own copies imports the package as they would; benches import everything.
     {
-      files: ['**/adapters/template/**', '**/e2e/src/bench/**'],
+      files: ['**/adapters/template/**', '**/gateway/client/examples/**', '**/e2e/src/bench/**'],
       rules: { 'no-restricted-imports': 'off' },
     },
     {
-      files: ['**/main.ts', '**/*.test.ts', '**/testing/**', '**/e2e/**', '**/*.config.ts'],
+      files: [
+        ...['**/main.ts', '**/*.test.ts', '**/testing/**', '**/e2e/**', '**/*.config.ts'],
+        // Each is a process of its own.
+        '**/gateway/client/examples/**',
+      ],
       rules: { 'node/no-process-env': 'off' },
     },
     { files: ['**/*.test.ts', '**/testing/**'], rules: { 'max-lines-per-function': 'off' } },

@@ -1,4 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import {
   BookChangesDocument,
   type BookChangesSubscription,
@@ -22,6 +27,7 @@ import { WebSocket } from 'ws';
 import { brokerToken, type Network, startNetwork } from '../harness/network.ts';
 import { eventually } from '../scenario/scenario-failure.ts';
 import { type CuttingProxy, startCuttingProxy } from './cutting-proxy.ts';
+import { buildClient, runExample, writePageScript } from './run-example.ts';
 
 /** Quick to come back, so that a test is. */
 const STREAMS = { firstWaitMs: 50, maxWaitMs: 200, giveUpAfterMs: 60_000 };
@@ -113,7 +119,7 @@ describe('a client of the network', () => {
       const client = connect({ streamsOver });
       const watch = follow(client.subscribe(OrderEventsDocument, { after: 0 }));
       // Another reader, slow, with room for few.
-      const slow = connect({ streamsOver, streams: { ...STREAMS, maxBuffered: 3 } });
+      const slow = connect({ streamsOver, streams: { ...STREAMS, maxBuffered: 16 } });
       const behind = follow(slow.subscribe(OrderEventsDocument, { after: 0 }), 5);
       const direct = connect({ url: network.venues.get('alpha')?.graphql ?? '' });
       const seenAfter = async (count: number) => {
@@ -209,6 +215,72 @@ describe('a client of the network', () => {
     if (canceled.outcome !== 'ANSWERED') throw new Error(JSON.stringify(canceled));
     const { cancelOrder } = canceled.data;
     expect(isRefusal(cancelOrder) && cancelOrder.__typename).toBe('NotFound');
+  });
+
+  describe('in its examples, which run as they stand', () => {
+    const env = (mine = token) => ({ STOA_URL: network.gateway.graphql, STOA_TOKEN: mine });
+    const alice = () => network.chain.alice.address;
+
+    it('takes an order of a broker from the market to its end', async () => {
+      const printed = await runExample('broker.ts', [alice(), '50'], env());
+      expect(printed).toMatch(
+        /^best offer: none\nnow: 0 legs, 1 of it would wait\nplaced: alpha-\S+ \S+\n(event: .*\n)+event: \S+ CANCELED\n$/,
+      );
+    });
+
+    it('shows an issuer its token on every venue, its holders and what happened', async () => {
+      const scope = 'issuer:read';
+      const mine = await network.tokens.issue({ member: 'acme', home: 'alpha', scope });
+      const printed = await runExample('issuer.ts', ['3'], env(mine));
+      for (const venue of ['alpha', 'beta', 'gamma']) {
+        expect(printed).toContain(`ACME at ${venue}: LISTED`);
+        expect(printed).toMatch(new RegExp(`^\\d+ ${venue}: STATUS LISTED$`, 'm'));
+      }
+      expect(printed).toMatch(/^\d+ holders have \d+$/m);
+    });
+
+    it('asks, orders and listens by curl', async () => {
+      const { instrument } = network.chain;
+      expect(JSON.parse(await runExample('market.sh', [], env()))).toMatchObject({
+        data: { instrument: { id: instrument, book: { venues: expect.any(Array) } } },
+      });
+      const order = [instrument, alice(), 'by-curl', '50'];
+      const said = await runExample('order.sh', order, env());
+      expect(said).toMatch(/"existed":false.*\n.*"leaves":"1"/);
+      expect(await runExample('order.sh', order, env())).toMatch(/"existed":true/);
+      const all = await runExample('events.sh', ['1'], env());
+      const sequencesIn = (text: string): number[] =>
+        [...text.matchAll(/"sequence":(\d+),"event":\{/g)].map(([, sequence]) => Number(sequence));
+      const sequences = sequencesIn(all);
+      expect(sequences.length).toBeGreaterThan(1);
+      const before = sequences.at(-2) ?? 0;
+      const rest = await runExample('events.sh', ['1', String(before)], env());
+      expect(sequencesIn(rest)).toEqual(sequences.slice(-1));
+    });
+
+    it('shows a live book by the script of a page, with the client as browsers get it', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'stoa-client-page-'));
+      await buildClient(folder);
+      const search = new URLSearchParams({
+        url: network.gateway.graphql,
+        instrument: network.chain.instrument,
+      });
+      const page = spawn(process.execPath, [await writePageScript(folder, `?${search}`)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const shown = new Map<string, string>();
+      createInterface(page.stdout).on('line', (line) => {
+        const { id, text } = JSON.parse(line) as { id: string; text: string };
+        shown.set(id, text);
+      });
+      await eventually('the book', async () => shown.get('bid') === '50' || undefined);
+      const before = shown.get('version');
+      await placed(connect());
+      await eventually('a change', async () => shown.get('version') !== before || undefined);
+      page.kill('SIGKILL');
+      await once(page, 'exit');
+      await rm(folder, { recursive: true });
+    });
   });
 
   it('proves to have the key of its token, with the nonce that the gateway wants', async () => {

@@ -59,9 +59,11 @@ async function main(): Promise<number> {
   list('breaks clients, as declared:', changes.declared);
   list('may surprise clients:', changes.surprising);
   if (values.check) return checkClient(before);
+  const client = await generateClientApi(current);
+  const isPublished = before === current && readFileSync(GENERATED_API, 'utf8') === client;
   writeFileSync(published, current);
-  writeFileSync(GENERATED_API, await generateClientApi(current));
-  process.stdout.write(before === current ? 'nothing to publish\n' : 'published: commit it\n');
+  writeFileSync(GENERATED_API, client);
+  process.stdout.write(isPublished ? 'nothing to publish\n' : 'published: commit it\n');
   return 0;
 }
 

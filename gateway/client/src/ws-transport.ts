@@ -7,6 +7,8 @@ import type { StreamTransport } from './stream-transport.ts';
 /** A server that answers no ping for so long has vanished without closing. */
 const PING_MS = 10_000;
 const PONG_WITHIN_MS = 10_000;
+/** One that takes the connection and never says that it may be used is none. */
+const ACK_WITHIN_MS = 10_000;
 
 /** Close codes after which coming back helps nothing (docs/streams.md): the rest are cuts. */
 const LASTING: ReadonlyMap<number, string> = new Map([
@@ -37,6 +39,7 @@ export function createWsTransport(needs: {
     webSocketImpl: needs.webSocket,
     retryAttempts: 0,
     keepAlive: PING_MS,
+    connectionAckWaitTimeout: ACK_WITHIN_MS,
     async connectionParams() {
       const token = await tokenOf(credentials);
       return token === undefined ? {} : { authorization: `Bearer ${token}` };
