@@ -12,7 +12,7 @@ import {
 import { Counter, Gauge } from 'prom-client';
 import type { PreTradeChecks, Settleable } from '../compliance/pre-trade.ts';
 import type { UnsettledClaims } from '../settlement/unsettled-fills.ts';
-import { type AnswerOn, isAnswered } from './answer-on.ts';
+import type { AnswerOn } from './answer-on.ts';
 import type { Caller, OrderView } from './blotter/order-view.ts';
 import { Disconnects } from './disconnects.ts';
 import type { QuotedOrders } from './executing/quote-desk.ts';
@@ -20,10 +20,11 @@ import { gatedState } from './gated-state.ts';
 import type { ReplacementRequest } from './home-orders.ts';
 import { leavesOf } from './life/order-state.ts';
 import { notReplaced } from './not-replaced.ts';
+import { OrderAnswers } from './order-answers.ts';
 import { OrderEntry, type OrderPreview, type PreviewRequest } from './order-entry.ts';
 import { type RefusedAction, recordRefusal } from './order-refusals.ts';
 import { type StoredOrder, viewOf } from './order-rows.ts';
-import { type NoteStage, orderStages } from './order-stages.ts';
+import { orderStages } from './order-stages.ts';
 import {
   countOpenOrders,
   readDisconnectMembers,
@@ -77,6 +78,7 @@ export interface OrderService {
    * Places an order once: the same client order id with the same content answers the same order.
    * Resolves when the order is durable; legs and fills follow. With `answerWithinMs` it waits, for
    * so long at most, until every venue has acknowledged its leg, or until what is immediate is done.
+   * An acknowledgement is told when it has come, which may be before it is recorded here.
    */
   place(
     caller: Caller,
@@ -144,9 +146,7 @@ class Orders implements OrderService {
   readonly #gate: OrderGate;
   readonly #entry: OrderEntry;
   readonly #disconnects: Disconnects;
-  readonly #stage: NoteStage;
-  /** Who waits for what the venues say of an order. */
-  readonly #unanswered = new Map<string, (order: StoredOrder) => void>();
+  readonly #answers: OrderAnswers;
   readonly #refusals = new RateLimits();
   readonly #placed: Counter;
   readonly #refused: Counter<'code'>;
@@ -162,7 +162,7 @@ class Orders implements OrderService {
       (orders) => this.#changed(orders),
     );
     const stage = orderStages(needs.metrics);
-    this.#stage = stage;
+    this.#answers = new OrderAnswers(stage);
     this.#entry = new OrderEntry(venue, { ...needs, gate: this.#gate, work: this.#work, stage });
     this.#disconnects = new Disconnects({
       graceMs: disconnectGraceMs,
@@ -227,7 +227,7 @@ class Orders implements OrderService {
     const { order, existed } = placed;
     if (!existed) this.#placed.inc();
     const answered =
-      answerWithinMs > 0 ? await this.#answered(order, answerOn, answerWithinMs) : order;
+      answerWithinMs > 0 ? await this.#answers.wait(order, answerOn, answerWithinMs) : order;
     return { order: viewOf(answered), existed };
   }
 
@@ -422,34 +422,13 @@ class Orders implements OrderService {
     for (const order of orders) {
       const instrument = instruments.get(order.instrument);
       if (instrument) this.#gate.changed(gatedState(order, instrument));
-      const { id, cancelOnDisconnect } = order.state;
+      const { cancelOnDisconnect } = order.state;
       if (cancelOnDisconnect && leavesOf(order.state) > 0) this.#disconnects.expect(order.member);
-      this.#unanswered.get(id)?.(order);
+      this.#answers.changed(order);
     }
     const quoted = orders.filter(({ state }) => state.quoteId !== undefined);
     if (quoted.length > 0) this.#needs.quotes?.changed(quoted);
     this.#needs.onCommitted?.(new Set(orders.map(({ member }) => member)));
-  }
-
-  /** The order when its venues have said what is waited for, or as it is if they do not. */
-  async #answered(order: StoredOrder, on: AnswerOn, withinMs: number): Promise<StoredOrder> {
-    if (isAnswered(order.state, on)) return order;
-    const begunMs = performance.now();
-    const { id } = order.state;
-    const { promise, resolve } = Promise.withResolvers<StoredOrder>();
-    let last = order;
-    const timer = setTimeout(() => resolve(last), withinMs);
-    this.#unanswered.set(id, (now) => {
-      last = now;
-      if (isAnswered(now.state, on)) resolve(now);
-    });
-    try {
-      return await promise;
-    } finally {
-      this.#stage('answered', begunMs);
-      clearTimeout(timer);
-      this.#unanswered.delete(id);
-    }
   }
 
   openOrderCount(): Promise<number> {
@@ -457,6 +436,7 @@ class Orders implements OrderService {
   }
 
   async start(): Promise<void> {
+    this.#needs.sessions.onHeard((from, body) => this.#answers.heard(from, body));
     await this.#work.start();
     const members = await readDisconnectMembers(this.#needs.database);
     for (const member of members) this.#disconnects.expect(member);

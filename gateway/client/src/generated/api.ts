@@ -17,7 +17,10 @@ export type AcceptQuoteInput = {
 
 /** What the answer to a new order waits for. */
 export type AnswerOn =
-  /** Every venue has acknowledged its leg, or refused it. The soonest; fills may follow. */
+  /**
+   * Every venue has acknowledged its leg, or refused it. The soonest: an acknowledgement is told as it comes,
+   * which may be a moment before `order` shows it; fills may follow.
+   */
   | 'ACKNOWLEDGED'
   /** And what is immediate has come to its end, so that fills which come at once are in the answer. */
   | 'DONE';

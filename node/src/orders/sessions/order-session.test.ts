@@ -279,6 +279,19 @@ describe('order sessions', () => {
     expect(await effects(alpha)).toEqual(ids(60));
   });
 
+  it('take a message once that comes over two links while somebody is answered by it', async () => {
+    let answered = 0;
+    beta.sessions.onHeard(() => (answered += 1) > 0);
+    network.fate = (from) => (from === 'alpha' ? 'doubly' : 'pass');
+    network.connect('alpha', 'beta');
+    await send(alpha, 'beta', ['leg-a']);
+    await until(() => beta.received.length >= 1);
+    await send(alpha, 'beta', ['leg-b']);
+    await until(() => beta.received.includes('leg-b'));
+    expect(await effects(beta)).toEqual(['leg-a', 'leg-b']);
+    expect(answered).toBe(2);
+  });
+
   it('resend after a crash between outbox and send', async () => {
     network.fate = () => 'drop';
     network.connect('alpha', 'beta');

@@ -63,6 +63,12 @@ export interface OrderSessions {
   isUp(member: MemberId): boolean;
   /** Told when a link came up or went down, after the session took note. */
   onLink(listener: (member: MemberId, up: boolean) => void): void;
+  /**
+   * Sets who is told of each message that is proven and the next in order, before it is recorded. It
+   * can still be that a crash forgets it; then the peer says it again. Where the listener says that
+   * somebody was answered, the answer goes out before the recording begins.
+   */
+  onHeard(listener: (member: MemberId, body: OrderMessageBody) => boolean): void;
   start(handler: SessionHandler): void;
   stop(): Promise<void>;
 }
@@ -100,6 +106,7 @@ class Sessions implements OrderSessions {
   readonly #receiving = new Set<Promise<void>>();
   readonly #metrics: SessionMetrics;
   readonly #stage: NoteStage;
+  #heard: ((member: MemberId, body: OrderMessageBody) => boolean) | undefined;
   #handler: SessionHandler | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -171,6 +178,10 @@ class Sessions implements OrderSessions {
 
   onLink(listener: (member: MemberId, up: boolean) => void): void {
     this.#listeners.push(listener);
+  }
+
+  onHeard(listener: (member: MemberId, body: OrderMessageBody) => boolean): void {
+    this.#heard = listener;
   }
 
   async open(): Promise<void> {
@@ -280,7 +291,8 @@ class Sessions implements OrderSessions {
       // Something before it is missing: asking again brings everything after what we have.
       if (this.#needs.nowMs() - peer.helloAtMs >= ASK_AGAIN_EVERY_MS) this.#hello(peer);
     } else if (number > peer.taken) {
-      await this.#inbox(peer).add(message, bytes);
+      const answered = this.#heard?.(member, message.body) ?? false;
+      await this.#inbox(peer).add({ message, signed: bytes, answered });
     } else if (number > 0) {
       peer.owed += 1;
     } else if (message.body.kind === 'hello') {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { MemberId, OrderMessage } from '@stoa/schema';
 import type { Database, Transaction } from '../../store/database.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -12,10 +13,16 @@ export interface ReceivedMessage extends Pick<OrderMessage, 'body' | 'sentAtMs'>
   readonly signed: Uint8Array;
 }
 
-/** A message that waits to be recorded, with its bytes. */
-interface WaitingMessage {
+/** A message that came, with its bytes. */
+export interface ArrivedMessage {
   readonly message: OrderMessage;
   readonly signed: Uint8Array;
+  /** Whether somebody was answered by it already. */
+  readonly answered: boolean;
+}
+
+/** One that waits to be recorded. */
+interface WaitingMessage extends Omit<ArrivedMessage, 'answered'> {
   readonly arrivedMs: number;
 }
 
@@ -61,10 +68,11 @@ export class PeerInbox {
   }
 
   /** Takes the message that follows on the last one; resolves when there is room for another. */
-  async add(message: OrderMessage, signed: Uint8Array): Promise<void> {
-    this.#peer.taken = message.number;
-    this.#waiting.push({ message, signed, arrivedMs: performance.now() });
-    this.#recording ??= this.#recordAll();
+  async add({ answered, ...arrived }: ArrivedMessage): Promise<void> {
+    // At once, whatever is awaited below: who sends it again, over another link, is not heard twice.
+    this.#peer.taken = arrived.message.number;
+    this.#waiting.push({ ...arrived, arrivedMs: performance.now() });
+    this.#recording ??= this.#recordAll(answered);
     while (this.#waiting.length >= MOST_AT_ONCE) await this.#turn;
   }
 
@@ -73,7 +81,9 @@ export class PeerInbox {
     await this.#recording;
   }
 
-  async #recordAll(): Promise<void> {
+  /** @param answered an answer goes out first: what writes it is ready to run now */
+  async #recordAll(answered: boolean): Promise<void> {
+    if (answered) await setImmediate();
     while (this.#waiting.length > 0) {
       const turn = this.#recordNext();
       this.#turn = turn;

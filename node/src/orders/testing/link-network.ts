@@ -11,8 +11,11 @@ interface End {
   readonly linked: Set<MemberId>;
 }
 
-/** What becomes of a message on its way: that many copies, `late` ones after the next message. */
-export type Fate = 'pass' | 'drop' | 'twice' | 'late';
+/**
+ * What becomes of a message on its way: that many copies, `late` ones after the next message, `doubly`
+ * over two links at the same time.
+ */
+export type Fate = 'pass' | 'drop' | 'twice' | 'late' | 'doubly';
 
 /** Order links between nodes of one process, which can be cut, and lose, repeat and reorder. */
 export class LinkNetwork {
@@ -85,6 +88,8 @@ export class LinkNetwork {
     }
     if (fate !== 'drop') this.#arrive(to, from, bytes);
     if (fate === 'twice') this.#arrive(to, from, bytes);
+    const { onMessage } = this.#ends.get(to) ?? {};
+    if (fate === 'doubly') setImmediate(() => onMessage?.(from, Uint8Array.from(bytes)));
     for (const waiting of this.#late.splice(0)) {
       this.#arrive(waiting.to, waiting.from, waiting.bytes);
     }
