@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOrderBlotter } from '../orders/blotter/order-blotter.ts';
 import { createOrderFeed } from '../orders/blotter/order-feed.ts';
 import { createReceiptBlotter } from '../orders/blotter/receipt-blotter.ts';
+import { createIdCodes } from '../orders/id-codes.ts';
 import { LinkNetwork } from '../orders/testing/link-network.ts';
 import { ScriptedVenue } from '../orders/testing/scripted-venue.ts';
 import {
@@ -29,6 +31,7 @@ import { TestNode } from '../orders/testing/test-node.ts';
 import { type AuditLog, openAuditLog } from '../records/audit/audit-log.ts';
 import { createAuditTable } from '../records/audit/audit-table.ts';
 import { createPositionReader } from '../settlement/positions.ts';
+import { receipts } from '../store/tables/receipts.ts';
 import {
   startTemporaryDatabases,
   type TemporaryDatabases,
@@ -76,13 +79,15 @@ function directory(): DirectorySource {
   return { current: () => current, onChange: () => () => undefined };
 }
 
-async function openWorld(name: string): Promise<World> {
+/** @param places where the broker's two orders stand among all of the node */
+async function openWorld(name: string, places: readonly [number, number]): Promise<World> {
   const source = directory();
   const node = await TestNode.open(
     await databases.empty(name),
     {
       ...{ venue: 'alpha', network: new LinkNetwork(), directory: source },
       market: new TestMarket(INSTRUMENT.id, VENUES),
+      newCode: createIdCodes(randomBytes),
     },
     new ScriptedVenue('alpha'),
   );
@@ -116,25 +121,43 @@ async function openWorld(name: string): Promise<World> {
     },
   );
   // The broker's own: the same in both.
-  for (const number of [1, 2]) {
-    await storeOrder(node.store.db, number, { filled: 10, status: 'partially-filled' });
-    await storeLeg(node.store.db, `alpha-${number}`, 1, { filled: 10 });
-    await storeExecution(node.store.db, number, { buyLegId: `alpha-${number}.1.1` });
+  for (const [index, number] of places.entries()) {
+    const id = `alpha-${index + 1}`;
+    await storeOrder(node.store.db, index + 1, {
+      ...{ number, filled: 10, status: 'partially-filled' },
+    });
+    await storeLeg(node.store.db, id, 1, { filled: 10 });
+    await storeExecution(node.store.db, index + 1, { buyLegId: `${id}.1.1` });
+    await storeReceipt(node, id);
   }
   await storeEvents(node.store.db, 'broker', [{ orderId: 'alpha-1' }, { orderId: 'alpha-2' }]);
   return { node, api, audit, statements: () => statements };
+}
+
+/** The first revision of an order's receipt, as far as lists show it. */
+async function storeReceipt({ store }: TestNode, orderId: string): Promise<void> {
+  const body = { kind: 'decision', orderId } as const;
+  await store.db.insert(receipts).values({
+    ...{ orderId, revision: 1, kind: body.kind, round: 1, atMs: 1_000, routerVersion: '1' },
+    ...{ body: JSON.stringify(body), hash: `hash of ${orderId}`, signature: new Uint8Array(64) },
+  });
 }
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'stoa-confidential-'));
   issuer = await createTokenIssuer(folder);
   databases = await startTemporaryDatabases();
-  alone = await openWorld('alone');
-  together = await openWorld('together');
+  alone = await openWorld('alone', [900_001, 900_002]);
+  // Others placed one before, and two between.
+  together = await openWorld('together', [900_002, 900_005]);
   const { db } = together.node.store;
-  for (const number of [3, 4, 5]) {
+  for (const [number, place] of [
+    [3, 900_001],
+    [4, 900_003],
+    [5, 900_004],
+  ] as const) {
     await storeOrder(db, number, {
-      ...{ member: 'other', account: OTHER_WALLET },
+      ...{ number: place, member: 'other', account: OTHER_WALLET },
       ...{ filled: 20, status: 'partially-filled' },
     });
     await storeLeg(db, `alpha-${number}`, 1, { filled: 20 });
@@ -304,5 +327,16 @@ describe("another member's orders", () => {
     const told = await refused(alone);
     expect(told).toContain('SEQUENCE_UNKNOWN');
     expect(await refused(together)).toBe(told);
+  });
+
+  it('are not counted by the names of others: an order id is a code that says nothing', async () => {
+    const codes: string[] = [];
+    for (let placed = 0; placed < 12; placed += 1) {
+      const { id } = await together.node.place({ clientOrderId: `coded-${placed}` });
+      expect(id).toMatch(/^alpha-[0-9a-z]{16}$/);
+      codes.push(id);
+    }
+    // That twelve codes are in order by chance happens once in 479 million.
+    expect(codes.toSorted()).not.toEqual(codes);
   });
 });

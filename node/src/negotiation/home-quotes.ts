@@ -228,11 +228,11 @@ export class HomeQuotes {
     { id: quoteId, requestId, venue }: QuoteRow,
     request: OrderRequest,
   ): Promise<StoredOrder | Refusal | undefined> {
-    const { database, venue: self, nowMs, inquiries } = this.#needs;
+    const { database, venue: self, newCode, nowMs, inquiries } = this.#needs;
     const orders = this.#needs.orders();
     const draft = newOrder(caller.member, request, { nowMs: nowMs(), endsAtMs: undefined });
     const [number = 0] = await nextOrderNumbers(database, 1);
-    const id = `${self}-${number}`;
+    const id = `${self}-${newCode()}`;
     const order: StoredOrder = { ...draft, number, state: { ...draft.state, id } };
     return orders.commit(async (tx, after) => {
       // First the request, then its quotes: everybody holds them in this order.

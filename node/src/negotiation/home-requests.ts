@@ -134,7 +134,7 @@ export class HomeRequests {
     },
     after: AfterCommit,
   ): Promise<string | undefined> {
-    const { venue: self, sessions, inquiries, nowMs } = this.#needs;
+    const { venue: self, sessions, inquiries, newCode, nowMs } = this.#needs;
     const { caller, input, venues } = asked;
     const { member } = caller;
     const { clientRequestId, instrument, side, quantity, expireAtMs } = input;
@@ -143,7 +143,7 @@ export class HomeRequests {
       sql`select nextval('quote_request_numbers') as number`,
     );
     const number = Number(rows[0]?.number);
-    const requestId = `${self}-q${number}`;
+    const requestId = `${self}-q${newCode()}`;
     const [row] = await tx
       .insert(quoteRequests)
       .values({

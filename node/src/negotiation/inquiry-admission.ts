@@ -5,6 +5,7 @@ import {
   phaseAt,
   type VenueId,
 } from '@stoa/schema';
+import { isIdOf } from '../orders/id-codes.ts';
 import { defaultVenueTerms } from '../orders/terms/venue-terms-book.ts';
 import type { NegotiationNeeds } from './negotiation-needs.ts';
 
@@ -24,7 +25,7 @@ export function whyNotAsked(
   const { venue, directory, capabilities, rules, terms, nowMs } = needs;
   const { members, instruments, listings } = directory.current();
   const { member: id, requestId, instrument: instrumentId, quantity } = asked;
-  if (!new RegExp(`^${home}-q[1-9]\\d*$`).test(requestId)) {
+  if (!isIdOf(home, requestId, 'quote-request')) {
     return { code: 'QUOTE_REQUEST_ID_FOREIGN', message: 'The id is not the home node’s own.' };
   }
   if (!rules.offered || !capabilities.rfq) {

@@ -2,6 +2,7 @@ import type { VenueCapabilities } from '@stoa/adapters';
 import type { DirectorySource, MemberId, VenueId } from '@stoa/schema';
 import type { MarketView } from '../market/market-view.ts';
 import type { QuotedOrders } from '../orders/executing/quote-desk.ts';
+import type { NewCode } from '../orders/id-codes.ts';
 import type { OrderSessions } from '../orders/sessions/order-session.ts';
 import type { VenueTermsBook } from '../orders/terms/venue-terms-book.ts';
 import type { Database } from '../store/database.ts';
@@ -21,6 +22,8 @@ export interface NegotiationNeeds {
   readonly capabilities: Pick<VenueCapabilities, 'rfq'>;
   readonly rules: NegotiationRules;
   readonly logger: Logger;
+  /** Names requests and quotes: their ids are `<venue>-q<code>`. */
+  readonly newCode: NewCode;
   readonly nowMs: () => number;
   /** Told of a moment at which something of it is over. */
   readonly expires: (atMs: number) => void;

@@ -287,13 +287,13 @@ export class VenueInquiries {
     given: Omit<typeof givenQuotes.$inferInsert, 'id' | 'requestId' | 'givenAtMs' | 'status'>,
     after: AfterCommit,
   ): Promise<GivenQuoteRow | undefined> {
-    const { venue, nowMs } = this.#needs;
+    const { venue, newCode, nowMs } = this.#needs;
     const { requestId } = inquiry;
     const [row] = await tx
       .insert(givenQuotes)
       .values({
         ...given,
-        id: sql`${`${venue}-q`} || nextval('quote_numbers')`,
+        id: `${venue}-q${newCode()}`,
         ...{ requestId, status: 'firm', givenAtMs: nowMs() },
       })
       .onConflictDoNothing()

@@ -13,6 +13,7 @@ import type { Settleable } from '../compliance/pre-trade.ts';
 import type { MarketView } from '../market/market-view.ts';
 import type { Database } from '../store/database.ts';
 import type { Caller } from './blotter/order-view.ts';
+import type { NewCode } from './id-codes.ts';
 import { isSameRequest, newOrder, type StoredOrder } from './order-rows.ts';
 import type { NoteStage } from './order-stages.ts';
 import { readOrder } from './order-store.ts';
@@ -32,6 +33,7 @@ export interface OrderEntryNeeds {
   readonly terms: VenueTermsBook;
   /** Wallets of each member, in lower case. */
   readonly accounts: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly newCode: NewCode;
   readonly nowMs: () => number;
   readonly stage: NoteStage;
 }
@@ -61,9 +63,10 @@ export class OrderEntry {
   constructor(venue: string, needs: OrderEntryNeeds) {
     this.#venue = venue;
     this.#needs = needs;
-    this.#placements = new Placements(venue, needs.database, (orders) =>
-      needs.work.commit((tx, after) => needs.work.home.place(tx, orders, after)),
-    );
+    this.#placements = new Placements(venue, {
+      ...needs,
+      place: (orders) => needs.work.commit((tx, after) => needs.work.home.place(tx, orders, after)),
+    });
   }
 
   /** Resolves when the order is durable. */

@@ -1,6 +1,7 @@
 import type { InstrumentId, MemberId, OrderRequest } from '@stoa/schema';
 import type { legs } from '../store/tables/legs.ts';
 import type { orders } from '../store/tables/orders.ts';
+import { askedTerms } from './asked-terms.ts';
 import type { OrderView } from './blotter/order-view.ts';
 import { type LegState, leavesOf, mayWait, type OrderState } from './life/order-state.ts';
 
@@ -110,17 +111,7 @@ export function viewOf({ state, ...fixed }: StoredOrder): OrderView {
     member: fixed.member,
     instrument: fixed.instrument,
     account: fixed.account,
-    side: state.side,
-    type: state.type,
-    timeInForce: state.timeInForce,
-    expireAtMs: state.expireAtMs,
-    minQuantity: state.minQuantity,
-    allOrNone: state.allOrNone,
-    strategy: state.strategy,
-    directedTo: state.directedTo,
-    remainder: state.remainder,
-    cancelOnDisconnect: state.cancelOnDisconnect,
-    quoteId: state.quoteId,
+    ...askedTerms(state),
     quantity: state.quantity,
     limitPrice: state.limitPrice,
     revision: state.revision,
@@ -148,17 +139,7 @@ export function storedOrder(row: OrderRow, own: readonly LegRow[]): StoredOrder 
     groupOpen: row.groupOpen,
     state: {
       id: row.id,
-      side: row.side,
-      type: row.type,
-      timeInForce: row.timeInForce,
-      expireAtMs: row.expireAtMs ?? undefined,
-      minQuantity: row.minQuantity ?? undefined,
-      allOrNone: row.allOrNone,
-      strategy: row.strategy,
-      directedTo: row.directedTo ?? undefined,
-      remainder: row.remainder,
-      cancelOnDisconnect: row.cancelOnDisconnect,
-      quoteId: row.quoteId ?? undefined,
+      ...askedTerms(row),
       endsAtMs: row.endsAtMs ?? undefined,
       quantity: row.quantity,
       limitPrice: row.limitPrice ?? undefined,

@@ -18,6 +18,7 @@ import { Disconnects } from './disconnects.ts';
 import type { QuotedOrders } from './executing/quote-desk.ts';
 import { gatedState } from './gated-state.ts';
 import type { ReplacementRequest } from './home-orders.ts';
+import type { NewCode } from './id-codes.ts';
 import { leavesOf } from './life/order-state.ts';
 import { notReplaced } from './not-replaced.ts';
 import { OrderAnswers } from './order-answers.ts';
@@ -53,6 +54,8 @@ export interface OrderServiceNeeds extends Omit<OrderWorkNeeds, 'settleableNow'>
   /** What wallets gave away in fills that have not settled; absent: nothing. */
   readonly unsettled?: UnsettledClaims;
   readonly limits: MemberLimits;
+  /** Names orders: their ids are `<venue>-<code>`. */
+  readonly newCode: NewCode;
   /** Wallets of each member, in lower case. */
   readonly accounts: ReadonlyMap<string, ReadonlySet<string>>;
   /** Told of the members whose order events were committed. */

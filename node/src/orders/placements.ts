@@ -1,4 +1,5 @@
 import type { Database } from '../store/database.ts';
+import type { NewCode } from './id-codes.ts';
 import type { StoredOrder } from './order-rows.ts';
 import { nextOrderNumbers, readUsed } from './order-store.ts';
 
@@ -7,8 +8,14 @@ const MOST_AT_ONCE = 64;
 /** Numbers taken from the store at once: those that a restart finds unused are never given. */
 const NUMBERS_AT_ONCE = 256;
 
-/** Records orders with their numbers, as they then stand; none where a client order id was used. */
+/** Records orders under their ids, as they then stand; none where a client order id was used. */
 export type PlaceOrders = (orders: readonly StoredOrder[]) => Promise<readonly StoredOrder[]>;
+
+export interface PlacementNeeds {
+  readonly database: Database;
+  readonly newCode: NewCode;
+  readonly place: PlaceOrders;
+}
 
 interface Waiting {
   readonly draft: StoredOrder;
@@ -23,16 +30,14 @@ interface Waiting {
  */
 export class Placements {
   readonly #home: string;
-  readonly #database: Database;
-  readonly #place: PlaceOrders;
+  readonly #needs: PlacementNeeds;
   readonly #waiting: Waiting[] = [];
   readonly #numbers: number[] = [];
   #placing: Promise<void> | undefined;
 
-  constructor(home: string, database: Database, place: PlaceOrders) {
+  constructor(home: string, needs: PlacementNeeds) {
     this.#home = home;
-    this.#database = database;
-    this.#place = place;
+    this.#needs = needs;
   }
 
   /** Resolves when the order is durable; undefined when its client order id was used. */
@@ -73,7 +78,7 @@ export class Placements {
   async #withoutUsed(waiting: readonly Waiting[]): Promise<readonly Waiting[]> {
     try {
       const drafts = waiting.map(({ draft }) => draft);
-      const used = await readUsed(this.#database, drafts);
+      const used = await readUsed(this.#needs.database, drafts);
       for (const { draft, resolve } of waiting) if (used.has(draft)) resolve(undefined);
       return waiting.filter(({ draft }) => !used.has(draft));
     } catch {
@@ -85,16 +90,16 @@ export class Placements {
   async #placeTogether(waiting: readonly Waiting[]): Promise<void> {
     const numbers = await this.#take(waiting.length);
     const orders = waiting.map(({ draft }, index): StoredOrder => {
-      const number = numbers[index] ?? 0;
-      return { ...draft, number, state: { ...draft.state, id: `${this.#home}-${number}` } };
+      const id = `${this.#home}-${this.#needs.newCode()}`;
+      return { ...draft, number: numbers[index] ?? 0, state: { ...draft.state, id } };
     });
-    const placed = await this.#place(orders);
+    const placed = await this.#needs.place(orders);
     for (const [index, { resolve }] of waiting.entries()) resolve(placed[index]);
   }
 
   async #take(count: number): Promise<number[]> {
     while (this.#numbers.length < count) {
-      this.#numbers.push(...(await nextOrderNumbers(this.#database, NUMBERS_AT_ONCE)));
+      this.#numbers.push(...(await nextOrderNumbers(this.#needs.database, NUMBERS_AT_ONCE)));
     }
     return this.#numbers.splice(0, count);
   }

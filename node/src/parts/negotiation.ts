@@ -12,7 +12,10 @@ export function negotiate(
     chain: { directory },
     network: { observer },
     ...needs
-  }: Pick<NegotiationNeeds, 'database' | 'sessions' | 'terms' | 'capabilities' | 'orders'> & {
+  }: Pick<
+    NegotiationNeeds,
+    'database' | 'sessions' | 'terms' | 'capabilities' | 'newCode' | 'orders'
+  > & {
     readonly chain: Chain;
     readonly network: NetworkPart;
   },

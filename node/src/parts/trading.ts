@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import type { ApiServerNeeds } from '../api/api-server.ts';
 import { createPreTradeChecks, type PreTradeChecks } from '../compliance/pre-trade.ts';
 import type { Negotiation } from '../negotiation/negotiation.ts';
 import { createOrderBlotter } from '../orders/blotter/order-blotter.ts';
 import { createOrderFeed } from '../orders/blotter/order-feed.ts';
 import { createReceiptBlotter } from '../orders/blotter/receipt-blotter.ts';
+import { createIdCodes } from '../orders/id-codes.ts';
 import { createOrderService, type OrderService } from '../orders/order-service.ts';
 import { crashAt } from '../orders/sessions/crash-points.ts';
 import { openOrderSessions } from '../orders/sessions/order-session.ts';
@@ -26,6 +28,8 @@ import { traceTrading } from './traces.ts';
 import { openVenue, type VenuePart } from './venue.ts';
 
 const WEI_PER_GWEI = 1_000_000_000n;
+/** Names what this node gives: orders, requests for quote and quotes. */
+const newCode = createIdCodes(randomBytes);
 const NO_SCOPES: ReadonlySet<string> = new Set();
 
 export interface Trading {
@@ -54,7 +58,7 @@ export async function createTrading(
   const { observer, publisher } = parts.network;
   const crash = config.STOA_CRASH_AT;
   const crashPoint = crash === undefined ? undefined : crashAt(crash);
-  const shared = { directory, logger, metrics, nowMs, crashPoint };
+  const shared = { directory, logger, metrics, nowMs, crashPoint, newCode };
 
   const venuePart = await openVenue(base, instruments);
   const { adapter } = venuePart;
@@ -86,8 +90,8 @@ export async function createTrading(
     lens: config.STOA_PRE_TRADE_LENS,
   });
   const reading = await readingOf(base, database, terms);
-  const quoted = (): OrderService['quoted'] => orders.quoted;
-  const negotiation = negotiate(base, { ...parts, sessions, terms, capabilities, orders: quoted });
+  const quotable = { sessions, terms, capabilities, newCode, orders: () => orders.quoted };
+  const negotiation = negotiate(base, { ...parts, ...quotable });
   const orders = createOrderService(
     { venue },
     {

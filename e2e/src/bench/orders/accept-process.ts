@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { createIdCodes } from '@stoa/node/id-codes';
 import { LinkNetwork } from '@stoa/node/testing/link-network';
 import { ScriptedVenue } from '@stoa/node/testing/scripted-venue';
 import { TestMarket } from '@stoa/node/testing/test-market';
@@ -21,8 +23,9 @@ const commands = {
     const network = new LinkNetwork();
     const market = new TestMarket(INSTRUMENT.id, venues);
     const directory = directoryOf(venues);
+    const newCode = createIdCodes(randomBytes);
     const open = (venue: string, url: string) =>
-      TestNode.open(url, { venue, network, market, directory }, new ScriptedVenue(venue));
+      TestNode.open(url, { venue, network, market, directory, newCode }, new ScriptedVenue(venue));
     const peer = await open('beta', peerDatabaseUrl);
     node = await open('alpha', databaseUrl);
     await node.orders.stop();
@@ -38,16 +41,18 @@ const commands = {
     if (!node) throw new Error('the node is not started');
     const { orders, caller } = node;
     let placed = 0;
+    let order = '';
     const begunMs = performance.now();
     const one = async (): Promise<void> => {
       while (performance.now() - begunMs < seconds * 1_000) {
         const answer = await orders.place(caller, orderRequest({ timeInForce: 'ioc' }));
         if ('refused' in answer) throw new Error(`refused: ${answer.code}`);
         placed += 1;
+        order = answer.order.id;
       }
     };
     await Promise.all(Array.from({ length: clients }, one));
-    return { placed, perSecond: placed / ((performance.now() - begunMs) / 1_000) };
+    return { order, placed, perSecond: placed / ((performance.now() - begunMs) / 1_000) };
   },
 };
 

@@ -9,7 +9,6 @@ import { runPgbench, scriptOfOrder } from './pgbench.ts';
 
 const clients = 32;
 const seconds = 4;
-const firstOrder = 'alpha-1';
 
 /**
  * Orders a second that a home node makes durable for 32 clients, each in a transaction with its
@@ -24,8 +23,8 @@ export async function measureAccept(processes: BenchProcesses, rounds: number) {
     );
     const node = processes.start<AcceptCommands>('orders/accept-process.ts');
     await node.ask('start', { databaseUrl, peerDatabaseUrl });
-    await node.ask('place', { clients, seconds: 2 });
-    const script = await scriptOfOrder(databaseUrl, firstOrder);
+    const { order } = await node.ask('place', { clients, seconds: 2 });
+    const script = await scriptOfOrder(databaseUrl, order);
     const ours: number[] = [];
     const theirs: number[] = [];
     for (let round = 0; round < rounds; round += 1) {

@@ -3,8 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import postgres from 'postgres';
 
-/** Columns that a table fills in itself. */
-const left = new Set(['session_outbox.id']);
 /** Columns that are unique, beside those that hold the order's id. */
 const numbered = new Set([
   'orders.number',
@@ -51,15 +49,14 @@ async function insertsOf(
   const columns = await sql<{ name: string; type: string }[]>`
     select column_name as name, udt_name as type from information_schema.columns
     where table_schema = 'public' and table_name = ${table} order by ordinal_position`;
-  const kept = columns.filter(({ name }) => !left.has(`${table}.${name}`));
-  const literals = kept.map(({ name }) => `quote_nullable("${name}"::text) as "${name}"`);
+  const literals = columns.map(({ name }) => `quote_nullable("${name}"::text) as "${name}"`);
   const rows = await sql.unsafe<Record<string, string>[]>(
     `select ${literals.join(', ')} from ${table} where ${where}`,
     [orderId],
   );
   if (rows.length === 0) throw new Error(`order ${orderId} wrote nothing into ${table}`);
   return rows.map((row, index) => {
-    const values = kept.map(({ name, type }) => {
+    const values = columns.map(({ name, type }) => {
       const literal = row[name] ?? 'NULL';
       if (numbered.has(`${table}.${name}`)) return `(:n)::bigint + ${index}`;
       if (name === 'client_order_id') return `'c' || (:n)::bigint`;
@@ -69,7 +66,7 @@ async function insertsOf(
       const text = literal.includes(orderId) && type !== 'jsonb';
       return text ? `replace(${safe}, '${orderId}', 'b' || (:n)::bigint)` : `(${safe})::${type}`;
     });
-    const names = kept.map(({ name }) => `"${name}"`).join(', ');
+    const names = columns.map(({ name }) => `"${name}"`).join(', ');
     return `INSERT INTO ${table} (${names}) VALUES (${values.join(', ')});`;
   });
 }

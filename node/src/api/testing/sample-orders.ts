@@ -137,11 +137,12 @@ function pageOf<Row>(page: PageRequest, rows: readonly Row[], numberOf: (row: Ro
 }
 
 const numberOf = ({ id }: { readonly id: string }) => Number(id.split('-')[1]);
+const numberOfOrder = ({ orderId: id }: { readonly orderId: string }) => numberOf({ id });
 
 function sampleBlotter(placed: readonly OrderView[]): ApiBlotter {
   const own = (member: MemberId) => placed.filter((order) => order.member === member);
   const leg = ({ id }: OrderView): BlotterLeg => ({
-    ...{ id: `${id}.1.1`, orderId: id, orderNumber: Number(id.split('-')[1]), number: 1 },
+    ...{ id: `${id}.1.1`, orderId: id, number: 1 },
     ...{ venue: 'beta', instrument: ACME.id, quantity: 1_000, limitPrice: 10_010 },
     ...{ status: 'filled', filled: 1_000, reason: 'done' },
   });
@@ -149,7 +150,7 @@ function sampleBlotter(placed: readonly OrderView[]): ApiBlotter {
     ...{ venue: 'beta', executionId: 'beta-9', tradeNumber: 9, instrument: ACME.id },
     ...{ price: 10_010, quantity: 1_000, executedAtMs: 1_700_000_000_456 },
     ...{ orderId: id, legId: `${id}.1.1`, state: 'corrected', reason: 'typed wrong' },
-    ...{ orderNumber: numberOf({ id }), legNumber: 1, recordedAtMs: 1_700_000_000_500 },
+    ...{ legNumber: 1, recordedAtMs: 1_700_000_000_500 },
   });
   const of = <Row>(ids: readonly string[], row: (order: OrderView) => Row) =>
     new Map(placed.filter(({ id }) => ids.includes(id)).map((one) => [one.id, row(one)]));
@@ -165,9 +166,8 @@ function sampleBlotter(placed: readonly OrderView[]): ApiBlotter {
         own(member).filter((one) => (side ?? one.side) === one.side),
         numberOf,
       ),
-    legs: (member, page) => pageOf(page, own(member).map(leg), ({ orderNumber }) => orderNumber),
-    executions: (member, page) =>
-      pageOf(page, own(member).map(execution), ({ orderNumber }) => orderNumber),
+    legs: (member, page) => pageOf(page, own(member).map(leg), numberOfOrder),
+    executions: (member, page) => pageOf(page, own(member).map(execution), numberOfOrder),
     ordersOf: async (ids) => of(ids, (order) => order),
     legsOf: async (ids) => of(ids, (order) => [leg(order)]),
     executionsOf: async (ids) => of(ids, (order) => [execution(order)]),
@@ -176,7 +176,7 @@ function sampleBlotter(placed: readonly OrderView[]): ApiBlotter {
 
 function sampleReceipts(own: (member: MemberId) => readonly OrderView[]): ApiReceipts {
   const receipt = (id: string): ReceiptView => ({
-    ...{ orderId: id, orderNumber: numberOf({ id }), revisions: 2 },
+    ...{ orderId: id, revisions: 2 },
     ...{ beganAtMs: PLACED_AT_MS, updatedAtMs: PLACED_AT_MS + 5 },
   });
   const fade = (id: string): FadeView => ({
@@ -188,7 +188,7 @@ function sampleReceipts(own: (member: MemberId) => readonly OrderView[]): ApiRec
       pageOf(
         page,
         own(member).map(({ id }) => receipt(id)),
-        ({ orderNumber }) => orderNumber,
+        numberOfOrder,
       ),
     receiptsOf: async (ids) => new Map(ids.map((id) => [id, receipt(id)])),
     document: async (orderId) => JSON.stringify({ format: 'stoa-receipt/1', orderId }),

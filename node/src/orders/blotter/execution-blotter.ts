@@ -1,16 +1,18 @@
-import type { Execution, MemberId } from '@stoa/schema';
+import type { Execution, MemberId, VenueId } from '@stoa/schema';
 import { and, asc, desc, eq, inArray, lte, or, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../store/database.ts';
 import { executionChanges } from '../../store/tables/execution-changes.ts';
 import { executions } from '../../store/tables/executions.ts';
 import { legs } from '../../store/tables/legs.ts';
 import { orders } from '../../store/tables/orders.ts';
+import { isIdOf } from '../id-codes.ts';
 import {
   type ExecutionFilter,
   type ExecutionState,
   executionConditions,
 } from './blotter-filter.ts';
 import { type KeyRange, type Page, type PageRequest, readPage } from './keyset-page.ts';
+import { placeOf } from './order-place.ts';
 
 /** An execution of one of a member's orders: as it stands, or, where it was busted, as it stood. */
 export interface BlotterExecution
@@ -23,18 +25,17 @@ export interface BlotterExecution
   readonly state: ExecutionState;
   /** Why it was busted, where the venue said so. */
   readonly reason: string | undefined;
-  readonly orderNumber: number;
   readonly legNumber: number;
   readonly recordedAtMs: number;
 }
 
 /** Order, moment of recording, venue, trade, leg: in this order, each execution of a member has its place. */
-type ExecutionKey = readonly [number, number, string, number, number];
+type ExecutionKey = readonly [string, number, string, number, number];
 
 /** One page of a member's executions: those of its newest order first. */
 export function executionPage(
   database: Database,
-  member: MemberId,
+  { venue, member }: { readonly venue: VenueId; readonly member: MemberId },
   page: PageRequest,
   filter: ExecutionFilter,
 ): Promise<Page<BlotterExecution>> {
@@ -50,14 +51,14 @@ export function executionPage(
   const key = sql`(${sql.join(columns, sql`, `)})`;
   return readPage(page, {
     cursorOf,
-    keyOf,
+    keyOf: (cursor) => keyIn(cursor, venue),
     async read({ newerThan, olderThan }: KeyRange<ExecutionKey>, oldestFirst, limit) {
       const rows = await executionRows(database, change)
         .where(
           and(
             ...wanted,
-            newerThan && sql`${key} > ${rowOf(newerThan)}`,
-            olderThan && sql`${key} < ${rowOf(olderThan)}`,
+            newerThan && sql`${key} > ${rowOf(member, newerThan)}`,
+            olderThan && sql`${key} < ${rowOf(member, olderThan)}`,
           ),
         )
         .orderBy(...columns.map((column) => (oldestFirst ? asc(column) : desc(column))))
@@ -127,7 +128,6 @@ function executionRows(
       orderId: legs.orderId,
       legId: sql<string>`${legs.id}`.as('leg_id'),
       legNumber: sql<string>`${legs.number}`.as('leg_number'),
-      orderNumber: sql<string>`${orders.number}`.as('order_number'),
       changeKind: change.kind,
       changePrice: change.price,
       changeQuantity: change.quantity,
@@ -158,25 +158,24 @@ function executionOf(row: ExecutionRow): BlotterExecution {
     legId: row.legId,
     state: changeKind ?? 'stands',
     reason: changeReason ?? undefined,
-    orderNumber: Number(row.orderNumber),
     legNumber: Number(row.legNumber),
     recordedAtMs: row.recordedAtMs,
   };
 }
 
-function rowOf([order, recordedAtMs, venue, trade, leg]: ExecutionKey): SQL {
-  return sql`(${order}::bigint, ${recordedAtMs}::bigint, ${venue}::text, ${trade}::bigint, ${leg}::integer)`;
+function rowOf(member: MemberId, [orderId, recordedAtMs, venue, trade, leg]: ExecutionKey): SQL {
+  return sql`(${placeOf(member, orderId)}, ${recordedAtMs}::bigint, ${venue}::text, ${trade}::bigint, ${leg}::integer)`;
 }
 
 function cursorOf(row: BlotterExecution): string {
-  const { orderNumber, recordedAtMs, venue, tradeNumber, legNumber } = row;
-  return [orderNumber, recordedAtMs, venue, tradeNumber, legNumber].join('.');
+  const { orderId, recordedAtMs, venue, tradeNumber, legNumber } = row;
+  return [orderId, recordedAtMs, venue, tradeNumber, legNumber].join('.');
 }
 
-function keyOf(cursor: string): ExecutionKey | undefined {
-  // Member ids have no dots.
-  const match = /^(\d{1,15})\.(\d{1,15})\.([a-z0-9-]{1,64})\.(\d{1,15})\.(\d{1,9})$/.exec(cursor);
-  if (!match) return undefined;
-  const [, order, recordedAtMs, venue = '', trade, leg] = match;
-  return [Number(order), Number(recordedAtMs), venue, Number(trade), Number(leg)];
+function keyIn(cursor: string, home: VenueId): ExecutionKey | undefined {
+  // Member ids and order ids have no dots.
+  const match = /^([^.]+)\.(\d{1,15})\.([a-z0-9-]{1,64})\.(\d{1,15})\.(\d{1,9})$/.exec(cursor);
+  const [, orderId = '', recordedAtMs, venue = '', trade, leg] = match ?? [];
+  if (!isIdOf(home, orderId, 'order')) return undefined;
+  return [orderId, Number(recordedAtMs), venue, Number(trade), Number(leg)];
 }

@@ -1,4 +1,4 @@
-import { CodedError, type VenueId } from '@stoa/schema';
+import { CodedError } from '@stoa/schema';
 
 /** Which page of a list: forward from its beginning or `after`, or backward from its end or `before`. */
 export interface PageRequest {
@@ -76,10 +76,4 @@ function keyOf<Row, Key>(source: KeysetSource<Row, Key>, cursor: string): Key {
   const key = source.keyOf(cursor);
   if (key !== undefined) return key;
   throw new CodedError('CURSOR_INVALID', 'The cursor is none of this list.');
-}
-
-/** Number of the order that a cursor names, whose cursor its id is: newer orders have higher numbers. */
-export function orderNumberIn(cursor: string, venue: VenueId): number | undefined {
-  const number = Number(cursor.slice(cursor.lastIndexOf('-') + 1));
-  return Number.isSafeInteger(number) && cursor === `${venue}-${number}` ? number : undefined;
 }

@@ -87,13 +87,12 @@ describe('the blotter of a member', () => {
     expect(await second.hasPrevious()).toBe(true);
   });
 
-  it.each(['alpha-x', 'beta-3', '', "3' or true --", '3.1', '1.2.3'])(
+  it.each(['alpha-X', 'alpha-3.x', 'beta-3', '', "3' or true --", '3.1', '1.2.3'])(
     'refuses "%s" as a cursor',
     async (cursor) => {
       const refused = expect.objectContaining({ code: 'CURSOR_INVALID' });
       await expect(blotter.orders('broker', forward(2, cursor), {})).rejects.toEqual(refused);
       await expect(blotter.executions('broker', forward(2, cursor), {})).rejects.toEqual(refused);
-      if (cursor === '3.1') return;
       await expect(blotter.legs('broker', backward(2, cursor), {})).rejects.toEqual(refused);
     },
   );

@@ -1,8 +1,10 @@
 import type { InstrumentId, MemberId, VenueId } from '@stoa/schema';
-import { and, asc, desc, eq, inArray, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../store/database.ts';
 import { legs } from '../../store/tables/legs.ts';
 import { orders } from '../../store/tables/orders.ts';
+import { askedTerms } from '../asked-terms.ts';
+import { isIdOf } from '../id-codes.ts';
 import { CLIENT_ORDER_ID } from '../terms/order-validation.ts';
 import {
   type ExecutionFilter,
@@ -12,20 +14,14 @@ import {
   orderConditions,
 } from './blotter-filter.ts';
 import { type BlotterExecution, executionPage, firstExecutions } from './execution-blotter.ts';
-import {
-  type KeyRange,
-  orderNumberIn,
-  type Page,
-  type PageRequest,
-  readPage,
-} from './keyset-page.ts';
+import { type KeyRange, type Page, type PageRequest, readPage } from './keyset-page.ts';
+import { placeOf } from './order-place.ts';
 import type { LegView, OrderView } from './order-view.ts';
 
 /** A leg with what its amounts are written in. */
 export interface BlotterLeg extends LegView {
   readonly instrument: InstrumentId;
   readonly number: number;
-  readonly orderNumber: number;
 }
 
 /** What a node's brokers read of their orders. Whatever is another member's is as if it were not. */
@@ -73,8 +69,8 @@ export function createOrderBlotter(venue: VenueId, database: Database): OrderBlo
       return row && orderView(row);
     },
     orders: (member, page, filter) => orderPage(database, { venue, member }, page, filter),
-    legs: (member, page, filter) => legPage(database, member, page, filter),
-    executions: (member, page, filter) => executionPage(database, member, page, filter),
+    legs: (member, page, filter) => legPage(database, { venue, member }, page, filter),
+    executions: (member, page, filter) => executionPage(database, { venue, member }, page, filter),
     async ordersOf(ids) {
       const rows = await database
         .select()
@@ -101,17 +97,16 @@ function orderPage(
   const wanted = orderConditions(member, filter);
   return readPage(page, {
     cursorOf: ({ id }: OrderView) => id,
-    // The cursor of an order is its id: newer orders have higher numbers.
-    keyOf: (cursor) => orderNumberIn(cursor, venue),
-    async read({ newerThan, olderThan }: KeyRange<number>, oldestFirst, limit) {
+    keyOf: (cursor) => (isIdOf(venue, cursor, 'order') ? cursor : undefined),
+    async read({ newerThan, olderThan }: KeyRange<string>, oldestFirst, limit) {
       const rows = await database
         .select()
         .from(orders)
         .where(
           and(
             ...wanted,
-            newerThan === undefined ? undefined : sql`${orders.number} > ${newerThan}`,
-            olderThan === undefined ? undefined : lt(orders.number, olderThan),
+            newerThan === undefined ? undefined : gt(orders.number, placeOf(member, newerThan)),
+            olderThan === undefined ? undefined : lt(orders.number, placeOf(member, olderThan)),
           ),
         )
         .orderBy(oldestFirst ? asc(orders.number) : desc(orders.number))
@@ -123,7 +118,7 @@ function orderPage(
 
 function legRows(database: Database) {
   return database
-    .select({ leg: legs, instrument: orders.instrument, orderNumber: orders.number })
+    .select({ leg: legs, instrument: orders.instrument })
     .from(legs)
     .innerJoin(orders, eq(orders.id, legs.orderId))
     .$dynamic();
@@ -131,23 +126,25 @@ function legRows(database: Database) {
 
 function legPage(
   database: Database,
-  member: MemberId,
+  { venue, member }: { readonly venue: VenueId; readonly member: MemberId },
   page: PageRequest,
   filter: LegFilter,
 ): Promise<Page<BlotterLeg>> {
   const wanted = legConditions(member, filter);
   const key = sql`(${orders.number}, ${legs.number})`;
   return readPage(page, {
-    cursorOf: ({ orderNumber, number }: BlotterLeg) => `${orderNumber}.${number}`,
-    keyOf: (cursor) => numbersIn(cursor),
-    async read({ newerThan, olderThan }: KeyRange<readonly number[]>, oldestFirst, limit) {
+    cursorOf: ({ orderId, number }: BlotterLeg) => `${orderId}.${number}`,
+    keyOf: (cursor) => legKeyIn(cursor, venue),
+    async read({ newerThan, olderThan }: KeyRange<LegKey>, oldestFirst, limit) {
+      const rowOf = ([orderId, number]: LegKey): SQL =>
+        sql`(${placeOf(member, orderId)}, ${number}::bigint)`;
       const direction = oldestFirst ? asc : desc;
       const rows = await legRows(database)
         .where(
           and(
             ...wanted,
-            newerThan && sql`${key} > (${newerThan[0]}::bigint, ${newerThan[1]}::bigint)`,
-            olderThan && sql`${key} < (${olderThan[0]}::bigint, ${olderThan[1]}::bigint)`,
+            newerThan && sql`${key} > ${rowOf(newerThan)}`,
+            olderThan && sql`${key} < ${rowOf(olderThan)}`,
           ),
         )
         .orderBy(direction(orders.number), direction(legs.number))
@@ -157,16 +154,19 @@ function legPage(
   });
 }
 
-function numbersIn(cursor: string): readonly [number, number] | undefined {
-  const match = /^(\d{1,15})\.(\d{1,9})$/.exec(cursor);
-  return match ? [Number(match[1]), Number(match[2])] : undefined;
+/** Order and number of the leg: in this order, each leg of a member has its place. */
+type LegKey = readonly [string, number];
+
+function legKeyIn(cursor: string, venue: VenueId): LegKey | undefined {
+  const [, orderId = '', number] = /^([^.]+)\.(\d{1,9})$/.exec(cursor) ?? [];
+  return isIdOf(venue, orderId, 'order') ? [orderId, Number(number)] : undefined;
 }
 
 type LegRow = Awaited<ReturnType<ReturnType<typeof legRows>['execute']>>[number];
 
-function legView({ leg, instrument, orderNumber }: LegRow): BlotterLeg {
+function legView({ leg, instrument }: LegRow): BlotterLeg {
   return {
-    ...{ instrument, orderNumber, number: leg.number },
+    ...{ instrument, number: leg.number },
     id: leg.id,
     orderId: leg.orderId,
     venue: leg.venue,
@@ -186,20 +186,10 @@ function orderView(row: typeof orders.$inferSelect): OrderView {
     member: row.member,
     instrument: row.instrument,
     account: row.account,
-    side: row.side,
-    type: row.type,
-    timeInForce: row.timeInForce,
-    expireAtMs: row.expireAtMs ?? undefined,
+    ...askedTerms(row),
     quantity: row.quantity,
     limitPrice: row.limitPrice ?? undefined,
     revision: row.revision,
-    minQuantity: row.minQuantity ?? undefined,
-    allOrNone: row.allOrNone,
-    strategy: row.strategy,
-    directedTo: row.directedTo ?? undefined,
-    remainder: row.remainder,
-    cancelOnDisconnect: row.cancelOnDisconnect,
-    quoteId: row.quoteId ?? undefined,
     status: row.status,
     filled: row.filled,
     leaves: row.leaves,

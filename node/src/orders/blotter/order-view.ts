@@ -1,16 +1,5 @@
-import type {
-  InstrumentId,
-  MemberId,
-  OrderStatus,
-  OrderType,
-  Price,
-  Quantity,
-  Remainder,
-  RoutingStrategy,
-  Side,
-  TimeInForce,
-  VenueId,
-} from '@stoa/schema';
+import type { InstrumentId, MemberId, OrderStatus, Price, Quantity, VenueId } from '@stoa/schema';
+import type { AskedTerms } from '../asked-terms.ts';
 
 /** Who calls: proven by a token. `home` is the venue whose node keeps this member's orders. */
 export interface Caller {
@@ -20,25 +9,12 @@ export interface Caller {
 }
 
 /** An order as its home node knows it. */
-export interface OrderView {
+export interface OrderView extends AskedTerms {
   readonly id: string;
   readonly clientOrderId: string;
   readonly member: MemberId;
   readonly instrument: InstrumentId;
   readonly account: `0x${string}`;
-  readonly side: Side;
-  readonly type: OrderType;
-  readonly timeInForce: TimeInForce;
-  /** Unix milliseconds, as asked for; for `gtd`. */
-  readonly expireAtMs: number | undefined;
-  readonly minQuantity: Quantity | undefined;
-  readonly allOrNone: boolean;
-  readonly strategy: RoutingStrategy;
-  readonly directedTo: VenueId | undefined;
-  readonly remainder: Remainder;
-  readonly cancelOnDisconnect: boolean;
-  /** The firm quote that it takes, or gave. */
-  readonly quoteId: string | undefined;
   readonly quantity: Quantity;
   readonly limitPrice: Price | undefined;
   /** How many replacements took effect. */

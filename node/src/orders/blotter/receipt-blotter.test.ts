@@ -80,7 +80,7 @@ describe('the receipts of a member', () => {
       {
         cursor: 'alpha-1',
         node: {
-          ...{ orderId: 'alpha-1', orderNumber: 1, revisions: 2 },
+          ...{ orderId: 'alpha-1', revisions: 2 },
           ...{ beganAtMs: 1_000, updatedAtMs: 1_500 },
         },
       },

@@ -5,19 +5,14 @@ import type { Database } from '../../store/database.ts';
 import { fades } from '../../store/tables/fades.ts';
 import { orders } from '../../store/tables/orders.ts';
 import { receipts } from '../../store/tables/receipts.ts';
+import { isIdOf } from '../id-codes.ts';
 import { CLIENT_ORDER_ID } from '../terms/order-validation.ts';
-import {
-  type KeyRange,
-  orderNumberIn,
-  type Page,
-  type PageRequest,
-  readPage,
-} from './keyset-page.ts';
+import { type KeyRange, type Page, type PageRequest, readPage } from './keyset-page.ts';
+import { placeOf } from './order-place.ts';
 
 /** The proof behind an order's routing, as it is listed. */
 export interface ReceiptView {
   readonly orderId: string;
-  readonly orderNumber: number;
   readonly revisions: number;
   /** Unix milliseconds of the first and of the last revision. */
   readonly beganAtMs: number;
@@ -114,14 +109,14 @@ function receiptPage(
   }
   return readPage(page, {
     cursorOf: (row: ReceiptView) => row.orderId,
-    keyOf: (cursor) => orderNumberIn(cursor, venue),
-    async read({ newerThan, olderThan }: KeyRange<number>, oldestFirst, limit) {
+    keyOf: (cursor) => (isIdOf(venue, cursor, 'order') ? cursor : undefined),
+    async read({ newerThan, olderThan }: KeyRange<string>, oldestFirst, limit) {
       const rows = await receiptRows(database)
         .where(
           and(
             ...wanted,
-            newerThan === undefined ? undefined : gt(orders.number, newerThan),
-            olderThan === undefined ? undefined : lt(orders.number, olderThan),
+            newerThan === undefined ? undefined : gt(orders.number, placeOf(member, newerThan)),
+            olderThan === undefined ? undefined : lt(orders.number, placeOf(member, olderThan)),
           ),
         )
         .orderBy(oldestFirst ? asc(orders.number) : desc(orders.number))
@@ -145,7 +140,6 @@ function receiptRows(database: Database) {
   return database
     .select({
       orderId: orders.id,
-      orderNumber: orders.number,
       revisions: receipt.revisions,
       beganAtMs: receipt.beganAtMs,
       updatedAtMs: receipt.updatedAtMs,
@@ -158,9 +152,8 @@ function receiptRows(database: Database) {
 type ReceiptRow = Awaited<ReturnType<ReturnType<typeof receiptRows>['execute']>>[number];
 
 function receiptView(row: ReceiptRow): ReceiptView {
-  const { orderId, orderNumber } = row;
   return {
-    ...{ orderId, orderNumber },
+    orderId: row.orderId,
     revisions: Number(row.revisions),
     beganAtMs: Number(row.beganAtMs),
     updatedAtMs: Number(row.updatedAtMs),

@@ -8,11 +8,11 @@ import {
 } from '@stoa/schema';
 import type { Transaction } from '../../store/database.ts';
 import type { AfterCommit } from '../after-commit.ts';
+import { isIdOf } from '../id-codes.ts';
 import type { LegAsk, LegRequest, OwnLegs } from '../leg-reports.ts';
 import { REPLACE_NOT_SUPPORTED } from '../life/order-replacement.ts';
 import type { ReceivedMessage } from '../sessions/peer-inbox.ts';
 import type { CounterpartyGate } from '../terms/counterparty-gate.ts';
-import { isLegIdOf } from '../terms/leg-admission.ts';
 import type { QuoteDesk, TakenQuote } from './quote-desk.ts';
 import {
   cancelRejected,
@@ -161,7 +161,8 @@ export class VenueDesk {
     after: AfterCommit,
   ): Promise<void> {
     const { legId } = leg;
-    if (!isLegIdOf(from, legId)) {
+    // No node can take another's ids.
+    if (!isIdOf(from, legId, 'leg')) {
       const message = 'The leg id is not the home node’s own.';
       const foreign = { kind: 'leg-rejected', legId, code: 'LEG_ID_FOREIGN', message } as const;
       return this.#needs.sessions.send(tx, from, foreign);

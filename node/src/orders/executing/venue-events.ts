@@ -353,6 +353,6 @@ export async function holdOwnOrders(
   venue: VenueId,
   legIds: readonly string[],
 ): Promise<void> {
-  // Order ids are `<home>-<number>`.
+  // Order ids are `<home>-<code>`.
   await holdOrders(tx, orderIdsOf(legIds.filter((legId) => legId.startsWith(`${venue}-`))));
 }

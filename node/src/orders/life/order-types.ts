@@ -57,6 +57,7 @@ export interface OrderTerms {
   readonly side: Side;
   readonly type: OrderType;
   readonly timeInForce: TimeInForce;
+  /** Unix milliseconds, as asked for; for `gtd`. */
   readonly expireAtMs: number | undefined;
   readonly minQuantity: Quantity | undefined;
   readonly allOrNone: boolean;

@@ -121,7 +121,7 @@ export async function readOutbox(
   peer: MemberId,
   { after, last, limit }: { readonly after: number; readonly last: number; readonly limit: number },
 ): Promise<NumberedMessage[]> {
-  const rows = await database
+  return database
     .select({ number: sessionOutbox.number, message: sessionOutbox.message })
     .from(sessionOutbox)
     .where(
@@ -133,9 +133,6 @@ export async function readOutbox(
     )
     .orderBy(asc(sessionOutbox.number))
     .limit(limit);
-  return rows.flatMap(({ number, message }) =>
-    number === null || message === null ? [] : [{ number, message }],
-  );
 }
 
 /** Removes what the peer has; the row of the highest number stays, for numbering goes on from it. */

@@ -1,7 +1,7 @@
 import type { LegOrder, TradingCalendar } from '@stoa/schema';
 import { describe, expect, it } from 'vitest';
 import { BROKER_WALLET, directoryOf, INSTRUMENT } from '../testing/test-network.ts';
-import { isLegIdOf, type LegContext, whyNotReplaced, whyNotTaken } from './leg-admission.ts';
+import { type LegContext, whyNotReplaced, whyNotTaken } from './leg-admission.ts';
 import { RoutingAgreements } from './routing-agreements.ts';
 import { defaultVenueTerms } from './venue-terms-book.ts';
 
@@ -144,19 +144,6 @@ describe('a leg from another home node', () => {
     for (let count = 0; count < 5; count += 1) expect(judge({ quantity: 15 })).toBe('OFF_LOT');
     expect(judge({})).toBeUndefined();
     expect(judge({})).toBe('RATE_LIMITED');
-  });
-
-  it('has an id that only its home gives', () => {
-    expect(isLegIdOf('alpha', 'alpha-12.1.3')).toBe(true);
-    for (const id of [
-      'beta-12.1.3',
-      'alpha-12.1',
-      'alpha-0.1.1',
-      'alpha-1.1.1.1',
-      'xalpha-1.1.1',
-    ]) {
-      expect(isLegIdOf('alpha', id), id).toBe(false);
-    }
   });
 });
 

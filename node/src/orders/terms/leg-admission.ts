@@ -34,12 +34,6 @@ export interface LegContext {
   readonly nowMs: number;
 }
 
-/** Whether a leg's id is one that its home may give: no node can take another's ids. */
-export function isLegIdOf(home: MemberId, legId: string): boolean {
-  // Member ids are letters, digits and hyphens: safe inside a pattern.
-  return new RegExp(`^${home}-[1-9]\\d*\\.[1-9]\\d*\\.[1-9]\\d*$`).test(legId);
-}
-
 /** Whether a leg waits in the book. */
 function isResting({ timeInForce }: Pick<LegOrder, 'timeInForce'>): boolean {
   return timeInForce !== 'ioc' && timeInForce !== 'fok';

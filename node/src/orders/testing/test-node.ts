@@ -15,6 +15,7 @@ import type { ReceiptStore } from '../../routing/receipts/receipt-store.ts';
 import { type OpenDatabase, openDatabase } from '../../store/database.ts';
 import type { Caller, OrderView } from '../blotter/order-view.ts';
 import type { QuoteDesk, QuotedOrders } from '../executing/quote-desk.ts';
+import type { NewCode } from '../id-codes.ts';
 import type { LegState } from '../life/order-state.ts';
 import { viewOf } from '../order-rows.ts';
 import { createOrderService, type OrderService, type OrderServiceNeeds } from '../order-service.ts';
@@ -50,6 +51,8 @@ export interface TestNodeOptions {
   readonly limits?: MemberLimits;
   /** Default: no proof is kept. */
   readonly receipts?: ReceiptStore;
+  /** Default: orders are numbered, so that tests can name them. */
+  readonly newCode?: NewCode;
   /** Makes what is negotiated, at each start; default: nothing is. */
   readonly quotes?: (parts: QuoteParts) => QuoteDesk;
 }
@@ -58,7 +61,8 @@ export interface TestNodeOptions {
 export interface QuoteParts
   extends Pick<
     OrderServiceNeeds,
-    'database' | 'sessions' | 'directory' | 'market' | 'terms' | 'accounts' | 'logger' | 'nowMs'
+    | ('database' | 'sessions' | 'directory' | 'market' | 'terms' | 'accounts')
+    | ('newCode' | 'logger' | 'nowMs')
   > {
   readonly capabilities: VenueAdapter['capabilities'];
   readonly orders: () => QuotedOrders;
@@ -117,6 +121,8 @@ export class TestNode {
   /** Starts with nothing but the store, as after a crash. */
   async start(adapter: VenueAdapter): Promise<void> {
     const { venue, network, market, directory } = this.#options;
+    // First: nothing may come between the opening of the sessions and what takes their messages.
+    const newCode = this.#options.newCode ?? (await this.#numbering());
     this.metrics = new Registry();
     const common = {
       database: this.store.db,
@@ -133,7 +139,10 @@ export class TestNode {
       ['broker', new Set([BROKER_WALLET, SECOND_WALLET])],
       ['other', new Set([OTHER_WALLET])],
     ]);
-    const parts = { ...common, sessions: this.sessions, market, accounts, terms: this.#terms() };
+    const parts = {
+      ...{ ...common, sessions: this.sessions, market, accounts, newCode },
+      terms: this.#terms(),
+    };
     const quotes = this.#options.quotes?.({
       ...{ ...parts, capabilities: adapter.capabilities, orders: () => this.orders.quoted },
     });
@@ -179,6 +188,7 @@ export class TestNode {
           this.#options.settleable ?? (async ({ quantity }) => ({ quantity, reasons: [] })),
         onCommitted: (members) => this.#options.onCommitted?.(members),
         limits: this.#options.limits ?? new MemberLimits(),
+        newCode,
         agreements: everyOrder(directory.current()),
         terms: this.#terms(),
         receipts: this.#options.receipts,
@@ -194,6 +204,16 @@ export class TestNode {
       },
     );
     await this.orders.start();
+  }
+
+  /** Goes on behind what is in the store. */
+  async #numbering(): Promise<NewCode> {
+    const [row] = await this.store.sql`select count(*)::int as last from orders`;
+    let last = Number(row?.['last']);
+    return () => {
+      last += 1;
+      return String(last);
+    };
   }
 
   get caller(): Caller {

@@ -88,6 +88,14 @@ export interface TradeSides {
   readonly sellLegId?: string;
 }
 
+let lastNumber = 0;
+
+/** Higher than all before, also of a process that ran before this one: the clock goes on. */
+function messageNumber(): number {
+  lastNumber = Math.max(lastNumber + 1, Number(process.hrtime.bigint()));
+  return lastNumber;
+}
+
 /** Opens the store and starts the service. A second start on the same store continues the first. */
 export async function startSettlementNode(options: SettlementNodeOptions): Promise<SettlementNode> {
   const store: OpenDatabase = await openDatabase(options.databaseUrl);
@@ -97,7 +105,8 @@ export async function startSettlementNode(options: SettlementNodeOptions): Promi
   const service = createSettlementService(options, {
     ...{ db, client, signer, directory, metrics },
     send: async (tx, peer, body) => {
-      await tx.insert(sessionOutbox).values({ peer, body });
+      const message = new Uint8Array();
+      await tx.insert(sessionOutbox).values({ peer, number: messageNumber(), body, message });
     },
     logger: createLogger('settlement-test', 'silent'),
     nowMs: Date.now,
@@ -172,11 +181,13 @@ export async function startSettlementNode(options: SettlementNodeOptions): Promi
         .values({ ...legRow, id: `${id}.1.1`, orderId: id, sentAtMs: Date.now() });
     },
     outbox: async () => {
-      const rows = await db.select().from(sessionOutbox).orderBy(asc(sessionOutbox.id));
-      return rows.map(({ id, peer, body }) => ({ id, to: peer, body: body as SettlementMessage }));
+      const rows = await db.select().from(sessionOutbox).orderBy(asc(sessionOutbox.number));
+      return rows.map(({ number: id, peer, body }) => ({
+        ...{ id, to: peer, body: body as SettlementMessage },
+      }));
     },
     forget: async (...ids) => {
-      await db.delete(sessionOutbox).where(inArray(sessionOutbox.id, ids));
+      await db.delete(sessionOutbox).where(inArray(sessionOutbox.number, ids));
     },
     receiveFrom: async (venue, peer) => {
       const waiting = (await peer.outbox()).filter(({ to }) => to === options.venue);

@@ -1,8 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { bigint, check, index, pgSequence, pgTable, text, unique } from 'drizzle-orm/pg-core';
-
-/** Numbers of the quotes that this venue and its members give: their ids are `<venue>-q<number>`. */
-export const quoteNumbers = pgSequence('quote_numbers', { startWith: 1, cache: 1 });
+import { bigint, check, index, pgTable, text, unique } from 'drizzle-orm/pg-core';
 
 /** Firm quotes given here: by the venue itself, or by a member of it that answered. */
 export const givenQuotes = pgTable(

@@ -10,7 +10,7 @@ export interface AskedVenue {
   readonly rejection?: { readonly code: string; readonly message: string };
 }
 
-/** Numbers of the requests of this home node: their ids are `<home>-q<number>`. */
+/** Numbers of the requests of this home node: which order them. */
 export const quoteRequestNumbers = pgSequence('quote_request_numbers', { startWith: 1, cache: 1 });
 
 /** Requests for quote whose home is this node. Times are Unix milliseconds. */

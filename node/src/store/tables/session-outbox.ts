@@ -1,15 +1,5 @@
 import type { OrderMessageBody } from '@stoa/schema';
-import { sql } from 'drizzle-orm';
-import {
-  bigint,
-  bigserial,
-  customType,
-  index,
-  jsonb,
-  pgTable,
-  text,
-  unique,
-} from 'drizzle-orm/pg-core';
+import { bigint, customType, jsonb, pgTable, text, unique } from 'drizzle-orm/pg-core';
 
 const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({
   dataType: () => 'bytea',
@@ -25,15 +15,11 @@ const bytea = customType<{ data: Uint8Array; driverData: Uint8Array }>({
 export const sessionOutbox = pgTable(
   'session_outbox',
   {
-    id: bigserial({ mode: 'number' }).primaryKey(),
     peer: text().notNull(),
-    number: bigint({ mode: 'number' }),
+    number: bigint({ mode: 'number' }).notNull(),
     body: jsonb().$type<OrderMessageBody>().notNull(),
     /** The signed bytes as sent, and as sent again. */
-    message: bytea(),
+    message: bytea().notNull(),
   },
-  (table) => [
-    unique().on(table.peer, table.number),
-    index('session_outbox_unnumbered').on(table.peer, table.id).where(sql`number is null`),
-  ],
+  (table) => [unique().on(table.peer, table.number)],
 );
