@@ -3,10 +3,10 @@ import { benchProcesses } from './bench-process.ts';
 import { machineFacts } from './machine.ts';
 import { measureAccept } from './orders/accept.ts';
 import { measureCrashes } from './orders/crash.ts';
-import { measureRoundTrip } from './orders/round-trip.ts';
+import { measureRoundTrip, measureRoundTripInDemo } from './orders/round-trip.ts';
 import { measureRouter } from './orders/router-bench.ts';
 
-const PARTS = 4;
+const PARTS = 5;
 
 /**
  * Orders: the router alone and against an oracle, durable acceptance beside pgbench with the same
@@ -21,7 +21,11 @@ export const ordersBench: Bench = {
       about: 'instances that the router is compared on with every allocation',
       default: 100_000,
     },
-    part: { about: 'one part: 1 router, 2 accept, 3 round trip, 4 crashes; 5 all', default: 5 },
+    part: {
+      about:
+        'one part: 1 router, 2 accept, 3 round trip, 4 crashes, 5 round trip in the demo; 6 all',
+      default: 6,
+    },
     kills: { about: 'nodes killed while orders flow', default: 1_000 },
     seed: { about: 'what instances and kills are chosen by', default: 20_261_123 },
   },
@@ -44,6 +48,9 @@ export const ordersBench: Bench = {
     const crash = await only(4, `${option('kills')} kills`, () =>
       measureCrashes(say, { seed, kills: option('kills') }),
     );
-    return { router, accept, roundTrip, crash, machine: machineFacts() };
+    const roundTripInDemo = await only(5, 'round trip within the whole demo network', () =>
+      measureRoundTripInDemo(say),
+    );
+    return { router, accept, roundTrip, crash, roundTripInDemo, machine: machineFacts() };
   },
 };

@@ -3,7 +3,6 @@ import { DEVELOPMENT_CLIENT } from '@stoa/node/development-issuer';
 import { CodedError, type MemberId, type VenueId } from '@stoa/schema';
 import type { DeployedNetwork } from '../chain/deploy-network.ts';
 import { type ManagedProcess, startChildProcess } from './child-process.ts';
-import { DEMO_VENUES } from './demo-venues.ts';
 import type { Guardian } from './guardian.ts';
 import type { MemberIdentity } from './member-identity.ts';
 import { FEW_CORES_FLAGS } from './process-flags.ts';
@@ -28,6 +27,8 @@ export interface SharedSetup {
   readonly identities: ReadonlyMap<MemberId, MemberIdentity>;
   readonly tokens: TokenIssuer;
   readonly accountsFile: string;
+  /** The venues whose nodes run. */
+  readonly venues: readonly VenueId[];
   /** Where the processes tell their spans (OTLP/HTTP). */
   readonly tracesUrl?: string | undefined;
   /** Ends the waiting for a process that starts, and the process. */
@@ -42,8 +43,6 @@ export const DEMO_STALE_AFTER_MS = 1_500;
 const HEARTBEAT_MS = 500;
 /** One that cannot start ends, and is not waited for; one on a busy machine may take its time. */
 const READY_WITHIN_MS = 120_000;
-/** Members whose address everybody knows; the probe is not among them. */
-const listening: ReadonlySet<MemberId> = new Set([...DEMO_VENUES, 'gateway']);
 
 /** The folder, within the run's, in which a venue keeps the journal of its engine. */
 export function journalName(venue: VenueId): string {
@@ -112,9 +111,9 @@ export async function startGateway(
   return startProcess('gateway', GATEWAY_MAIN, setup, {
     ...common(setup, identityOf(setup, 'gateway')),
     STOA_MEMBER: 'gateway',
-    STOA_NODES: DEMO_VENUES.map(
-      (venue) => `${venue}=http://127.0.0.1:${identityOf(setup, venue).httpPort}/graphql`,
-    ).join(','),
+    STOA_NODES: setup.venues
+      .map((venue) => `${venue}=http://127.0.0.1:${identityOf(setup, venue).httpPort}/graphql`)
+      .join(','),
     STOA_HTTP_PORT: String(setup.port),
     STOA_GRAPHIQL_TOKEN: setup.graphiqlToken,
     LOG_LEVEL: setup.logLevel,
@@ -124,6 +123,8 @@ export async function startGateway(
 
 function common(setup: SharedSetup, identity: MemberIdentity): Record<string, string> {
   const { chain, tokens } = setup;
+  // Members whose address everybody knows; the probe is not among them.
+  const listening = new Set<MemberId>([...setup.venues, 'gateway']);
   return {
     STOA_NODE_KEY_FILE: identity.nodeKeyFile,
     STOA_RPC_URL: setup.rpcUrl,

@@ -26,6 +26,8 @@ import { createTokenIssuer, type TokenIssuer } from './token-issuer.ts';
 export interface NetworkOptions {
   /** The run's folder is made below this one. */
   readonly baseFolder: string;
+  /** The venues whose nodes run, the broker's home first; default: all of the demo. */
+  readonly venues?: readonly VenueId[];
   /** Order flow file per venue; a venue without one starts with an empty book. */
   readonly flows: ReadonlyMap<VenueId, string>;
   readonly flowSpeed: number | 'max';
@@ -161,16 +163,17 @@ async function start(run: Run, options: NetworkOptions): Promise<Network> {
       Object.entries(chain.flowWallets).map(([venue, { address }]) => [venue, [address]]),
     ),
   });
+  const running = options.venues ?? DEMO_VENUES;
   const setup: SharedSetup = {
-    ...{ folder, guardian, chain, rpcUrl, identities, tokens, accountsFile },
+    ...{ folder, guardian, chain, rpcUrl, identities, tokens, accountsFile, venues: running },
     tracesUrl: options.tracesUrl,
     ...(options.signal && { signal: options.signal }),
   };
   const venues = new Map<VenueId, RunningProcess>();
   const startVenue = createVenueStarter(setup, { options, databases, venues });
   run.onStop(() => Promise.all([...venues.values()].map((node) => node.process.stop())));
-  await run.stage('venues', `starting the nodes of ${DEMO_VENUES.join(', ')}`, () =>
-    Promise.all(DEMO_VENUES.map((venue) => startVenue(venue))),
+  await run.stage('venues', `starting the nodes of ${running.join(', ')}`, () =>
+    Promise.all(running.map((venue) => startVenue(venue))),
   );
   const graphiqlToken = await brokerToken({ tokens });
   const startGatewayAt = createGatewayStarter(setup, options, graphiqlToken);

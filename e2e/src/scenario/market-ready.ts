@@ -16,7 +16,7 @@ export function awaitLiveMarket(desk: BrokerDesk): Promise<BookAnswer> {
 
 /**
  * Waits until each venue's recorded flow was replayed to its end, however long that takes, and the
- * gateway's book stands still with every venue live in it.
+ * gateway's book stands still with every venue that runs live in it.
  */
 export async function awaitReplayedMarket(
   network: Network,
@@ -37,13 +37,14 @@ export async function awaitReplayedMarket(
   );
   let seen = '';
   let sinceMs = 0;
-  const still = 'A book that stands still, with every venue live in it';
+  const still = 'A book that stands still, with every venue that runs live in it';
   const look = async (): Promise<BookAnswer | undefined> => {
     const book = await desk.book();
     // Heartbeats raise the version; what counts is what the book says.
     const { version: _version, ...content } = book;
     const text = JSON.stringify(content);
-    if (text !== seen || book.venues.some(({ state }) => state !== 'LIVE')) {
+    const running = book.venues.filter(({ venue }) => network.venues.has(venue.id));
+    if (text !== seen || running.some(({ state }) => state !== 'LIVE')) {
       seen = text;
       sinceMs = performance.now();
       return undefined;

@@ -12,8 +12,9 @@ import { type BrokerConnection, openConnection } from './broker-connection.ts';
 
 const home = 'alpha';
 const remote = 'beta';
-const warmUps = 10;
-const samples = 80;
+/** Placed one after the other before anything counts: nodes run for months, and compilers for seconds. */
+const warmUps = 300;
+const samples = 60;
 const answerWithinMs = 1_000;
 /** Recorded flow runs so much faster than it was recorded: some eighty messages a second at each venue. */
 const flowSpeed = 10;
@@ -39,30 +40,61 @@ const atVenue = ['leg-taken', 'booked', 'told'] as const;
  * From a GraphQL mutation at the home node over another venue's node and engine to the answer that
  * says that the venue has acknowledged the order. Each stage is timed within its node, for each sample:
  * what is left of the whole is GraphQL, what is left of the wait for the venue is the way there and
- * back. Once while recorded flow goes on at all venues and the trades settle, once while all is idle
- * but for the samples, which come when the trade before has settled.
+ * back. `reportTaken`, the recording of what the venue said, is not waited for.
+ *
+ * The network is as small as the sentence demands: the home node, which the broker asks itself, the other
+ * venue's node, PostgreSQL, a chain, and a gateway that nobody asks, each a process. All is idle but for
+ * the samples, which come when the trade before has settled.
  */
 export async function measureRoundTrip(say: BenchNeeds['say']) {
-  const network = await startNetwork({
-    baseFolder: `${tmpdir()}/stoa-bench`,
-    flows: new Map(DEMO_VENUES.map((venue) => [venue, shippedFlow(venue)])),
-    flowSpeed,
-    logLevel: 'warn',
-  });
+  const network = await start([home, remote], 'max');
+  try {
+    const desk = await openBrokerDesk(network);
+    const connection = await openConnection(network, home);
+    await awaitReplayedMarket(network, desk, say);
+    const place = orders(network, connection, await priceOf(desk));
+    await warmUp(desk, place);
+    const figures = await measure(network, place, (order) => untilSettled(desk, order));
+    return { ...figures, network: `${home}, ${remote}` };
+  } finally {
+    await network.stop();
+  }
+}
+
+/**
+ * The same within the demo's network: once while recorded flow goes on at all venues and the trades
+ * settle, once while all is idle but for the samples.
+ */
+export async function measureRoundTripInDemo(say: BenchNeeds['say']) {
+  const network = await start(DEMO_VENUES, flowSpeed);
   try {
     const desk = await openBrokerDesk(network);
     const connection = await openConnection(network, home);
     await awaitLiveMarket(desk);
     const place = orders(network, connection, await priceOf(desk));
+    await warmUp(desk, place);
     say('  while recorded flow goes on and trades settle');
     const busy = await measure(network, place, () => sleep(pauseMs));
     await awaitReplayedMarket(network, desk, say);
     say('  while nothing else happens');
     const idle = await measure(network, place, (order) => untilSettled(desk, order));
-    return { ...idle, withFlowAndSettlement: busy };
+    return { ...idle, withFlowAndSettlement: busy, network: DEMO_VENUES.join(', ') };
   } finally {
     await network.stop();
   }
+}
+
+function start(venues: readonly string[], speed: number | 'max'): Promise<Network> {
+  return startNetwork({
+    ...{ baseFolder: `${tmpdir()}/stoa-bench`, venues, flowSpeed: speed, logLevel: 'warn' },
+    flows: new Map(venues.map((venue) => [venue, shippedFlow(venue)])),
+  });
+}
+
+async function warmUp(desk: BrokerDesk, place: () => Promise<string>) {
+  let last = '';
+  for (let order = 0; order < warmUps; order += 1) last = await place();
+  await untilSettled(desk, last);
 }
 
 async function priceOf(desk: BrokerDesk): Promise<string> {
@@ -100,14 +132,13 @@ async function measure(
   const nodes = [home, remote].map((venue) => nodeOf(network, venue));
   const tookMs: number[] = [];
   const stages = new Map<string, number[]>();
-  for (let sample = -warmUps; sample < samples; sample += 1) {
+  for (let sample = 0; sample < samples; sample += 1) {
     const before = await stagesOf(nodes);
     const begunMs = performance.now();
     const order = await place();
     const took = performance.now() - begunMs;
     await rest(order);
     const split = splitOf(took, await stagesOf(nodes), before);
-    if (sample < 0) continue;
     tookMs.push(took);
     for (const [stage, ms] of Object.entries(split)) {
       stages.set(stage, [...(stages.get(stage) ?? []), ms]);
@@ -126,7 +157,7 @@ async function measure(
 /** How long one sample was at each stage, by how much the nodes' clocks went on. */
 function splitOf(tookMs: number, after: StageSums, before: StageSums): Record<string, number> {
   const at = (stage: keyof StageSums): number => (after[stage] - before[stage]) * 1_000;
-  const inNodes = at('leg-taken') + at('booked') + at('told') + at('report-taken');
+  const inNodes = at('leg-taken') + at('booked') + at('told');
   return {
     graphql: tookMs - at('checked') - at('recorded') - at('answered'),
     checked: at('checked'),
