@@ -162,7 +162,7 @@ export const NEGOTIATED_ONCE = {
 export async function negotiateThroughKill(network: Network, desk: BrokerDesk, venue: string) {
   await awaitLiveMarket(desk);
   const negotiation = new NegotiationDesk(network, venue);
-  const { requestId, quoteId, price } = await negotiation.quote(await desk.book(), 'ask-1');
+  const { requestId, quoteId, price } = await negotiation.quote(await desk.book(), 'quoted-ask');
   const node = network.venues.get(venue);
   // Stopped, it looks alive for a moment: the acceptance goes out and no answer comes.
   node?.process.kill('SIGSTOP');
