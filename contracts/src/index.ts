@@ -1,3 +1,4 @@
+export * from './account-signature.ts';
 export * from './directory-watcher.ts';
 export { cashTokenAbi, cashTokenBytecode } from './generated/cash-token.ts';
 export {
@@ -18,6 +19,7 @@ export {
   transferLimitsModuleBytecode,
 } from './generated/transfer-limits-module.ts';
 export { venueOnlyModuleAbi, venueOnlyModuleBytecode } from './generated/venue-only-module.ts';
+export * from './mandate-state.ts';
 export * from './member-slug.ts';
 export * from './onchain-amount.ts';
 export * from './registry-reader.ts';

@@ -14,6 +14,7 @@ export const SUBGRAPHS = {
     ...['refusals', 'orders', 'order-entry', 'order-events', 'rfq', 'routing', 'receipts'],
     ...[
       'settlement',
+      'mandates',
       'cap-table',
       'issuer',
       'eligibility',

@@ -6,6 +6,8 @@ import {
 } from '@stoa/adapters';
 import { maxLegsPerBatch } from '@stoa/contracts';
 import {
+  type InstrumentId,
+  isInstrumentId,
   isMemberId,
   isRefusal,
   type MemberId,
@@ -111,6 +113,19 @@ const accountsFile = file(
     ),
 );
 
+const mandatesRequiredFor = z
+  .string()
+  .default('')
+  .transform((text, context): ReadonlySet<InstrumentId> | 'all' => {
+    if (text.trim() === 'all') return 'all';
+    const ids = text.split(',').flatMap((part) => part.trim() || []);
+    for (const id of ids) {
+      if (isInstrumentId(id)) continue;
+      context.addIssue({ code: 'custom', message: `${id} is no instrument id (CAIP-19)` });
+    }
+    return new Set(ids.filter(isInstrumentId));
+  });
+
 const venueAdapterFile = z.string().transform((path, context) => {
   const choice = readVenueAdapterFile(path);
   if (!isRefusal(choice)) return choice;
@@ -145,6 +160,8 @@ const environment = z
       .max(maxLegsPerBatch)
       .default(maxLegsPerBatch),
     STOA_SETTLEMENT: address,
+    /** Where an order needs its investor's mandate: `all`, or instruments, comma-separated. */
+    STOA_MANDATES_REQUIRED_FOR: mandatesRequiredFor,
     STOA_PRE_TRADE_LENS: address.optional(),
     STOA_FINALITY: z
       .union([z.literal('finalized'), z.coerce.number().int().min(1).max(1_000)])

@@ -78,6 +78,27 @@ export const settlementLeg = z.strictObject({
   deadline: positive,
 });
 
+/** An investor's signed EIP-712 `Mandate` of the Settlement contract. */
+export const signedMandate = z.strictObject({
+  investor: address,
+  side,
+  token: address,
+  cashToken: address,
+  limitAmount: amount,
+  limitQuantity: amount,
+  quantity: amount,
+  /** Unix seconds. */
+  expiry: positive,
+  nonce: amount,
+  venues: z.array(member).max(16),
+  /** Of a key, or what an ERC-1271 contract takes; of the latter no longer than 4 KiB. */
+  signature: z
+    .string()
+    .max(2 + 2 * 4_096)
+    .regex(/^0x[0-9a-fA-F]*$/)
+    .transform((digits) => digits as `0x${string}`),
+});
+
 /** Where a leg stands at its venue; `unknown-order` says the venue never saw it, and never will. */
 const legState = z.enum([
   'new',
@@ -212,6 +233,22 @@ export const orderMessageBody = z.discriminatedUnion('kind', [
     purpose: z.enum(['settle', 'net', 'reverse']).optional(),
     /** The batch that these trades were in before, which cannot come to its end any more. */
     replaces: hex.optional(),
+    /** Mandates of parties of these legs that the batch settles under; left out where there are none. */
+    mandates: z
+      .array(z.strictObject({ hash: hex, investor: address, side }))
+      .max(100)
+      .optional(),
+  }),
+  /**
+   * Instead of an affirmation: investors of these legs signed mandates that the request does not settle
+   * them under, or those that it names count no more. The home composes the batch anew.
+   */
+  z.strictObject({
+    kind: z.literal('settlement-mandates'),
+    batchId: hex,
+    mandates: z.array(signedMandate).max(100),
+    /** Hashes of mandates that this venue gave before and that were revoked since. */
+    ended: z.array(hex).max(100).optional(),
   }),
   z.strictObject({
     kind: z.literal('settlement-affirmed'),
@@ -231,5 +268,7 @@ export const orderMessageBody = z.discriminatedUnion('kind', [
 export type OrderMessageBody = z.output<typeof orderMessageBody>;
 /** A leg as sent to its executing venue. */
 export type LegOrder = z.output<typeof legOrder>;
+/** A signed mandate, amounts as digits. */
+export type SignedMandateMessage = z.output<typeof signedMandate>;
 /** One leg of a settlement batch, amounts as digits. */
 export type SettlementLegMessage = z.output<typeof settlementLeg>;

@@ -13,6 +13,7 @@ export type SdlPart =
   | 'receipts'
   | 'terms'
   | 'settlement'
+  | 'mandates'
   | 'cap-table'
   | 'issuer'
   | 'eligibility'
@@ -35,6 +36,7 @@ export const NODE_PARTS: readonly SdlPart[] = [
   'receipts',
   'terms',
   'settlement',
+  'mandates',
   'cap-table',
   'issuer',
   'eligibility',

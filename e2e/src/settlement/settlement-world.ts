@@ -105,6 +105,11 @@ export class SettlementWorld {
     this.#delivered = this.#deliver();
   }
 
+  /** What the nodes know of the registries. */
+  directory(): Directory {
+    return this.#directory.source.current();
+  }
+
   /** What the registries say now is what the nodes know from now on. */
   async readDirectoryAnew(): Promise<void> {
     await this.#directory.read();

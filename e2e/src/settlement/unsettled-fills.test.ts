@@ -94,7 +94,7 @@ it('knows after a restart what the store and the chain say is unsettled', async 
   );
   await world.restart('alpha');
   expect(owed('alpha')).toEqual([0n, 0n]);
-  await world.nodes.alpha.service.loadUnsettled();
+  await world.nodes.alpha.service.load();
   expect(owed('alpha')).toEqual([cash, 0n]);
 });
 

@@ -1,5 +1,11 @@
 import type { Tracer } from '@opentelemetry/api';
-import { type DirectorySource, MARKET_PARTS, NODE_PARTS, type VenueId } from '@stoa/schema';
+import {
+  type DirectorySource,
+  MARKET_PARTS,
+  type MemberId,
+  NODE_PARTS,
+  type VenueId,
+} from '@stoa/schema';
 import { createYoga } from 'graphql-yoga';
 import type { Registry } from 'prom-client';
 import type { TokenOptions, TokenVerifier } from '../access/token-verifier.ts';
@@ -20,6 +26,7 @@ import { createApiMetrics } from './api-metrics.ts';
 import type {
   ApiBlotter,
   ApiFeed,
+  ApiMandates,
   ApiNegotiation,
   ApiNode,
   ApiOrders,
@@ -35,6 +42,7 @@ import { createCapTableResolvers } from './cap-table-resolvers.ts';
 import { federatedTracing } from './federated-trace.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from './http-server.ts';
 import { createIssuerResolvers } from './issuer-resolvers.ts';
+import { createMandateResolvers } from './mandate-resolvers.ts';
 import { createEligibilityResolvers } from './market-eligibility-resolvers.ts';
 import { createHistoryResolvers } from './market-history-resolvers.ts';
 import { createMarketResolvers } from './market-resolvers.ts';
@@ -83,6 +91,11 @@ export interface ApiServerNeeds {
   readonly terms: ApiTerms;
   readonly settlements: ApiSettlements;
   readonly positions: ApiPositions;
+  readonly mandates: ApiMandates;
+  /** Wallets of each member, in lower case. */
+  readonly accounts: ReadonlyMap<MemberId, ReadonlySet<string>>;
+  /** The Settlement contract. */
+  readonly settlement: `0x${string}`;
   /** What the node has stored of the market. */
   readonly archive: FrameArchive;
   readonly listings: ListingWatch;
@@ -136,6 +149,7 @@ export function buildNodeSchema(venue: VenueId, needs: NodeSchemaNeeds) {
       createVenueTermsResolvers(needs),
       createSettlementResolvers({ ...needs, venue }),
       createSettlementOperationResolvers({ ...needs, venue }),
+      createMandateResolvers({ ...needs, venue }),
       createCapTableResolvers({ ...needs, venue }),
       createIssuerResolvers({ ...needs, venue }),
       createEligibilityResolvers({ ...needs, venue }),

@@ -6,7 +6,7 @@ import type { ReceiptBlotter } from '../orders/blotter/receipt-blotter.ts';
 import type { OrderService } from '../orders/order-service.ts';
 import type { PositionReader } from '../settlement/positions.ts';
 import type { SettlementReader } from '../settlement/settlement-reader.ts';
-import type { SettlementService } from '../settlement/settlement-service.ts';
+import type { InvestorMandates, SettlementService } from '../settlement/settlement-service.ts';
 import type { VenueLink } from '../venue/watched-venue.ts';
 
 /** What the API asks of the order service. */
@@ -40,6 +40,9 @@ export type ApiSettlements = SettlementReader &
 
 /** What a member's wallets have. */
 export type ApiPositions = PositionReader;
+
+/** What the API asks of investors' mandates. */
+export type ApiMandates = Pick<InvestorMandates, 'register' | 'revoke' | 'list'>;
 
 /** The terms under which venues trade, as far as this node knows them. */
 export interface ApiTerms {

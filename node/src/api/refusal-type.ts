@@ -3,6 +3,7 @@ import type { PreTradeCode } from '../compliance/settlement-means.ts';
 import type { QuoteRefusalCode } from '../negotiation/negotiation-request.ts';
 import type { LimitRefusalCode } from '../orders/terms/order-limits.ts';
 import type { ChangeRefusalCode, RequestRefusalCode } from '../orders/terms/order-validation.ts';
+import type { MandateRefusalCode } from '../settlement/mandates/mandate-rules.ts';
 
 /** The SDL's types that implement its interface Refusal. */
 export type RefusalType =
@@ -22,6 +23,7 @@ type KnownCode =
   | LimitRefusalCode
   | PreTradeCode
   | QuoteRefusalCode
+  | MandateRefusalCode
   | 'DECIMAL_INVALID'
   | 'TOO_MANY_DECIMALS'
   | 'OUT_OF_RANGE'
@@ -67,6 +69,12 @@ const INPUT_FIELDS = {
   QUOTE_SIDE_NOT_GIVEN: 'side',
   QUOTE_TERMS_DIFFER: null,
   QUOTE_TOO_LARGE: 'quantity',
+  WRONG_CHAIN: 'chainId',
+  WRONG_DOMAIN: 'verifyingContract',
+  MANDATE_INVALID: null,
+  MANDATE_EXPIRY_TOO_FAR: 'expiry',
+  INVALID_MANDATE_SIGNATURE: 'signature',
+  MALLEABLE_SIGNATURE: 'signature',
 } as const satisfies Partial<Record<KnownCode, string | null>>;
 
 /** All other codes by what a client would do about them. */
@@ -77,7 +85,7 @@ const OTHER_TYPES: Readonly<Record<Exclude<KnownCode, keyof typeof INPUT_FIELDS>
     'ACCOUNT_UNKNOWN',
     'ORDER_UNKNOWN',
     'BATCH_UNKNOWN',
-    ...(['QUOTE_REQUEST_UNKNOWN', 'QUOTE_UNKNOWN'] as const),
+    ...(['QUOTE_REQUEST_UNKNOWN', 'QUOTE_UNKNOWN', 'MANDATE_UNKNOWN'] as const),
   ]),
   ...kind('NotEligible', [
     ...(['TOKEN_PAUSED', 'WALLET_FROZEN', 'IDENTITY_NOT_REGISTERED'] as const),
@@ -86,11 +94,14 @@ const OTHER_TYPES: Readonly<Record<Exclude<KnownCode, keyof typeof INPUT_FIELDS>
     ...(['ALLOWANCE_TOO_LOW', 'OPERATOR_NOT_AUTHORIZED', 'HOLDING_PERIOD'] as const),
     ...(['AFFILIATE_VOLUME', 'HOLDER_CAP', 'COUNTRY_HOLDER_CAP', 'COUNTRY_REFUSED'] as const),
     ...(['TRANSFER_LIMIT', 'VENUE_ONLY', 'COMPLIANCE_REFUSED', 'CASH_TOO_LOW'] as const),
-    'CASH_ALLOWANCE_TOO_LOW',
+    ...(['CASH_ALLOWANCE_TOO_LOW', 'MANDATE_REQUIRED', 'MANDATE_EXPIRED'] as const),
+    ...(['MANDATE_IS_WITHDRAWN', 'MANDATE_PRICE_EXCEEDED'] as const),
+    ...(['MANDATE_QUANTITY_EXCEEDED', 'MANDATE_VENUE_NOT_ALLOWED'] as const),
   ]),
   ...kind('LimitExceeded', [
     ...(['OVER_MAX_QUANTITY', 'OVER_MAX_NOTIONAL', 'PRICE_BEYOND_COLLAR'] as const),
     ...(['PRICE_TOO_FAR_AWAY', 'TOO_MANY_OPEN_ORDERS', 'OVER_MAX_OPEN_NOTIONAL'] as const),
+    'TOO_MANY_MANDATES',
     ...(['RATE_LIMITED', 'TOO_MANY_QUOTE_REQUESTS', 'TOO_MANY_QUOTES'] as const),
   ]),
   ...kind('NotTradable', [
@@ -104,7 +115,7 @@ const OTHER_TYPES: Readonly<Record<Exclude<KnownCode, keyof typeof INPUT_FIELDS>
     ...(['CLIENT_ORDER_ID_REUSED', 'BATCH_NOT_FAILED', 'GROUP_BROKEN'] as const),
     ...(['CLIENT_REQUEST_ID_REUSED', 'CLIENT_QUOTE_ID_REUSED', 'QUOTE_ENDED'] as const),
     ...(['QUOTE_EXPIRED', 'QUOTE_ALREADY_ACCEPTED', 'QUOTE_REQUEST_ENDED'] as const),
-    'QUOTE_REQUEST_ACCEPTED',
+    ...(['QUOTE_REQUEST_ACCEPTED', 'MANDATE_ENDED'] as const),
   ]),
   ...kind('Unavailable', ['NODE_NOT_OPEN', 'CHECK_UNAVAILABLE', 'CHECK_UNANSWERED']),
 };

@@ -23,6 +23,7 @@ import { createSampleOrders } from './testing/sample-orders.ts';
 import {
   createSampleListings,
   sampleArchive,
+  sampleMandates,
   sampleNode,
   samplePositions,
   samplePreTrade,
@@ -47,6 +48,8 @@ const ARGUMENTS: Record<string, string> = {
   'Mutation.cancelOrder': '(id: "alpha-1")',
   'Query.capTable': `(instrument: "${ACME.id}")`,
   'Mutation.retrySettlement': `(batchId: "0x${'bb'.repeat(32)}")`,
+  'Mutation.registerMandate': `(input: { investor: "0x${'11'.repeat(20)}", instrument: "${ACME.id}", side: BUY, limitAmount: "10", limitQuantity: "1", quantity: "25", expiry: 1700000000, nonce: "1", chainId: 31337, verifyingContract: "0x${'5e'.repeat(20)}", signature: "0x00" })`,
+  'Mutation.revokeMandate': `(id: "0x${'3a'.repeat(32)}")`,
   'Query.previewRoute': `(input: { instrument: "${ACME.id}", account: "0x${'11'.repeat(20)}", side: BUY, quantity: "2", limitPrice: "100.10" })`,
   'Query.quoteRequest': '(id: "alpha-q1")',
   'Mutation.requestQuotes': `(input: { clientRequestId: "ask", instrument: "${ACME.id}", account: "0x${'11'.repeat(20)}", side: BUY, quantity: "2", expireAt: "2030-01-01T00:00:00Z" })`,
@@ -122,6 +125,10 @@ describe('the SDL of a node', () => {
     directory: sampleDirectory,
     settlements: sampleSettlements,
     positions: samplePositions,
+    mandates: sampleMandates,
+    // The operator too: what only it may do comes before this, and ends the broker's operation.
+    accounts: new Map(['broker', 'alpha'].map((id) => [id, new Set([`0x${'11'.repeat(20)}`])])),
+    settlement: `0x${'5e'.repeat(20)}`,
     terms: sampleTerms,
     node: sampleNode,
     archive: sampleArchive,

@@ -25,6 +25,7 @@ export function createSettlementResolvers({ venue, settlements, directory }: Set
       state: sdlEnum(settlement.state),
       transactionHash: settlement.transactionHash ?? null,
       blockNumber: settlement.blockNumber ?? null,
+      code: settlement.code ?? null,
       reason: settlement.reason ?? null,
       legs: settlement.legs.map((leg) => {
         const instrument = instruments.get(leg.token.toLowerCase());

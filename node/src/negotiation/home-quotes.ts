@@ -97,7 +97,9 @@ export class HomeQuotes {
     );
     if (isRefusal(instrument)) return instrument;
     const asked = { member: caller.member, account, instrument, side, leaves, limitPrice };
-    const place = await this.#needs.orders().enter({ ...asked, worstPrice: undefined });
+    const place = await this.#needs
+      .orders()
+      .enter({ ...asked, directedTo: found.quote.venue, worstPrice: undefined });
     if (isRefusal(place)) return place;
     try {
       const taken = await this.#take(caller, found.quote, request);

@@ -162,8 +162,8 @@ export class OrderEntry {
 
   #gated(draft: StoredOrder, instrument: Instrument) {
     const { member, account } = draft;
-    const { side, quantity: leaves, limitPrice } = draft.state;
-    const asked = { member, account, instrument, side, leaves, limitPrice };
+    const { side, quantity: leaves, limitPrice, directedTo } = draft.state;
+    const asked = { member, account, instrument, side, leaves, limitPrice, directedTo };
     if (limitPrice !== undefined) return { ...asked, worstPrice: undefined };
     const prices = this.#needs.work.home.preview(draft)?.legs.map((leg) => leg.limitPrice) ?? [];
     const worst = side === 'buy' ? Math.max(...prices) : Math.min(...prices);

@@ -11,6 +11,7 @@ import {
 } from '@stoa/schema';
 import { Counter, Gauge } from 'prom-client';
 import type { PreTradeChecks, Settleable } from '../compliance/pre-trade.ts';
+import type { MandateChecks } from '../settlement/mandates/mandate-gate.ts';
 import type { UnsettledClaims } from '../settlement/unsettled-fills.ts';
 import type { AnswerOn } from './answer-on.ts';
 import type { Caller, OrderView } from './blotter/order-view.ts';
@@ -53,6 +54,8 @@ export interface OrderServiceNeeds extends Omit<OrderWorkNeeds, 'settleableNow'>
   readonly settleable: PreTradeChecks['settleable'];
   /** What wallets gave away in fills that have not settled; absent: nothing. */
   readonly unsettled?: UnsettledClaims;
+  /** What investors signed; absent: nobody needs a mandate. */
+  readonly mandates?: MandateChecks;
   readonly limits: MemberLimits;
   /** Names orders: their ids are `<venue>-<code>`. */
   readonly newCode: NewCode;
@@ -259,8 +262,9 @@ class Orders implements OrderService {
     if (wrong) return wrong;
     const { quantity, limitPrice = known.state.limitPrice } = to;
     const { member, account } = known;
-    const { side, filled } = known.state;
-    const asked = { member, account, instrument, side, leaves: quantity - filled, limitPrice };
+    const { side, filled, directedTo } = known.state;
+    const leaves = quantity - filled;
+    const asked = { member, account, instrument, side, leaves, limitPrice, directedTo };
     const place = await this.#gate.enter({ ...asked, worstPrice: undefined }, { id: orderId });
     if (isRefusal(place)) return place;
     this.#work.settleable.passed(orderId);

@@ -385,6 +385,7 @@ export class OrderWork {
         return this.#desk.request(tx, from, { body, sentAtMs }, after);
       case 'settlement-request':
       case 'settlement-affirmed':
+      case 'settlement-mandates':
       case 'settlement-refused':
         return this.#needs.settlement.onMessage(tx, from, body);
       case 'quote-request':

@@ -16,6 +16,7 @@ import { VenueTermsExchange } from '../orders/terms/venue-terms-exchange.ts';
 import { createPositionReader, type PositionReader } from '../settlement/positions.ts';
 import {
   createSettlementService,
+  type SettlementOptions,
   type SettlementService,
 } from '../settlement/settlement-service.ts';
 import type { Database } from '../store/database.ts';
@@ -70,20 +71,11 @@ export async function createTrading(
     { ...shared, database, links: observer.links, nodeKey, terms },
   );
   const chainId = await client.getChainId();
-  const settlement = createSettlementService(
-    {
-      ...{ venue, chainId, settlement: contract, finality: config.STOA_FINALITY },
-      maxFeePerGas: BigInt(config.STOA_SETTLEMENT_MAX_FEE_GWEI) * WEI_PER_GWEI,
-      indexFromBlock: BigInt(config.STOA_INDEX_FROM_BLOCK),
-      batchWaitMs: config.STOA_SETTLEMENT_BATCH_WAIT_MS,
-      legsPerBatch: config.STOA_SETTLEMENT_BATCH_LEGS,
-    },
-    {
-      ...shared,
-      ...{ db: database, client, signer },
-      send: async (tx, to, body) => sessions.send(tx, to, body),
-    },
-  );
+  const settlement = createSettlementService(settlementOptions(base, chainId), {
+    ...shared,
+    ...{ db: database, client, signer },
+    send: async (tx, to, body) => sessions.send(tx, to, body),
+  });
   const topicNames = config.STOA_CLAIM_TOPICS;
   const preTrade = createPreTradeChecks({
     ...{ client, settlement: contract, topicNames, logger, nowMs },
@@ -107,13 +99,25 @@ export async function createTrading(
       onCommitted: (members) => reading.feed.committed(members),
       checkOrder: (order) => preTrade.checkOrder(order),
       settleable: (order) => preTrade.settleable(order),
-      unsettled: settlement.unsettled,
+      ...{ unsettled: settlement.unsettled, mandates: settlement.mandates },
     },
   );
   // Before anybody can place an order.
-  await settlement.loadUnsettled();
+  await settlement.load();
   const positions = positionsOf(base, parts, { orders, settlement });
   return { preTrade, venue: venuePart, settlement, orders, negotiation, positions, reading };
+}
+
+function settlementOptions({ config }: Base, chainId: number): SettlementOptions {
+  return {
+    ...{ venue: config.STOA_VENUE, chainId, settlement: config.STOA_SETTLEMENT },
+    finality: config.STOA_FINALITY,
+    maxFeePerGas: BigInt(config.STOA_SETTLEMENT_MAX_FEE_GWEI) * WEI_PER_GWEI,
+    indexFromBlock: BigInt(config.STOA_INDEX_FROM_BLOCK),
+    batchWaitMs: config.STOA_SETTLEMENT_BATCH_WAIT_MS,
+    legsPerBatch: config.STOA_SETTLEMENT_BATCH_LEGS,
+    mandatesRequiredFor: config.STOA_MANDATES_REQUIRED_FOR,
+  };
 }
 
 function positionsOf(

@@ -16,6 +16,8 @@ import {
   lockBatch,
   lockLegs,
 } from './batch-records.ts';
+import type { GivenMandates } from './mandates/given-mandates.ts';
+import { endedMandates, missingMandates } from './mandates/mandate-exchange.ts';
 import type { SettlementMetrics } from './settlement-metrics.ts';
 import type { SettlementMessage, SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 import { checkReversalRequest, checkSettlementRequest } from './settlement-request-check.ts';
@@ -33,6 +35,7 @@ export type AffirmationNeeds = Pick<
 > & {
   readonly records: BatchRecords;
   readonly metrics: Pick<SettlementMetrics, 'transitions'>;
+  readonly given: GivenMandates;
 };
 
 /** The conversation in which two venues come to sign the same batch. */
@@ -53,6 +56,8 @@ export class Affirmations {
         return this.#onAffirmed(tx, from, body);
       case 'settlement-refused':
         return this.#onRefused(tx, from, body);
+      case 'settlement-mandates':
+        return this.#needs.given.onMandates(tx, from, body);
     }
   }
 
@@ -79,15 +84,12 @@ export class Affirmations {
             `${this.#options.venue} knows another batch of this id.`,
             'Compose it anew.',
           ));
-    if (refusal) {
-      const { code, message } = refusal;
-      this.#needs.logger.warn({ batchId, from, code }, 'settlement request refused');
-      return this.#needs.send(tx, from, {
-        kind: 'settlement-refused',
-        batchId,
-        code,
-        message: message.slice(0, 512),
-      });
+    if (refusal) return this.#refuse(tx, from, batchId, refusal);
+    const missing =
+      request.purpose === 'reverse' ? [] : await missingMandates(tx, this.#options.venue, request);
+    const ended = await endedMandates(tx, this.#options.venue, request);
+    if (missing.length + ended.length > 0) {
+      return this.#giveMandates(tx, from, request, { missing, ended });
     }
     const legs = request.legs.map(legFromMessage);
     const groupsHash = lower(request.groupsHash);
@@ -115,6 +117,43 @@ export class Affirmations {
     this.#needs.metrics.transitions.inc({ role: 'executing', state: 'affirmed' });
     await this.#affirm(tx, from, batchId, signature);
     this.#needs.logger.info({ batchId, from, legs: legs.length }, 'settlement affirmed');
+  }
+
+  async #refuse(tx: Transaction, to: MemberId, batchId: `0x${string}`, refusal: Refusal) {
+    const { code, message } = refusal;
+    this.#needs.logger.warn({ batchId, to, code }, 'settlement request refused');
+    await this.#needs.send(tx, to, {
+      ...{ kind: 'settlement-refused', batchId, code },
+      message: message.slice(0, 512),
+    });
+  }
+
+  /** What this venue's investors signed is told once; a home that goes on without it hears a no. */
+  async #giveMandates(
+    tx: Transaction,
+    to: MemberId,
+    request: Of<'settlement-request'>,
+    {
+      missing,
+      ended,
+    }: {
+      readonly missing: Awaited<ReturnType<typeof missingMandates>>;
+      readonly ended: readonly `0x${string}`[];
+    },
+  ) {
+    const batchId = lower(request.batchId);
+    if (request.replaces !== undefined) {
+      const message =
+        'The batch does not settle under the mandates that this venue’s investors signed.';
+      const refusal = refuse('MANDATES_DIFFER', message, 'Compose it anew.');
+      return this.#refuse(tx, to, batchId, refusal);
+    }
+    const mandates = missing.map(({ signed }) => signed);
+    await this.#needs.send(tx, to, {
+      ...{ kind: 'settlement-mandates', batchId, mandates },
+      ...(ended.length > 0 && { ended: [...ended] }),
+    });
+    this.#needs.logger.info({ batchId, to, mandates: mandates.length }, 'mandates given');
   }
 
   async #affirm(

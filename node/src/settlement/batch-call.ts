@@ -16,12 +16,13 @@ import type { Address, Client, Hex, TransactionReceipt } from 'viem';
 import { call, readContract } from 'viem/actions';
 import { contractGroups } from './batch-composition.ts';
 import type { BatchRow } from './batch-records.ts';
+import { mandateFromMessage } from './mandates/mandate-message.ts';
 
 /** A batch's call of the Settlement contract, with gas by formula: an estimate finds what fails cheapest. */
 export function batchCall(
   batch: Pick<
     BatchRow,
-    'id' | 'legs' | 'groups' | 'orderId' | 'groupNumber' | 'signatures' | 'purpose'
+    'id' | 'legs' | 'groups' | 'orderId' | 'groupNumber' | 'mandates' | 'signatures' | 'purpose'
   >,
   domain: SettlementDomain,
   gasPerLeg: bigint = settlementGas.perLeg,
@@ -30,15 +31,25 @@ export function batchCall(
   const { chainId, settlement } = domain;
   const { id: batchId, signatures } = batch;
   const call = { domain: { chainId, settlement }, batchId, groups, signatures };
+  const mandates = batch.mandates?.map((signed) => signed.map(mandateFromMessage));
   const wanted = settleGasLimit(groups, gasPerLeg);
   const gas = wanted < transactionGasCap ? wanted : transactionGasCap;
   switch (batch.purpose) {
     case 'reverse':
       return { data: encodeReverse({ ...call, minGasPerLeg: gasPerLeg }), gas };
     case 'net':
-      return { data: encodeSettleNetted({ ...call, legs: groups.flat() }), gas };
+      return {
+        data: encodeSettleNetted({
+          ...{ ...call, legs: groups.flat() },
+          ...(mandates && { mandates: mandates.flat() }),
+        }),
+        gas,
+      };
     case 'settle':
-      return { data: encodeSettle({ ...call, minGasPerLeg: gasPerLeg }), gas };
+      return {
+        data: encodeSettle({ ...call, ...(mandates && { mandates }), minGasPerLeg: gasPerLeg }),
+        gas,
+      };
   }
 }
 

@@ -12,6 +12,8 @@ import { type StoredGroup, settlementBatches } from '../store/tables/settlement-
 import { issue } from '../store/transactions.ts';
 import { legToMessage } from './batch-composition.ts';
 import type { BatchRecords } from './batch-records.ts';
+import { type AttachedMandate, namedMandates } from './mandates/mandate-exchange.ts';
+import { mandateToMessage } from './mandates/mandate-message.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 import { signBatch } from './settlement-signer.ts';
 
@@ -24,6 +26,8 @@ export type ComposerNeeds = Pick<SettlementNeeds, 'signer' | 'send' | 'logger' |
 export interface DraftGroup {
   readonly order?: { readonly id: string; readonly groupNumber: number };
   readonly legs: readonly SettlementLeg[];
+  /** Mandates of its investors; none where left out. */
+  readonly mandates?: readonly AttachedMandate[];
 }
 
 /** A batch that is to be. */
@@ -55,7 +59,8 @@ export async function composeBatch(
   const { id: batchId, purpose, groups, deadline, attempts, replaces } = draft;
   const { chainId, settlement, venue: home } = options;
   const legs = groups.flatMap((group) => group.legs);
-  const hash = groupsHash(purpose === 'net' ? [legs] : groups.map((group) => group.legs));
+  const hash = hashOf(draft);
+  const hasMandates = groups.some(({ mandates = [] }) => mandates.length > 0);
   const signed = { domain: { chainId, settlement }, batchId, legs, groupsHash: hash, purpose };
   const own = await signBatch(needs.signer, { ...signed, venue: home });
   const venues = venuesOfBatch([legs]);
@@ -64,6 +69,7 @@ export async function composeBatch(
     ...{ id: batchId, purpose, role: 'home' as const, homeVenue: home, attempts, deadline },
     ...(first?.order && { orderId: first.order.id, groupNumber: first.order.groupNumber }),
     ...{ legs: legs.map(legToMessage), groups: groups.map(storedGroup), groupsHash: hash },
+    ...(hasMandates && { mandates: groups.map(mandateMessages) }),
     digests: Object.fromEntries(
       venues.map((venue) => [venue, hashTypedData(venueBatchTypedData({ ...signed, venue }))]),
     ),
@@ -78,20 +84,39 @@ export async function composeBatch(
     const indexed = groups.flatMap((group, index) =>
       legsOfVenue(group.legs, venue).map((leg) => ({ leg, index })),
     );
+    const asks = indexed.map(({ leg }) => legToMessage(leg));
+    const named = namedMandates(
+      asks,
+      groups.flatMap(({ mandates = [] }) => mandates),
+    );
     await needs.send(tx, venue, {
       kind: 'settlement-request',
       ...{ batchId, groupsHash: hash },
-      legs: indexed.map(({ leg }) => legToMessage(leg)),
+      legs: asks,
       // Left out where they say nothing new: a peer of an older version takes it then.
       ...(groups.length > 1 && { groups: indexed.map(({ index }) => index) }),
       ...(purpose !== 'settle' && { purpose }),
       ...(replaces && { replaces }),
+      ...(named.length > 0 && { mandates: named }),
     });
   }
   if (asked.length === 0) await needs.records.apply(tx, batchId, { kind: 'affirmed' });
   const orders = groups.flatMap(({ order }) => order?.id ?? []);
   const fields = { batchId, purpose, orders, legs: legs.length, asked };
   needs.logger.info(fields, 'settlement batch composed');
+}
+
+/** What every venue signs of the grouping: netted, legs and mandates are one group. */
+function hashOf({ purpose, groups }: BatchDraft): Hex {
+  const legs = groups.map((group) => group.legs);
+  const mandates = groups.map(({ mandates: own = [] }) => own.map(({ hash }) => hash));
+  return purpose === 'net'
+    ? groupsHash([legs.flat()], [mandates.flat()])
+    : groupsHash(legs, mandates);
+}
+
+function mandateMessages({ mandates = [] }: DraftGroup) {
+  return mandates.map(({ signed }) => mandateToMessage(signed));
 }
 
 function storedGroup({ order, legs }: DraftGroup, index: number): StoredGroup {

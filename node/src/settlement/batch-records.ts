@@ -9,8 +9,8 @@ import type { SettlementMetrics } from './settlement-metrics.ts';
 import { type BatchEvent, type BatchStatus, batchAfter, isOpen } from './settlement-state.ts';
 
 export type BatchRow = typeof settlementBatches.$inferSelect;
-/** A batch without its legs and signatures, which are long and which its state does not need. */
-export type BatchHead = Omit<BatchRow, 'legs' | 'signatures'>;
+/** A batch without its legs, mandates and signatures, which are long and which its state does not need. */
+export type BatchHead = Omit<BatchRow, 'legs' | 'mandates' | 'signatures'>;
 export type LegRow = typeof settlementLegs.$inferSelect;
 
 /** Moves batches through their states in the store: the batch and its legs in one transaction. */
@@ -88,7 +88,12 @@ export async function lockBatch(
   return rows[0];
 }
 
-const { legs: _legs, signatures: _signatures, ...headColumns } = getTableColumns(settlementBatches);
+const {
+  legs: _legs,
+  mandates: _mandates,
+  signatures: _signatures,
+  ...headColumns
+} = getTableColumns(settlementBatches);
 
 /** What batches are read by where their legs and signatures are not needed. */
 export const batchHead = headColumns;

@@ -30,6 +30,8 @@ const unsigned: ReadonlySet<string> = new Set([
   ...['AFFIRMATION_MISSING', 'AFFIRMATION_INVALID', 'DEADLINE_PASSED', 'TRADE_WITHDRAWN'],
   ...['INVALID_VENUE_SIGNATURE', 'MALLEABLE_SIGNATURE', 'NOT_A_SIGNER', 'MISSING_VENUE_SIGNATURE'],
   ...['WRONG_CHAIN', 'WRONG_DOMAIN'],
+  // Which mandates a batch settles under is signed with it.
+  'MANDATES_DIFFER',
 ]);
 
 const mostAttempts = 12;
@@ -52,7 +54,7 @@ export function courseAfter(
   { attempts, firstWaitMs, nowMs }: { attempts: number; firstWaitMs: number; nowMs: number },
 ): FailureCourse {
   const failures = attempts + 1;
-  if (lasting.has(code) || code.startsWith('MANDATE_') || failures > mostAttempts) {
+  if (lasting.has(code) || isOfMandate(code) || failures > mostAttempts) {
     return { afterFailure: 'operator', retryAtMs: null, attempts: failures };
   }
   const waitMs = Math.min(firstWaitMs * 2 ** attempts, Math.max(mostWaitMs, firstWaitMs));
@@ -61,7 +63,7 @@ export function courseAfter(
 
 /** Whether what failed so may succeed with the same signatures. */
 export function isWorthSendingAgain(code: string): boolean {
-  return !unsigned.has(code) && !lasting.has(code) && !code.startsWith('MANDATE_');
+  return !unsigned.has(code) && !lasting.has(code) && !isOfMandate(code);
 }
 
 /** Whether the batch can be sent again as it was signed. */
@@ -72,5 +74,12 @@ export function canBeSentAgain(
   const named = new Set(batch.legs.flatMap((leg) => [leg.executingVenue, leg.homeVenue]));
   const signed = new Set(batch.signatures.map(({ venue }) => venue));
   const isSigned = [...named].every((venue) => signed.has(venue));
-  return isSigned && nowMs / 1_000 < batch.deadline && !unsigned.has(batch.code ?? '');
+  const code = batch.code ?? '';
+  const isGood = !unsigned.has(code) && !isOfMandate(code);
+  return isSigned && nowMs / 1_000 < batch.deadline && isGood;
+}
+
+/** Another mandate has to be signed, by an investor, and then the batch by its venues. */
+function isOfMandate(code: string): boolean {
+  return code.startsWith('MANDATE_') || code.startsWith('INVALID_MANDATE');
 }

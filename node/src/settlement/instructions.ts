@@ -15,6 +15,7 @@ import { issue } from '../store/transactions.ts';
 import { composeBatch, type DraftGroup, newDeadline } from './batch-composer.ts';
 import { batchIdOf, lower, tradeTerms } from './batch-composition.ts';
 import type { BatchRecords, LegRow } from './batch-records.ts';
+import { mandatesOf } from './mandates/mandate-exchange.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 import { isOneOfTrades } from './trade-condition.ts';
 
@@ -204,9 +205,15 @@ export class Instructions {
       } as const;
       issue(tx, tx.update(settlementLegs).set(anew).where(isOneOfTrades(rows)));
     }
-    const drafts = groups.map(({ orderId, groupNumber, rows }) => ({
+    const mandates = await mandatesOf(
+      tx,
+      this.#options.venue,
+      groups.map(({ rows }) => rows),
+    );
+    const drafts = groups.map(({ orderId, groupNumber, rows }, index) => ({
       order: { id: orderId, groupNumber },
       legs: rows.map((row) => contractLeg(row, deadline)),
+      mandates: mandates?.[index] ?? [],
     }));
     const draft = {
       ...{ id, deadline, groups: drafts, attempts: before.attempts ?? 0 },

@@ -11,7 +11,7 @@ import { getBlockNumber, multicall } from 'viem/actions';
 import type { Database } from '../store/database.ts';
 import { tokenBalances } from '../store/tables/token-balances.ts';
 import { lower } from './batch-composition.ts';
-import type { UnsettledTrades } from './unsettled-fills.ts';
+import type { UnsettledClaims, UnsettledTrades } from './unsettled-fills.ts';
 
 /** A token in a wallet, of which something is held, promised or under way. */
 export interface PositionKey {
@@ -56,7 +56,7 @@ export interface PositionNeeds {
   readonly db: Database;
   readonly client: Client;
   readonly directory: DirectorySource;
-  readonly unsettled: UnsettledTrades;
+  readonly unsettled: UnsettledClaims & Pick<UnsettledTrades, 'due'>;
   /** What open orders and unsettled fills of a wallet would give away on one side of an instrument. */
   readonly promised: (
     member: MemberId,

@@ -1,4 +1,10 @@
-import type { DirectorySource, MemberId, OrderMessageBody, VenueId } from '@stoa/schema';
+import type {
+  DirectorySource,
+  InstrumentId,
+  MemberId,
+  OrderMessageBody,
+  VenueId,
+} from '@stoa/schema';
 import type { Registry } from 'prom-client';
 import type { Address, Client } from 'viem';
 import type { Database, Transaction } from '../store/database.ts';
@@ -38,6 +44,8 @@ export interface SettlementOptions {
   readonly indexTokens?: boolean;
   /** The first block to follow them from; default the chain's first. */
   readonly indexFromBlock?: bigint;
+  /** Where an order needs a mandate of its investor, whatever the account declared; default nowhere. */
+  readonly mandatesRequiredFor?: ReadonlySet<InstrumentId> | 'all';
   /** Between comparisons of database, venue and chain; default one minute. */
   readonly reconcileIntervalMs?: number;
 }

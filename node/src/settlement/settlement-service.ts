@@ -11,6 +11,9 @@ import { BatchSubmitter } from './batch-submitter.ts';
 import type { CapTable, CapTableQuery } from './cap-table.ts';
 import { ChainFollower } from './chain-follower.ts';
 import { type Instruction, Instructions } from './instructions.ts';
+import { GivenMandates } from './mandates/given-mandates.ts';
+import { type MandateChecks, MandateGate } from './mandates/mandate-gate.ts';
+import { MandateRegister } from './mandates/mandate-register.ts';
 import { Reconciliation, type ReconciliationReport } from './reconciliation.ts';
 import { Reversals } from './reversals.ts';
 import { createSettlementMetrics } from './settlement-metrics.ts';
@@ -29,6 +32,10 @@ import { UnsettledFills, type UnsettledTrades } from './unsettled-fills.ts';
 export type { Instruction } from './instructions.ts';
 export type { SettlementMessage, SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 export type { UnsettledClaims } from './unsettled-fills.ts';
+
+/** Investors' mandates, as orders and the API need them. */
+export type InvestorMandates = MandateChecks &
+  Pick<MandateRegister, 'register' | 'revoke' | 'list'>;
 
 /** From executions to delivery against payment. */
 export interface SettlementService extends SettlementReader {
@@ -61,8 +68,10 @@ export interface SettlementService extends SettlementReader {
   filled(tx: Transaction, trade: Execution, side: Side): void;
   /** What wallets gave away in fills that have not settled, and are to be given for it. */
   readonly unsettled: UnsettledTrades;
-  /** Reads what is unsettled from store and chain: to be called before orders are taken. */
-  loadUnsettled(): Promise<void>;
+  /** What investors signed that venues may do for them. */
+  readonly mandates: InvestorMandates;
+  /** Reads what is unsettled, and which mandates count: to be called before orders are taken. */
+  load(): Promise<void>;
   /** Takes a settlement message that an order session received, in its transaction. */
   onMessage(tx: Transaction, from: MemberId, body: SettlementMessage): Promise<void>;
   /** What waits for this venue's operator, oldest first. */
@@ -96,14 +105,22 @@ export function createSettlementService(
   options: SettlementOptions,
   needs: SettlementNeeds,
 ): SettlementService {
-  const { unsettled, ...parts } = assemble(options, needs);
+  const { unsettled, register, mandateGate, ...parts } = assemble(options, needs);
   const { instructions, affirmations, retries, reconciliation, holdings, queue, worker } = parts;
   return {
     ...createSettlementReader(needs.db),
     instruct: (tx, trades) => instructions.instruct(tx, trades),
     filled: (tx, trade, side) => unsettled.filled(tx, trade, side),
     unsettled,
-    loadUnsettled: () => unsettled.load(),
+    mandates: {
+      checkOrder: (order, openUnits) => mandateGate.checkOrder(order, openUnits),
+      register: (member, asked) => register.register(member, asked),
+      revoke: (member, hash) => register.revoke(member, hash),
+      list: (member, first) => register.list(member, first),
+    },
+    load: async () => {
+      await Promise.all([unsettled.load(), register.load()]);
+    },
     withdraw: (tx, trade, reason) => instructions.withdraw(tx, trade, reason),
     closeGroup: async (orderId) => {
       await needs.db.transaction((tx) => instructions.closeGroup(tx, orderId));
@@ -141,13 +158,23 @@ function assemble(options: SettlementOptions, needs: SettlementNeeds) {
   const parts = { ...needs, records, metrics };
   const instructions = new Instructions(options, parts);
   const reversals = new Reversals(options, parts);
-  const affirmations = new Affirmations(options, parts);
+  const given = new GivenMandates({ ...parts, instructions });
+  const affirmations = new Affirmations(options, { ...parts, given });
   const retries = new SettlementRetries({ ...parts, instructions, reversals });
   const submitter = new BatchSubmitter(options, parts);
   const assembly = new BatchAssembly(options, { ...parts, instructions });
   const nextGroupNumber = (tx: Transaction, orderId: string) =>
     instructions.nextGroupNumber(tx, orderId);
   const unsettled = new UnsettledFills(options, needs);
+  const domain = { chainId: options.chainId, settlement: options.settlement };
+  const register = new MandateRegister({ venue: options.venue, domain }, needs);
+  const mandateGate = new MandateGate(
+    {
+      settlement: options.settlement,
+      requiredFor: options.mandatesRequiredFor ?? new Set(),
+    },
+    { ...needs, register, unsettled },
+  );
   const onSettled = (leg: SettledLeg) => unsettled.settled(leg);
   const follower = new ChainFollower(options, { ...parts, nextGroupNumber, onSettled });
   const reconciliation = new Reconciliation(options, parts);
@@ -200,6 +227,6 @@ function assemble(options: SettlementOptions, needs: SettlementNeeds) {
 
   return {
     ...{ instructions, affirmations, retries, reconciliation, holdings, queue, worker },
-    unsettled,
+    ...{ unsettled, register, mandateGate },
   };
 }

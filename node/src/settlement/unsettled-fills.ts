@@ -33,6 +33,17 @@ export interface UnsettledClaims {
 export interface UnsettledTrades extends UnsettledClaims {
   /** As far as this node knows. */
   due(account: Address, token: Address): bigint;
+  /**
+   * How much of a token the account bought, or sold, in trades that have not settled: what it is to
+   * get of it, or gave away of it.
+   */
+  traded(account: Address, token: Address, side: Side): bigint;
+  /**
+   * The same as of the chain's newest block.
+   *
+   * @throws viem errors when the RPC fails
+   */
+  tradedNow(account: Address, token: Address, side: Side): Promise<bigint>;
 }
 
 interface Debt {
@@ -80,15 +91,27 @@ export class UnsettledFills implements UnsettledTrades {
   }
 
   due(account: Address, token: Address): bigint {
-    let sum = 0n;
-    for (const debt of this.#byReturn.get(keyOf(account, token)) ?? []) sum += debt.return.amount;
-    return sum;
+    return sumOfReturns(this.#byReturn.get(keyOf(account, token)) ?? []);
   }
 
   async owedNow(account: Address, token: Address): Promise<bigint> {
-    const debts = [...(this.#byWallet.get(keyOf(account, token)) ?? [])];
+    return sumOf(await this.#openNow(this.#byWallet.get(keyOf(account, token))));
+  }
+
+  traded(account: Address, token: Address, side: Side): bigint {
+    return side === 'sell' ? this.owed(account, token) : this.due(account, token);
+  }
+
+  async tradedNow(account: Address, token: Address, side: Side): Promise<bigint> {
+    if (side === 'sell') return this.owedNow(account, token);
+    return sumOfReturns(await this.#openNow(this.#byReturn.get(keyOf(account, token))));
+  }
+
+  /** Those that the chain's newest block has not settled. */
+  async #openNow(known: Iterable<Debt> = []): Promise<Debt[]> {
+    const debts = [...known];
     const settled = await this.#settledOf(debts);
-    return sumOf(debts.filter((_, index) => settled[index] !== true));
+    return debts.filter((_, index) => settled[index] !== true);
   }
 
   /**
@@ -212,6 +235,12 @@ function drop(index: Map<string, Set<Debt>>, key: string, debt: Debt): void {
 function sumOf(debts: Iterable<Debt>): bigint {
   let sum = 0n;
   for (const { amount } of debts) sum += amount;
+  return sum;
+}
+
+function sumOfReturns(debts: Iterable<Debt>): bigint {
+  let sum = 0n;
+  for (const debt of debts) sum += debt.return.amount;
   return sum;
 }
 

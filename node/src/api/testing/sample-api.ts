@@ -9,6 +9,7 @@ import { createSampleOrders, type SampleOrders } from './sample-orders.ts';
 import {
   createSampleListings,
   sampleArchive,
+  sampleMandates,
   sampleNode,
   samplePositions,
   samplePreTrade,
@@ -49,6 +50,9 @@ export async function startSampleApi(
       directory: sampleDirectory,
       settlements: sampleSettlements,
       positions: samplePositions,
+      mandates: sampleMandates,
+      accounts: new Map(),
+      settlement: `0x${'5e'.repeat(20)}`,
       node: sampleNode,
       archive: sampleArchive,
       preTrade: samplePreTrade,

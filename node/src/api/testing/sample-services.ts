@@ -8,10 +8,37 @@ import type { PrintHistory } from '../../market/print-store.ts';
 import { bookEntry, signedFrame } from '../../market/testing/frame-maker.ts';
 import { createMemoryArchive } from '../../market/testing/memory-archive.ts';
 import { createMemoryListingStore } from '../../market/testing/memory-listing-store.ts';
+import type { MandateView } from '../../settlement/mandates/mandate-register.ts';
 import type { SettlementView } from '../../settlement/settlement-view.ts';
 import { createLogger } from '../../telemetry/logger.ts';
-import type { ApiNode, ApiPositions, ApiSettlements, ApiTerms } from '../api-services.ts';
+import type {
+  ApiMandates,
+  ApiNode,
+  ApiPositions,
+  ApiSettlements,
+  ApiTerms,
+} from '../api-services.ts';
 import { ACME, sampleDirectory } from './sample-market.ts';
+
+const sampleMandate: MandateView = {
+  hash: `0x${'3a'.repeat(32)}`,
+  signed: {
+    mandate: {
+      ...{ investor: `0x${'11'.repeat(20)}`, side: 'buy', token: ACME.token },
+      ...{ cashToken: ACME.cashToken, limitAmount: 10n, limitQuantity: 1n, quantity: 25n },
+      ...{ expiry: 1_700_000_000, nonce: 1n, venues: ['beta'] },
+    },
+    signature: '0x',
+  },
+  ...{ state: 'active', registeredAtMs: 1_700_000_000_000, used: 10n, withdrawn: false },
+};
+
+/** A mandate that everything is done to. */
+export const sampleMandates: ApiMandates = {
+  list: async () => [sampleMandate],
+  register: async () => ({ mandate: sampleMandate, existed: true }),
+  revoke: async () => ({ ...sampleMandate, state: 'revoked' }),
+};
 
 const settledBatch = (orderId: string): SettlementView => ({
   batchId: `0x${'ba'.repeat(32)}`,

@@ -35,6 +35,8 @@ interface Counted {
   readonly notional: bigint;
   readonly wallet: string;
   readonly promised: bigint;
+  readonly traded: string;
+  readonly units: bigint;
 }
 
 /**
@@ -64,6 +66,8 @@ export class OpenExposure {
       notional: atLeastZero(notional - (before?.notional ?? 0n)),
       wallet: walletKey(claim.account, claim),
       promised: atLeastZero(promiseOf(claim) - (before?.promised ?? 0n)),
+      traded: tradedKey(claim.account, claim),
+      units: atLeastZero(unitsOf(instrument, leaves) - (before?.units ?? 0n)),
     });
   }
 
@@ -85,10 +89,12 @@ export class OpenExposure {
     return this.#claims.get(id)?.promised ?? 0n;
   }
 
-  #count({ orders, member, inCash, notional, wallet, promised }: Counted, sign: 1 | -1): void {
+  #count(counted: Counted, sign: 1 | -1): void {
+    const { orders, member, inCash, notional, wallet, promised, traded, units } = counted;
     this.#add(member, sign, { orders: sign * orders, amount: 0n });
     this.#add(inCash, sign, { orders: sign * orders, amount: BigInt(sign) * notional });
     this.#add(wallet, sign, { orders: sign * orders, amount: BigInt(sign) * promised });
+    this.#add(traded, sign, { orders: sign * orders, amount: BigInt(sign) * units });
   }
 
   /**
@@ -122,6 +128,20 @@ export class OpenExposure {
     return (this.#totals.get(walletKey(account, order))?.amount ?? 0n) - (own?.promised ?? 0n);
   }
 
+  /**
+   * What a wallet's open orders on this side may yet trade, in the token's smallest unit.
+   *
+   * @param except an order that is not counted
+   */
+  unitsOpenOf(
+    account: `0x${string}`,
+    order: { readonly side: Side; readonly instrument: Instrument },
+    except?: string,
+  ): bigint {
+    const own = except === undefined ? undefined : this.#claims.get(except);
+    return (this.#totals.get(tradedKey(account, order))?.amount ?? 0n) - (own?.units ?? 0n);
+  }
+
   #add(key: string, claims: number, more: Omit<Totals, 'claims'>): void {
     const before = this.#totals.get(key) ?? { claims: 0, orders: 0, amount: 0n };
     const after: Totals = {
@@ -152,10 +172,19 @@ function walletKey(
   return `${side} ${account.toLowerCase()} ${token.toLowerCase()}`;
 }
 
+function tradedKey(
+  account: string,
+  { side, instrument }: { readonly side: Side; readonly instrument: Instrument },
+): string {
+  return `units ${side} ${account.toLowerCase()} ${instrument.token.toLowerCase()}`;
+}
+
+function unitsOf(instrument: Instrument, leaves: Quantity): bigint {
+  return atLeastUnits(quantityUnits(instrument, leaves), instrument.tokenDecimals);
+}
+
 function promiseOf({ side, instrument, leaves, price }: OpenClaim): bigint {
-  if (side === 'sell') {
-    return atLeastUnits(quantityUnits(instrument, leaves), instrument.tokenDecimals);
-  }
+  if (side === 'sell') return unitsOf(instrument, leaves);
   if (price === undefined) return 0n;
   return atLeastUnits(notionalUnits(instrument, price, leaves), instrument.cashDecimals);
 }

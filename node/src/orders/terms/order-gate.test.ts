@@ -1,6 +1,7 @@
 import { isRefusal, type Refusal, refuse } from '@stoa/schema';
 import { describe, expect, it } from 'vitest';
 import type { PreTradeQuestion } from '../../compliance/pre-trade.ts';
+import type { MandateChecks } from '../../settlement/mandates/mandate-gate.ts';
 import type { UnsettledClaims } from '../../settlement/unsettled-fills.ts';
 import { TestMarket } from '../testing/test-market.ts';
 import { BROKER_WALLET, INSTRUMENT } from '../testing/test-network.ts';
@@ -23,6 +24,7 @@ const CASH = 10n ** 6n;
 function gateOf(
   limits: object = {},
   unsettled?: UnsettledClaims,
+  mandates?: MandateChecks,
 ): { gate: OrderGate; asked: PreTradeQuestion[]; byQuantity: PreTradeQuestion[] } {
   const parsed = parseOrderLimits({ defaults: limits });
   if (isRefusal(parsed)) throw new Error(parsed.message);
@@ -37,6 +39,7 @@ function gateOf(
       return { quantity: 7, reasons: [], refusal: refuse('CASH_TOO_LOW', 'Too little.', 'Less.') };
     },
     ...(unsettled && { unsettled }),
+    ...(mandates && { mandates }),
     checkOrder: async (question) => {
       asked.push(question);
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -75,6 +78,28 @@ describe('the gate of a home node', () => {
     expect(codeOf(await gate.enter(ORDER))).toBe('in');
     gate.changed({ ...ORDER, id: 'alpha-1', leaves: 0 });
     expect(codeOf(await gate.enter(ORDER))).toBe('in');
+  });
+
+  it('holds an order against its investor’s mandate, with what others of the account may trade', async () => {
+    const open: bigint[] = [];
+    const { gate } = gateOf({}, undefined, {
+      checkOrder: async ({ leaves }, openUnits) => {
+        open.push(openUnits / 10n ** 18n);
+        const isWithin = openUnits + BigInt(leaves) * 10n ** 18n <= 150n * 10n ** 18n;
+        return isWithin ? undefined : refuse('MANDATE_QUANTITY_EXCEEDED', 'Too much.', 'Less.');
+      },
+    });
+    const sale = { ...ORDER, side: 'sell' as const, leaves: 100 };
+    const answers = await Promise.all([gate.enter(sale), gate.enter(sale), gate.enter(ORDER)]);
+    expect(answers.map(codeOf)).toEqual(['in', 'MANDATE_QUANTITY_EXCEEDED', 'in']);
+    // The buy side is another mandate's, and what was refused is given up.
+    expect(open).toEqual([0n, 100n, 0n]);
+    const [first] = answers;
+    if (first && !isRefusal(first)) first.release();
+    gate.changed({ ...sale, id: 'alpha-9', leaves: 40 });
+    // What an order would become is asked about beside the others, not beside itself.
+    await gate.enter({ ...sale, leaves: 120 }, { id: 'alpha-9' });
+    expect(open.at(-1)).toBe(0n);
   });
 
   it('counts what fills gave away and the chain has not moved yet, and nothing that it has', async () => {

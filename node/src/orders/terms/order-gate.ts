@@ -5,9 +5,11 @@ import {
   type Quantity,
   type Refusal,
   type Side,
+  type VenueId,
 } from '@stoa/schema';
 import type { PreTradeChecks, Settleable } from '../../compliance/pre-trade.ts';
 import type { MarketView } from '../../market/market-view.ts';
+import type { MandateChecks } from '../../settlement/mandates/mandate-gate.ts';
 import type { UnsettledClaims } from '../../settlement/unsettled-fills.ts';
 import { OpenExposure } from './open-exposure.ts';
 import { type MemberLimits, referencePrice } from './order-limits.ts';
@@ -23,6 +25,8 @@ export interface GatedOrder {
   readonly limitPrice: Price | undefined;
   /** Of a market order: the worst price its route takes now; undefined where it finds nothing. */
   readonly worstPrice: Price | undefined;
+  /** The one venue it may go to; undefined: any. */
+  readonly directedTo?: VenueId | undefined;
 }
 
 /** An order as it stands after a commit. */
@@ -43,6 +47,8 @@ export interface OrderGateNeeds {
   readonly settleable: PreTradeChecks['settleable'];
   /** What wallets gave away in fills that have not settled; absent: nothing. */
   readonly unsettled?: UnsettledClaims;
+  /** What investors signed; absent: nobody needs a mandate. */
+  readonly mandates?: MandateChecks;
   readonly nowMs: () => number;
 }
 
@@ -80,16 +86,20 @@ export class OrderGate {
     // Others' claims are read, and this one is made, in one go: nobody comes between.
     const usage = exposure.ofMember(member, instrument, replacing?.id);
     const promised = exposure.promisedBy(account, order, replacing?.id);
+    const openUnits = exposure.unitsOpenOf(account, order, replacing?.id);
     exposure.set(place, { member, account, instrument, side, leaves, price }, replacing?.id);
     const release = (): void => exposure.remove(place);
     try {
       const refused =
         this.#checkLimits(order, usage) ??
-        (await this.#checkWallet(
-          { instrument, side, account, quantity: leaves, ...priceOf(order) },
-          { promised, own: exposure.promiseOf(place) },
-          paidIn(order),
-        ));
+        (await firstOf([
+          this.#needs.mandates?.checkOrder(order, openUnits) ?? Promise.resolve(undefined),
+          this.#checkWallet(
+            { instrument, side, account, quantity: leaves, ...priceOf(order) },
+            { promised, own: exposure.promiseOf(place) },
+            paidIn(order),
+          ),
+        ]));
       if (!refused) return { release };
       release();
       return refused;
@@ -166,6 +176,13 @@ export class OrderGate {
     const terms = { instrument, side, quantity, limitPrice, worstPrice };
     return limits.check(member, { ...terms, reference, usage });
   }
+}
+
+/** Asked at once, and answered in their order. */
+async function firstOf(
+  checks: readonly Promise<Refusal | undefined>[],
+): Promise<Refusal | undefined> {
+  return (await Promise.all(checks)).find((refusal) => refusal !== undefined);
 }
 
 /** A wallet is first asked whether it has room for so many more orders like this one. */

@@ -2,6 +2,7 @@ import {
   type Directory,
   type Instrument,
   isRefusal,
+  type MemberId,
   type OrderRequest,
   type Price,
   type Quantity,
@@ -101,15 +102,26 @@ export function checkRequest(
     const message = 'No such instrument is registered.';
     return refuse('INSTRUMENT_UNKNOWN', message, 'Take the id from the list of instruments.');
   }
-  if (!accounts.get(caller.member)?.has(request.account.toLowerCase())) {
-    const message = 'The account is none of yours at this home node.';
-    return refuse(
-      'ACCOUNT_UNKNOWN',
-      message,
-      'Use a wallet that your home node has on file for you.',
-    );
-  }
-  return checkOrder(request, instrument, context) ?? instrument;
+  return (
+    checkAccount(accounts, caller.member, request.account) ??
+    checkOrder(request, instrument, context) ??
+    instrument
+  );
+}
+
+/** Whether a wallet is one that the home node has on file for the member. */
+export function checkAccount(
+  accounts: ReadonlyMap<MemberId, ReadonlySet<string>>,
+  member: MemberId,
+  account: string,
+): Refusal<'ACCOUNT_UNKNOWN'> | undefined {
+  if (accounts.get(member)?.has(account.toLowerCase())) return undefined;
+  const message = 'The account is none of yours at this home node.';
+  return refuse(
+    'ACCOUNT_UNKNOWN',
+    message,
+    'Use a wallet that your home node has on file for you.',
+  );
 }
 
 function checkOrder(

@@ -1,4 +1,4 @@
-import type { SettlementLegMessage } from '@stoa/schema';
+import type { SettlementLegMessage, SignedMandateMessage } from '@stoa/schema';
 import { sql } from 'drizzle-orm';
 import { bigint, index, integer, jsonb, pgTable, text, unique } from 'drizzle-orm/pg-core';
 
@@ -39,6 +39,8 @@ export const settlementBatches = pgTable(
     legs: jsonb().$type<readonly SettlementLegMessage[]>().notNull(),
     /** Null in rows of versions before there were batches of several groups: all legs are one. */
     groups: jsonb().$type<readonly StoredGroup[]>(),
+    /** Home batches only: for each group the mandates that it settles under; null where none has any. */
+    mandates: jsonb().$type<readonly (readonly SignedMandateMessage[])[]>(),
     groupsHash: text('groups_hash').$type<`0x${string}`>().notNull(),
     /** Home batches only: the EIP-712 digest that each venue is to sign. */
     digests: jsonb().$type<Readonly<Record<string, `0x${string}`>>>(),
