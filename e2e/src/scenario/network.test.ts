@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { formatDecimal } from '@stoa/schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEMO_VENUES, shippedFlow } from '../harness/demo-venues.ts';
@@ -13,6 +11,7 @@ import { DEMO_STALE_AFTER_MS, type RunningProcess } from '../harness/network-pro
 import { startTraceCollector, type TraceCollector } from '../harness/trace-collector.ts';
 import { type BrokerDesk, openBrokerDesk } from './broker-desk.ts';
 import { amountOf, readHoldings } from './holdings.ts';
+import { HELD_TO_MANDATE, tradeUnderMandate } from './mandated-trade.ts';
 import { awaitLiveMarket, awaitReplayedMarket } from './market-ready.ts';
 import { NEGOTIATED_ONCE, negotiateThroughKill } from './negotiation.ts';
 import { WATCH_ORDERS, watchOrders } from './order-watch.ts';
@@ -20,20 +19,10 @@ import { readmeQueries } from './readme-queries.ts';
 import { refuseSecondSettlement, refuseUnverifiedInvestor, rejectForgedQuote } from './refusals.ts';
 import { eventually } from './scenario-failure.ts';
 import { integerOf, type SplitTrade, tradeAcrossVenues } from './split-trade.ts';
+import { stoaVerify } from './stoa-verify.ts';
 import { checkStoresAgree } from './stored-trades.ts';
 
 const [HOME] = DEMO_VENUES;
-const STOA = fileURLToPath(new URL('../../../node/src/cli/main.ts', import.meta.url));
-
-/** What `stoa verify` says of a file, in a process of its own. */
-async function verify(...args: string[]): Promise<{ code: number; outcome: string }> {
-  const run = promisify(execFile)(process.execPath, [STOA, 'verify', ...args, '--json']);
-  const { code, stdout } = await run.then(
-    (done) => ({ ...done, code: 0 }),
-    (failed: { code: number; stdout: string }) => failed,
-  );
-  return { code, outcome: (JSON.parse(stdout) as { outcome: string }).outcome };
-}
 
 const LEVELS = `query ($id: InstrumentId!) { book(instrument: $id) {
   bids { price quantity venues { venue quantity } } offers { price quantity venues { venue quantity } } } }`;
@@ -170,7 +159,7 @@ describe('a network of three venues, a chain and a gateway', () => {
     ];
     const file = join(network.folder, 'receipt.json');
     await writeFile(file, document);
-    expect(await verify(file, ...registry)).toMatchObject({ code: 0, outcome: 'proven' });
+    expect(await stoaVerify(file, ...registry)).toMatchObject({ code: 0, outcome: 'proven' });
 
     // One price in the route, and nothing is proven any more.
     const forged = document.replace(
@@ -179,7 +168,7 @@ describe('a network of three venues, a chain and a gateway', () => {
     );
     expect(forged).not.toBe(document);
     await writeFile(file, forged);
-    expect((await verify(file)).code).not.toBe(0);
+    expect((await stoaVerify(file)).code).not.toBe(0);
   });
 
   it('answers the same order to the same client order id, and refuses other content under it', async () => {
@@ -246,6 +235,10 @@ describe('a network of three venues, a chain and a gateway', () => {
     expect(await refuseSecondSettlement(network, fresh)).toMatchObject({
       code: 'TRADE_ALREADY_SETTLED',
     });
+  });
+
+  it('holds a broker to what its investor signed, settles under it, and lets go once it is revoked', async () => {
+    expect(await tradeUnderMandate(network, desk)).toMatchObject(HELD_TO_MANDATE);
   });
 
   it('serves every metric that the dashboard and the alerts name', async () => {
