@@ -18,7 +18,7 @@ const positive = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
 const legId = z.string().min(1).max(64);
 const text = z.string().max(512);
 const code = z.string().max(64);
-/** `<home>-q<number>`, and `<venue>-q<number>`: each node gives its own. */
+/** `<home>-q<code>`, and `<venue>-q<code>`: each node gives its own. */
 const requestId = z.string().min(1).max(64);
 const quoteId = z.string().min(1).max(64);
 const side = z.enum(['buy', 'sell']);

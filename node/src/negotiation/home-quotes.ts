@@ -11,6 +11,7 @@ import { and, count, eq, inArray, lt } from 'drizzle-orm';
 import type { AfterCommit } from '../orders/after-commit.ts';
 import type { Caller, OrderView } from '../orders/blotter/order-view.ts';
 import type { QuoteMessage } from '../orders/executing/quote-desk.ts';
+import { isIdOf } from '../orders/id-codes.ts';
 import { newOrder, type StoredOrder, viewOf } from '../orders/order-rows.ts';
 import { nextOrderNumbers, readOrder } from '../orders/order-store.ts';
 import type { Transaction } from '../store/database.ts';
@@ -175,8 +176,7 @@ export class HomeQuotes {
     const { quoteId: id, requestId } = body;
     expires(sentAtMs + body.validForMs);
     const isSound =
-      new RegExp(`^${venue}-q[1-9]\\d*$`).test(id) &&
-      (body.bid !== undefined || body.offer !== undefined);
+      isIdOf(venue, id, 'negotiated') && (body.bid !== undefined || body.offer !== undefined);
     const [known] = await tx
       .select({ count: count() })
       .from(quotes)

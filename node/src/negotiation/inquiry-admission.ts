@@ -25,7 +25,7 @@ export function whyNotAsked(
   const { venue, directory, capabilities, rules, terms, nowMs } = needs;
   const { members, instruments, listings } = directory.current();
   const { member: id, requestId, instrument: instrumentId, quantity } = asked;
-  if (!isIdOf(home, requestId, 'quote-request')) {
+  if (!isIdOf(home, requestId, 'negotiated')) {
     return { code: 'QUOTE_REQUEST_ID_FOREIGN', message: 'The id is not the home node’s own.' };
   }
   if (!rules.offered || !capabilities.rfq) {

@@ -15,7 +15,7 @@ it('names things by codes that are as random as the bytes they are made of', () 
 it('knows the ids that only one home gives', () => {
   expect(isIdOf('alpha', 'alpha-7k3f9x0abcdehjmn', 'order')).toBe(true);
   expect(isIdOf('alpha', 'alpha-7k3f9x0abcdehjmn.1.3', 'leg')).toBe(true);
-  expect(isIdOf('alpha', 'alpha-q7k3f9x0abcdehjmn', 'quote-request')).toBe(true);
+  expect(isIdOf('alpha', 'alpha-q7k3f9x0abcdehjmn', 'negotiated')).toBe(true);
   const foreign = ['beta-12.1.3', 'alpha-12.1', 'alpha-1.0.1', 'alpha-1.1.1.1', 'xalpha-1.1.1'];
   for (const id of [...foreign, 'alpha-.1.1', 'alpha-X.1.1', `alpha-${'1'.repeat(33)}.1.1`]) {
     expect(isIdOf('alpha', id, 'leg'), id).toBe(false);

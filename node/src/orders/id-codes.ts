@@ -31,7 +31,7 @@ export function createIdCodes(randomBytes: (count: number) => Uint8Array): NewCo
 }
 
 /** Whether an id is one that this home node gives: `<home>-<code>` and, where given, what follows. */
-export function isIdOf(home: string, id: string, kind: 'order' | 'leg' | 'quote-request'): boolean {
+export function isIdOf(home: string, id: string, kind: 'order' | 'leg' | 'negotiated'): boolean {
   // Member ids are letters, digits and hyphens: safe inside a pattern.
   return new RegExp(`^${home}-${FORMS[kind]}$`).test(id);
 }
@@ -41,5 +41,5 @@ const CODE = '[0-9a-z]{1,32}';
 const FORMS = {
   order: CODE,
   leg: `${CODE}\\.[1-9]\\d*\\.[1-9]\\d*`,
-  'quote-request': `q${CODE}`,
+  negotiated: `q${CODE}`,
 };
