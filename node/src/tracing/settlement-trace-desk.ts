@@ -1,4 +1,4 @@
-import { and, eq, inArray, or } from 'drizzle-orm';
+import { and, eq, gte, inArray, or } from 'drizzle-orm';
 import type { Database } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
@@ -8,6 +8,8 @@ import type { Tracing } from './tracing.ts';
 
 /** How often batches are looked at, and so how exact the end of a settlement's span is. */
 const LOOK_EVERY_MS = 500;
+/** A batch is stored within this time of its making. */
+const STORED_WITHIN_MS = 5_000;
 const MAX_BATCHES = 500;
 const OPEN_STATES = ['instructed', 'affirmed', 'submitted'] as const;
 const openStates: ReadonlySet<string> = new Set(OPEN_STATES);
@@ -29,11 +31,21 @@ export function openSettlementTraceDesk(needs: {
 }): SettlementTraceDesk {
   const { db, tracing, logger, nowMs } = needs;
   let open: `0x${string}`[] = [];
+  let madeFromMs = nowMs();
+  /** What was told, and could be read once more. */
+  const told = new Map<`0x${string}`, number>();
 
   async function look(): Promise<void> {
-    const rows = await readBatches(db, open);
+    const nextFromMs = Math.max(madeFromMs, nowMs() - STORED_WITHIN_MS);
+    const rows = await readBatches(db, { open, madeFromMs });
     open = rows.filter(({ state }) => openStates.has(state)).map(({ id }) => id);
-    for (const row of rows) if (!openStates.has(row.state)) await tell(row);
+    for (const row of rows) {
+      if (openStates.has(row.state) || told.has(row.id)) continue;
+      await tell(row);
+      told.set(row.id, row.createdAtMs);
+    }
+    madeFromMs = nextFromMs;
+    for (const [id, createdAtMs] of told) if (createdAtMs < madeFromMs) told.delete(id);
   }
 
   async function tell(row: LookedAt): Promise<void> {
@@ -74,8 +86,14 @@ export function openSettlementTraceDesk(needs: {
 
 type LookedAt = Awaited<ReturnType<typeof readBatches>>[number];
 
-/** This node's open batches, and those that were open when it last looked. */
-function readBatches(db: Database, before: readonly `0x${string}`[]) {
+/**
+ * This node's open batches, those that were open when it last looked, and those made since: one may begin
+ * and end between two looks.
+ */
+function readBatches(
+  db: Database,
+  before: { readonly open: readonly `0x${string}`[]; readonly madeFromMs: number },
+) {
   return db
     .select({
       id: settlementBatches.id,
@@ -91,7 +109,8 @@ function readBatches(db: Database, before: readonly `0x${string}`[]) {
         eq(settlementBatches.role, 'home'),
         or(
           inArray(settlementBatches.state, OPEN_STATES),
-          inArray(settlementBatches.id, [...before]),
+          inArray(settlementBatches.id, [...before.open]),
+          gte(settlementBatches.createdAtMs, before.madeFromMs),
         ),
       ),
     )
