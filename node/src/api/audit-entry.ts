@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { ASTNode, GraphQLError, OperationDefinitionNode } from 'graphql';
 import type { Verification } from '../access/verification.ts';
-import type { AuditEntry, AuditHolder } from '../records/audit/audit-record.ts';
+import { nothingBegun } from '../records/audit/audit-log.ts';
+import { type AuditEntry, type AuditHolder, NOBODY } from '../records/audit/audit-record.ts';
 import { storableText } from '../store/storable-text.ts';
 import { apiError } from './api-error.ts';
 import { REQUEST_ID_HEADER } from './request-facts.ts';
@@ -18,12 +19,6 @@ export interface AuditedRequest {
 
 const MAX_CHARACTERS = 256;
 const MAX_NAME_CHARACTERS = 64;
-/** What is no id is not kept: it could be anything. */
-const ID = /^[\x21-\x7e]{1,66}$/;
-
-const NOBODY: AuditHolder = {
-  ...{ member: null, subject: null, client: null, scopes: null, keyThumbprint: null },
-};
 
 /** Makes the audit record of something that an operation asked for. */
 export function auditEntry(
@@ -54,14 +49,7 @@ export function auditDenial(
 
 /** Told instead of a mutation that nobody could record. */
 export function auditUnavailable(why: string) {
-  const message = `Nothing is changed while the audit log fails: ${why}. Nothing was done: try again.`;
-  return apiError('AUDIT_UNAVAILABLE', message);
-}
-
-/** The first of some values that is an id. */
-export function idAmong(...values: readonly unknown[]): string | null {
-  const found = values.find((value) => typeof value === 'string' && ID.test(value));
-  return (found as string | undefined) ?? null;
+  return apiError('AUDIT_UNAVAILABLE', nothingBegun(why));
 }
 
 function holderOf(auth: Verification): AuditHolder {

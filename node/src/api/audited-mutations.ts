@@ -1,9 +1,10 @@
 import { CodedError, isRefusal } from '@stoa/schema';
 import { defaultFieldResolver, GraphQLError, type GraphQLSchema } from 'graphql';
 import type { AuditLog } from '../records/audit/audit-log.ts';
+import { idAmong } from '../records/audit/audited-id.ts';
 import { isDenial } from './access-enforcement.ts';
 import type { ApiContext } from './api-context.ts';
-import { type AuditedOutcome, auditEntry, auditUnavailable, idAmong } from './audit-entry.ts';
+import { type AuditedOutcome, auditEntry, auditUnavailable } from './audit-entry.ts';
 
 /**
  * Has every mutation recorded before it is answered, and none begun that could not be. To be applied

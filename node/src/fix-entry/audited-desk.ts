@@ -1,7 +1,8 @@
 import { type FixVersion, TAG } from '@stoa/adapters';
 import { CodedError } from '@stoa/schema';
-import type { AuditLog } from '../records/audit/audit-log.ts';
-import type { AuditOutcome } from '../records/audit/audit-record.ts';
+import { type AuditLog, nothingBegun } from '../records/audit/audit-log.ts';
+import { type AuditOutcome, NOBODY } from '../records/audit/audit-record.ts';
+import { idAmong } from '../records/audit/audited-id.ts';
 import type { EntryAnswer } from './entry-answer.ts';
 import type { EntryMessage } from './entry-message.ts';
 import { BUSINESS_REJECT, businessReject } from './reject-answers.ts';
@@ -27,8 +28,6 @@ const CHANGES: Readonly<Record<string, string>> = {
   G: 'FIX.OrderCancelReplaceRequest',
   q: 'FIX.OrderMassCancelRequest',
 };
-/** What is no id is not kept: it could be anything. */
-const ID = /^[\x21-\x7e]{1,66}$/;
 
 /**
  * Has every request for a change recorded before it is answered, and none begun that could not be: what
@@ -65,11 +64,10 @@ export class AuditedDesk {
   }
 
   #about({ fields, seq, begunAtMs }: EntryMessage) {
-    const clientId = fields.text(TAG.ClOrdID) ?? '';
     return {
-      ...{ member: this.#options.member, subject: this.#options.compId, client: null },
-      ...{ scopes: null, keyThumbprint: null, operation: null, document: null, target: null },
-      clientId: ID.test(clientId) ? clientId : null,
+      ...{ ...NOBODY, member: this.#options.member, subject: this.#options.compId },
+      ...{ operation: null, document: null, target: null },
+      clientId: idAmong(fields.text(TAG.ClOrdID)),
       // The numbering of the session, and the number in it: what the session's log has it under.
       requestId: `${begunAtMs.toString(36)}-${seq}`,
       count: 1,
@@ -77,7 +75,7 @@ export class AuditedDesk {
   }
 
   #unavailable(message: EntryMessage, why: string): EntryAnswer {
-    const text = `Nothing is changed while the audit log fails: ${why}. Nothing was done.`;
+    const text = nothingBegun(why);
     const reject = { reason: BUSINESS_REJECT.notAvailable, refusal: 'AUDIT_UNAVAILABLE', text };
     return businessReject(message, reject, this.#options.version);
   }

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { AuditEntry, AuditHead, AuditOutcome } from './audit-record.ts';
+import { type AuditEntry, type AuditHead, type AuditOutcome, NOBODY } from './audit-record.ts';
 import type { AuditSink } from './audit-sink.ts';
 import { AuditWriter } from './audit-writer.ts';
 import { DenialTally } from './denial-tally.ts';
@@ -88,10 +88,15 @@ export async function openAuditLog(
   };
 }
 
+/** What is told instead of something that nobody could record. */
+export function nothingBegun(why: string): string {
+  return `Nothing is changed while the audit log fails: ${why}. Nothing was done: try again.`;
+}
+
 function removal({ number, hash }: AuditHead, atMs: number): AuditEntry {
   return {
     ...{ kind: 'retention', outcome: 'removed', code: null, atMs, field: 'retention', count: 1 },
-    ...{ member: null, subject: null, client: null, scopes: null, keyThumbprint: null },
+    ...NOBODY,
     ...{ operation: null, clientId: null, requestId: null },
     target: String(number),
     document: hash,

@@ -23,6 +23,11 @@ export interface AuditHolder {
   readonly keyThumbprint: string | null;
 }
 
+/** Whoever has no good token. */
+export const NOBODY: AuditHolder = {
+  ...{ member: null, subject: null, client: null, scopes: null, keyThumbprint: null },
+};
+
 /** What is to be recorded: ids and codes, and nothing of what an order says. */
 export interface AuditEntry extends AuditHolder {
   readonly kind: AuditKind;
