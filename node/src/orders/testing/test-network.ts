@@ -45,9 +45,14 @@ export const SILENT: Logger = pino({ level: 'silent' });
 
 /** A key that is the same for a name in every run. */
 export function keyOf(name: string): NodeKey {
+  return nodeKeyFromSeed(seedOf(name));
+}
+
+/** Where {@link keyOf} comes from. */
+export function seedOf(name: string): Uint8Array {
   const seed = Buffer.alloc(32);
   seed.write(name);
-  return nodeKeyFromSeed(seed);
+  return seed;
 }
 
 function member(id: string, kind: MemberKind): Member {

@@ -37,7 +37,7 @@ import {
 
 export interface TestNodeOptions {
   readonly venue: VenueId;
-  readonly network: LinkNetwork;
+  readonly network: Pick<LinkNetwork, 'links'>;
   readonly market: TestMarket;
   readonly directory: DirectorySource;
   readonly checkOrder?: OrderServiceNeeds['checkOrder'];
@@ -45,6 +45,8 @@ export interface TestNodeOptions {
   readonly settleable?: OrderServiceNeeds['settleable'];
   /** When each venue trades; default: always. */
   readonly calendars?: Readonly<Record<VenueId, TradingCalendar>>;
+  /** What each venue charges whoever rests there, in parts per million; default: nothing. */
+  readonly makerPpm?: Readonly<Record<VenueId, number>>;
   readonly disconnectGraceMs?: number;
   readonly onCommitted?: (members: ReadonlySet<string>) => void;
   /** Default: nothing is limited. */
@@ -255,12 +257,14 @@ export class TestNode {
   }
 
   #terms(): VenueTermsBook {
-    const { calendars = {} } = this.#options;
+    const { calendars = {}, makerPpm = {} } = this.#options;
     const able = defaultVenueTerms({ allOrNone: true, minQuantity: true });
     return {
       of: (venue) => {
         const calendar = calendars[venue];
-        return { terms: calendar ? { ...able, calendar } : able, signed: undefined };
+        const tiers = able.fees.tiers.map((tier) => ({ ...tier, makerPpm: makerPpm[venue] ?? 0 }));
+        const terms = { ...able, fees: { ...able.fees, tiers } };
+        return { terms: calendar ? { ...terms, calendar } : terms, signed: undefined };
       },
     };
   }
