@@ -242,6 +242,8 @@ async function comeApart(what: string, where: string, lateMs = 0): Promise<strin
     });
     return id;
   } finally {
+    parted.hearSends(() => true);
+    parted.way.mend();
     watch.end();
     await looking;
     expect(watch.seen).toEqual([]);
