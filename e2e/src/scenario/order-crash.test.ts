@@ -10,7 +10,7 @@ import { runCrashLoop } from './crash-loop.ts';
 import { awaitReplayedMarket } from './market-ready.ts';
 
 /** Enough for every venue to die at several places; the bench goes on for a thousand. */
-const KILLS = 12;
+const KILLS = 9;
 
 describe('a stream of orders while nodes are killed and started again', () => {
   let folder: string;

@@ -25,7 +25,6 @@ let databases: TemporaryDatabases;
 let store: OpenDatabase;
 let feed: OrderFeed;
 let api: SampleApi;
-let made = 0;
 const sockets: Socket[] = [];
 
 beforeAll(async () => {
@@ -38,8 +37,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 beforeEach(async () => {
-  made += 1;
-  store = await openDatabase(await databases.empty(`events_${made}`));
+  store = await openDatabase(await databases.empty('events'));
   for (const [number, member] of [
     [1, 'broker'],
     [2, 'other'],

@@ -47,8 +47,8 @@ async function keep(name: string, text: string): Promise<string> {
   return path;
 }
 
-/** Runs `stoa` as a process. */
-async function stoa(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+/** Runs `stoa` as its users do: what it says and its exit code are those of a process. */
+async function stoaProcess(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   try {
     const { stdout, stderr } = await run(process.execPath, [MAIN, ...args], { timeout: 50_000 });
     return { code: 0, out: stdout, err: stderr };
@@ -58,9 +58,19 @@ async function stoa(...args: string[]): Promise<{ code: number; out: string; err
   }
 }
 
+/** The same within this process, which is some hundred times as quick. */
+async function stoa(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const said = { out: '', err: '' };
+  const code = await runCommand(args, {
+    out: (text) => void (said.out += text),
+    err: (text) => void (said.err += text),
+  });
+  return { code, ...said };
+}
+
 describe('stoa verify', () => {
   it('proves a receipt in words on stderr, and exits with 0', async () => {
-    const { code, out, err } = await stoa('verify', await keep('receipt.json', receipt));
+    const { code, out, err } = await stoaProcess('verify', await keep('receipt.json', receipt));
     expect({ code, out }).toEqual({ code: 0, out: '' });
     expect(err).toMatch(/^proven {2}round 1: .* lead to this very route: 5 at beta up to 1\.\n/m);
     expect(err).toMatch(/^stated {2}registry: /m);
@@ -69,7 +79,8 @@ describe('stoa verify', () => {
 
   it('says which part fails, as one JSON object too, and exits with 1', async () => {
     const other = receipt.replace('"quantity":5', '"quantity":6');
-    const { code, out, err } = await stoa('verify', await keep('other.json', other), '--json');
+    const file = await keep('other.json', other);
+    const { code, out, err } = await stoaProcess('verify', file, '--json');
     expect(code).toBe(1);
     expect(err).toContain('FAILED  revision 1: It is not signed by alpha');
     expect(err).toMatch(/Not proven\.\n$/);

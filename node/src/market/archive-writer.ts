@@ -33,6 +33,8 @@ export interface ArchiveWriter {
 }
 
 interface ArchiveWriterNeeds {
+  /** Frames that wait for the store at most; 16,384 unless said. */
+  readonly maxQueuedFrames?: number;
   readonly database: Database;
   readonly logger: Logger;
   readonly registry: Registry;
@@ -43,7 +45,7 @@ interface ArchiveWriterNeeds {
  * falls behind, what is new is dropped and counted: the market waits for no disk.
  */
 export function createArchiveWriter(needs: ArchiveWriterNeeds): ArchiveWriter {
-  const queue = new FrameQueue();
+  const queue = new FrameQueue(needs.maxQueuedFrames ?? MAX_QUEUED_FRAMES);
   const proofs: EquivocationProof[] = [];
   const count = createCounters(needs.registry, queue);
   let writing: Promise<void> | undefined;
@@ -129,8 +131,13 @@ async function insertFrames(database: Database, batch: readonly ArchivedFrame[])
 
 /** First in, first out, in bounded memory. */
 class FrameQueue {
+  readonly #mostFrames: number;
   #frames: ArchivedFrame[] = [];
   #bytes = 0;
+
+  constructor(mostFrames: number) {
+    this.#mostFrames = mostFrames;
+  }
 
   get length(): number {
     return this.#frames.length;
@@ -139,7 +146,7 @@ class FrameQueue {
   /** False when there is no room. */
   add(frame: ArchivedFrame): boolean {
     const bytes = this.#bytes + frame.signed.length;
-    if (this.#frames.length >= MAX_QUEUED_FRAMES || bytes > MAX_QUEUED_BYTES) return false;
+    if (this.#frames.length >= this.#mostFrames || bytes > MAX_QUEUED_BYTES) return false;
     this.#frames.push(frame);
     this.#bytes = bytes;
     return true;

@@ -126,7 +126,7 @@ describe('a watch with a store', () => {
   let store: OpenDatabase;
   beforeAll(async () => {
     databases = await startTemporaryDatabases();
-    store = await openDatabase(await databases.fresh());
+    store = await openDatabase(await databases.empty('listings'));
   });
   afterAll(async () => {
     await store.close();

@@ -35,14 +35,17 @@ afterEach(async () => {
 });
 
 async function openStore(): Promise<void> {
-  store = await openDatabase(await databases.fresh());
+  store = await openDatabase(await databases.empty('archive'));
   ended.push(() => store.close());
 }
 
-function openArchive(registry = new Registry()): PostgresArchive {
+function openArchive(registry = new Registry(), maxQueuedFrames?: number): PostgresArchive {
   const archive = createPostgresArchive(
     { maxAgeMs: 72 * HOUR_MS, maxFrames: 1_000_000 },
-    { database: store.db, logger, registry, now: () => TEST_NOW_MS },
+    {
+      ...{ database: store.db, logger, registry, now: () => TEST_NOW_MS },
+      ...(maxQueuedFrames === undefined ? {} : { maxQueuedFrames }),
+    },
   );
   archive.start();
   ended.push(() => archive.stop());
@@ -176,20 +179,21 @@ describe('a store that fails', () => {
   it('holds up nothing: what waits is bounded, what does not fit is counted', async () => {
     await openStore();
     const registry = new Registry();
-    const archive = openArchive(registry);
+    const mostQueued = 1_024;
+    const archive = openArchive(registry, mostQueued);
     const { market } = startMarket(archive);
     await store.sql`alter table frames rename to frames_away`;
     const write = frameChain('alpha', EPOCH);
-    for (let frame = 0; frame < 17_000; frame += 1) {
+    for (let frame = 0; frame < mostQueued + 100; frame += 1) {
       const verdict = market.receive(write([]), 'pushed', 'alpha');
       expect(verdict.verdict).toBe('accept');
     }
-    expect(await countOf(registry, 'dropped')).toBe(17_000 - 16_384);
+    expect(await countOf(registry, 'dropped')).toBe(100);
     await sleep(300);
     await store.sql`alter table frames_away rename to frames`;
-    while ((await countOf(registry, 'written')) < 16_384) await sleep(50);
+    while ((await countOf(registry, 'written')) < mostQueued) await sleep(50);
     const [row] = await store.sql<{ count: number }[]>`select count(*)::int as count from frames`;
-    expect(row?.count).toBe(16_384);
+    expect(row?.count).toBe(mostQueued);
   });
 });
 

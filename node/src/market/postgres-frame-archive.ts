@@ -17,6 +17,8 @@ export interface PostgresArchiveNeeds {
   readonly database: Database;
   readonly logger: Logger;
   readonly registry: Registry;
+  /** Frames that wait for the store at most; 16,384 unless said. */
+  readonly maxQueuedFrames?: number;
   /** Unix milliseconds. */
   readonly now: () => number;
 }

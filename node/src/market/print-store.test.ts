@@ -25,14 +25,12 @@ function word(executionId: string, changes: Partial<PrintWord> = {}): PrintWord 
 
 let databases: TemporaryDatabases;
 let store: OpenDatabase;
-let made = 0;
 beforeAll(async () => {
   databases = await startTemporaryDatabases();
 });
 afterAll(() => databases.stop());
 beforeEach(async () => {
-  made += 1;
-  store = await openDatabase(await databases.empty(`prints_${made}`));
+  store = await openDatabase(await databases.empty('prints'));
   return () => store.close();
 });
 

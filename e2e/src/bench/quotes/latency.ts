@@ -1,10 +1,12 @@
-import type { BenchProcesses } from '../bench-process.ts';
+import type { BenchProcess, BenchProcesses } from '../bench-process.ts';
 import { median, quantile, rounded, spread } from '../statistics.ts';
 import { startNetwork } from './bench-network.ts';
 import { nowNs } from './clock.ts';
 import type { EchoCommands } from './echo-process.ts';
 import { type Floors, measureFloors } from './floors.ts';
-import type { Sightings } from './observer-process.ts';
+import type { ObserverCommands, Sightings } from './observer-process.ts';
+import type { PacerPlan } from './pacer-thread.ts';
+import type { VenueCommands } from './venue-process.ts';
 
 const perSecond = 1_000;
 const instruments = 100;
@@ -32,6 +34,7 @@ export async function measureLatency(processes: BenchProcesses, rounds: number) 
   const echoPort = await observer.ask('listenEcho', echoKey);
   const floors: Floors[] = [];
   const latencies: Float64Array[] = [];
+  const steady: Float64Array[] = [];
   const paced: PacedFloor[] = [];
   let clockSlackUs = 0;
   await venue.ask('run', { ...warmUp, seed: 100, timed: false });
@@ -44,20 +47,32 @@ export async function measureLatency(processes: BenchProcesses, rounds: number) 
     const afterNs = nowNs();
     if (thereNs < beforeNs || thereNs > afterNs) throw new Error('the processes differ in clock');
     clockSlackUs = Math.max(clockSlackUs, (afterNs - beforeNs) / 1_000);
-    await observer.ask('sightings', undefined as never);
-    const made = await venue.ask('run', { perSecond, seconds, seed: round + 1, timed: true });
-    const latest = await venue.ask('latest', undefined as never);
-    await observer.ask('untilLatest', { latest, withinMs: settleWithinMs });
-    const seen = await observer.ask('sightings', undefined as never);
-    const plan = { port: echoPort, perSecond, seconds, seed: round + 1 };
-    const roundTripUs = await venue.ask('echo', plan);
+    const plan = { perSecond, seconds, seed: round + 1 };
+    const poissonUs = await measureRound(venue, observer, plan);
+    const steadyUs = await measureRound(venue, observer, { ...plan, arrivals: 'steady' });
+    const roundTripUs = await venue.ask('echo', { ...plan, port: echoPort });
     const signedUs = await observer.ask('echoArrivals', undefined as never);
     if (round === 0) continue;
     paced.push({ roundTripUs, signedUs });
     floors.push(before);
-    latencies.push(latenciesUs(made, seen, instruments));
+    latencies.push(poissonUs);
+    steady.push(steadyUs);
   }
-  return summary({ floors, latencies, paced }, clockSlackUs);
+  return summary({ floors, latencies, steady, paced }, clockSlackUs);
+}
+
+/** Of each update of one run, in the order in which they were made; microseconds. */
+async function measureRound(
+  venue: BenchProcess<VenueCommands>,
+  observer: BenchProcess<ObserverCommands>,
+  plan: PacerPlan,
+): Promise<Float64Array> {
+  await observer.ask('sightings', undefined as never);
+  const made = await venue.ask('run', { ...plan, timed: true });
+  const latest = await venue.ask('latest', undefined as never);
+  await observer.ask('untilLatest', { latest, withinMs: settleWithinMs });
+  const seen = await observer.ask('sightings', undefined as never);
+  return latenciesUs(made, seen, instruments);
 }
 
 /** What a plain socket needs at the quotes' pace, in their processes and between their rounds. */
@@ -112,11 +127,24 @@ function pacedSummary(paced: readonly PacedFloor[]) {
 
 interface Rounds {
   readonly floors: readonly Floors[];
+  /** Of updates that come as independent traders make them. */
   readonly latencies: readonly Float64Array[];
+  /** Of updates that come evenly. */
+  readonly steady: readonly Float64Array[];
   readonly paced: readonly PacedFloor[];
 }
 
-function summary({ floors, latencies, paced }: Rounds, clockSlackUs: number) {
+function steadySummary(steady: readonly Float64Array[], floorUs: number) {
+  const p50Us = spread(steady.map((one) => quantile(one, 0.5)));
+  const p99Us = spread(steady.map((one) => quantile(one, 0.99)));
+  return {
+    ...{ p50Us, p99Us },
+    p50ToFloor: rounded(p50Us.median / floorUs, 2),
+    p99ToFloor: rounded(p99Us.median / floorUs, 2),
+  };
+}
+
+function summary({ floors, latencies, steady, paced }: Rounds, clockSlackUs: number) {
   const pacedP99 = paced.map((one) => quantile(one.signedUs, 0.99));
   const floorUs = median(floors.map((one) => one.floorUs));
   const p50 = latencies.map((one) => quantile(one, 0.5));
@@ -145,6 +173,7 @@ function summary({ floors, latencies, paced }: Rounds, clockSlackUs: number) {
       ),
     },
     paced: pacedSummary(paced),
+    steady: steadySummary(steady, floorUs),
     p50UsOfRounds: spread(p50),
     p99UsOfRounds: spread(p99),
     maxUs: rounded(Math.max(...latencies.map((one) => quantile(one, 1)))),

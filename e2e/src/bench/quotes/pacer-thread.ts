@@ -6,15 +6,21 @@ export interface PacerPlan {
   readonly perSecond: number;
   readonly seconds: number;
   readonly seed: number;
+  /**
+   * How updates that are a millisecond or more apart follow each other: as those of independent traders
+   * (a Poisson process: of a thousand a second, a tenth come within 0.1 ms of the one before), or evenly.
+   */
+  readonly arrivals?: 'poisson' | 'steady';
 }
 
 /** Below this gap, what is due comes together: a message a gap would itself be the load. */
 const SHORTEST_GAP_MS = 1;
 
-const { perSecond, seconds, seed } = workerData as PacerPlan;
+const { perSecond, seconds, seed, arrivals = 'poisson' } = workerData as PacerPlan;
 const random = seededRandom(seed);
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
-const isSparse = 1_000 / perSecond >= SHORTEST_GAP_MS;
+const meanGapMs = 1_000 / perSecond;
+const isSparse = meanGapMs >= SHORTEST_GAP_MS;
 const total = Math.round(perSecond * seconds);
 const begunMs = performance.now();
 
@@ -22,8 +28,8 @@ const begunMs = performance.now();
 // where a timer of the event loop is exact to a millisecond and a loop that polls takes a core.
 let dueMs = 0;
 for (let sent = 0; sent < total; ) {
-  // Arrivals of a Poisson process, as independent traders make them, or a steady stream.
-  dueMs += isSparse ? (-Math.log(1 - random.next()) * 1_000) / perSecond : SHORTEST_GAP_MS;
+  if (!isSparse) dueMs += SHORTEST_GAP_MS;
+  else dueMs += arrivals === 'steady' ? meanGapMs : -Math.log(1 - random.next()) * meanGapMs;
   const waitMs = begunMs + dueMs - performance.now();
   if (waitMs > 0) Atomics.wait(sleeper, 0, 0, waitMs);
   const elapsedMs = performance.now() - begunMs;

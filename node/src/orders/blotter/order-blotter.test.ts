@@ -241,7 +241,7 @@ describe('the filters of the blotter', () => {
 
 describe('what hangs on an order', () => {
   beforeEach(async () => {
-    store = await openDatabase(await databases.fresh());
+    store = await openDatabase(await databases.empty('orders'));
     blotter = createOrderBlotter('alpha', store.db);
   }, 60_000);
 

@@ -14,15 +14,13 @@ let databases: TemporaryDatabases;
 let store: OpenDatabase;
 let feed: OrderFeed;
 let ended: AbortController;
-let made = 0;
 
 beforeAll(async () => {
   databases = await startTemporaryDatabases();
 }, 60_000);
 afterAll(() => databases.stop());
 beforeEach(async () => {
-  made += 1;
-  store = await openDatabase(await databases.empty(`feed_${made}`));
+  store = await openDatabase(await databases.empty('feed'));
   feed = createOrderFeed(store.db, { heartbeatMs: 60_000, batch: 8 });
   ended = new AbortController();
 });
@@ -167,7 +165,7 @@ describe('the feed of order events', () => {
   });
 
   it('fails loudly where the store does', async () => {
-    const broken = await openDatabase(await databases.fresh());
+    const broken = await openDatabase(await databases.empty('broken'));
     await broken.sql`drop table order_events`;
     const reader = createOrderFeed(broken.db).follow('broker', 0, ended.signal);
     await expect(reader[Symbol.asyncIterator]().next()).rejects.toThrow('order_events');

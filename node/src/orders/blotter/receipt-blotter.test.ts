@@ -38,7 +38,7 @@ const fade = (legId: string, verdict: 'fade' | 'unanswered' | 'excused' | null) 
 
 beforeAll(async () => {
   databases = await startTemporaryDatabases();
-  store = await openDatabase(await databases.fresh());
+  store = await openDatabase(await databases.empty('receipts'));
   blotter = createReceiptBlotter('alpha', store.db);
   for (const number of [1, 2, 3]) await storeOrder(store.db, number);
   await storeOrder(store.db, 4, { member: 'other' });

@@ -82,7 +82,7 @@ describe('what a member traded this month', () => {
 
   it('stays what it was where the store does not answer', async () => {
     const clock = { nowMs: FEBRUARY_MS };
-    const broken = await openDatabase(await databases.fresh());
+    const broken = await openDatabase(await databases.empty('broken'));
     await broken.close();
     const notional = new MonthlyNotional({
       ...{ database: broken.db, directory: directoryOf(['alpha']), logger: SILENT },

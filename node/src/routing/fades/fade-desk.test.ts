@@ -16,7 +16,6 @@ let databases: TemporaryDatabases;
 let scene: ReceiptScene;
 let desk: FadeDesk;
 let metrics: Registry;
-let made = 0;
 
 beforeAll(async () => {
   databases = await startTemporaryDatabases();
@@ -25,8 +24,7 @@ beforeAll(async () => {
 afterAll(() => databases.stop());
 
 beforeEach(async () => {
-  made += 1;
-  scene = await ReceiptScene.open(await databases.empty(`fades_${made}`));
+  scene = await ReceiptScene.open(await databases.empty('fades'));
   await scene.show('beta', [[100, 10]]);
   metrics = new Registry();
   desk = createFadeDesk(
