@@ -22,10 +22,11 @@ import {
 import { callerOf } from './caller-context.ts';
 import { responseKey } from './selection.ts';
 
-type Audit = Pick<AuditLog, 'failure' | 'mutation' | 'denied'>;
+/** Where operations are recorded. */
+export type Audit = Pick<AuditLog, 'failure' | 'mutation' | 'denied'>;
 
 /** An operation that is recorded, and when it came. */
-interface Asked {
+export interface Asked {
   readonly args: ExecutionArgs;
   readonly operation: OperationDefinitionNode;
   readonly atMs: number;
@@ -72,7 +73,12 @@ export function auditedOperations(audit: Audit, nowMs: () => number): GatewayPlu
   };
 }
 
-function recordDenials(audit: Audit, asked: Asked, { errors = [] }: ExecutionResult): void {
+/** Records every field that an answer denies. */
+export function recordDenials(
+  audit: Pick<Audit, 'denied'>,
+  asked: Asked,
+  { errors = [] }: ExecutionResult,
+): void {
   const { args, operation, atMs } = asked;
   const fields = errors.some(isDenial) ? rootFields(asked) : [];
   for (const error of errors.filter(isDenial)) {

@@ -20,14 +20,18 @@ export function callerContext(credentials: Pick<RequestCredentials, 'verify'>): 
   return {
     async onContextBuilding({ context, extendContext }) {
       const { request } = context;
-      const caller: CallerContext = {
-        auth: await credentials.verify(request),
-        authorization: request.headers.get('authorization'),
-        proof: request.headers.get('dpop'),
-        requestId: request.headers.get('x-request-id'),
-      };
-      extendContext(caller);
+      extendContext(callerContextOf(request, await credentials.verify(request)));
     },
+  };
+}
+
+/** What is known of a request whose caller was verified. */
+export function callerContextOf({ headers }: Request, auth: Verification): CallerContext {
+  return {
+    auth,
+    authorization: headers.get('authorization'),
+    proof: headers.get('dpop'),
+    requestId: headers.get('x-request-id'),
   };
 }
 

@@ -12,6 +12,7 @@ import {
   buildMarketSchema,
   createApiMetrics,
   createErrorMask,
+  createKnownQueries,
   createStreamEndpoint,
   createSubscriptionStreams,
   type Forwarder,
@@ -29,12 +30,12 @@ import type { Logger, MarketView } from '@stoa/node/observer';
 import { CodedError, type DirectorySource } from '@stoa/schema';
 import type { Registry } from 'prom-client';
 import { auditedOperations } from './audited-operations.ts';
-import { callerContext } from './caller-context.ts';
+import { callerContext, callerContextOf } from './caller-context.ts';
 import { createForwardedHeaders } from './forwarded-headers.ts';
 import { exampleTabs, graphiqlHeaders } from './graphiql.ts';
 import { createGraphiqlPage } from './graphiql-page.ts';
 import { homeExecution } from './home-execution.ts';
-import { createKnownQueries } from './known-queries.ts';
+import { publicQueries } from './known-queries.ts';
 import { createMarketSubgraph, type MarketSubgraph } from './market-subgraph.ts';
 import { createPool, POOL_TIMEOUTS, type Pool, type PoolOptions } from './pool-transport.ts';
 import { composeSupergraph, SUBGRAPHS } from './supergraph.ts';
@@ -92,7 +93,8 @@ export async function createGateway(
   );
   const schema = buildMarketSchema({ ...needs, streams });
   const known = createKnownQueries({
-    ...{ schema, guards, credentials, maskError, onBegin: metrics.onQuery },
+    ...{ guards, credentials, maskError, onBegin: metrics.onQuery },
+    contextOf: (request, auth) => ({ request, ...callerContextOf(request, auth) }),
   });
   const runtime = createRuntime(needs, {
     pool,
@@ -108,8 +110,8 @@ export async function createGateway(
       metrics.plugin,
       ...(needs.tracer ? [tracedOperations(needs.tracer)] : []),
       auditedOperations(needs.audit, Date.now),
-      homeExecution(pool),
-      publicExecution({ schema, maskError, execution: known.execution }),
+      homeExecution(pool, { known, audit: needs.audit, nowMs: Date.now }),
+      publicExecution({ schema, maskError, execution: publicQueries(schema, known) }),
     ],
   });
   const endpoint = createStreamEndpoint(options.streams ?? {}, {

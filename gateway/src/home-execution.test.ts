@@ -10,12 +10,20 @@ const schema = buildStoaSchema([...MARKET_PARTS, ...NODE_PARTS], []);
 /** Runs a document as far as the stage takes it: what the pool was asked, and what came of it. */
 async function run(query: string, answer: SubgraphResult = { data: {} }) {
   const asked: SubgraphRequest[] = [];
-  const stage = homeExecution({
-    async home(request) {
-      asked.push(request);
-      return answer;
+  const denied: object[] = [];
+  let again: Again | undefined;
+  const stage = homeExecution(
+    {
+      async home(request) {
+        asked.push(request);
+        return answer;
+      },
     },
-  });
+    {
+      known: { note: (_args, answering) => void (again = answering as Again) },
+      ...{ audit: { denied: (entry) => void denied.push(entry) }, nowMs: () => 1 },
+    },
+  );
   let execute: ((args: object) => Promise<unknown>) | undefined;
   const args = { schema, document: parse(query), contextValue: {}, variableValues: { x: 1 } };
   const event = {
@@ -25,8 +33,11 @@ async function run(query: string, answer: SubgraphResult = { data: {} }) {
     },
   };
   await stage.onExecute?.(event as never);
-  return { result: await execute?.(args), asked };
+  const result = await execute?.(args);
+  return { result, asked, denied, again: () => again?.(args) };
 }
+
+type Again = (args: object) => Promise<unknown>;
 
 describe('an operation about the own orders', () => {
   it.each([
@@ -55,6 +66,21 @@ describe('an operation about the own orders', () => {
     ['a stream', 'subscription { orderEvents { sequence } }'],
   ])('goes by plan with %s', async (_what, query) => {
     expect((await run(query)).asked).toEqual([]);
+  });
+
+  it('is passed on as its node wrote it when it comes again', async () => {
+    const text = '{"data":{"orders":{"edges":[]}}}';
+    const { again } = await run('{ orders { edges { cursor } } }', { ...JSON.parse(text), text });
+    expect(await again()).toEqual({ text });
+  });
+
+  it('has its denied fields recorded when it comes again', async () => {
+    const errors = [new GraphQLError('no', { path: ['mine'], extensions: { code: 'FORBIDDEN' } })];
+    const { again, denied } = await run('{ mine: order(id: "alpha-1") { id } }', {
+      ...{ data: { mine: null }, errors },
+    });
+    expect(await again()).toEqual({ result: { data: { mine: null }, errors } });
+    expect(denied).toMatchObject([{ field: 'Query.order', code: 'FORBIDDEN', atMs: 1 }]);
   });
 
   it('has no data at all where the root field that failed may not be null', async () => {

@@ -1,5 +1,5 @@
 import type { GatewayPlugin } from '@graphql-hive/gateway-runtime';
-import { subgraphTypeDefs } from '@stoa/node/market-api';
+import { type KnownAnswer, type KnownQueries, subgraphTypeDefs } from '@stoa/node/market-api';
 import {
   buildASTSchema,
   type DocumentNode,
@@ -13,6 +13,7 @@ import {
   parse,
   validate,
 } from 'graphql';
+import { type Audit, recordDenials } from './audited-operations.ts';
 import type { Pool } from './pool-transport.ts';
 import { SUBGRAPHS } from './supergraph.ts';
 
@@ -29,11 +30,19 @@ const REGISTRY_FACTS = parse(`
   extend type Venue { membership: String! }
 `);
 
+/** What operations of the home node are served with. */
+export interface HomeExecutionNeeds {
+  readonly known: Pick<KnownQueries, 'note'>;
+  readonly audit: Pick<Audit, 'denied'>;
+  /** Unix milliseconds. */
+  readonly nowMs: () => number;
+}
+
 /**
  * The stage that sends an operation about the caller's own orders to the caller's home node as it is: one
  * hop, and no plan. Whatever else an operation asks for goes by the plan of the federation engine.
  */
-export function homeExecution(pool: Pick<Pool, 'home'>): GatewayPlugin {
+export function homeExecution(pool: Pick<Pool, 'home'>, needs: HomeExecutionNeeds): GatewayPlugin {
   const schema = homeSchema();
   const known = new WeakMap<DocumentNode, boolean>();
   const isOfHome = (document: DocumentNode): boolean => {
@@ -41,11 +50,33 @@ export function homeExecution(pool: Pick<Pool, 'home'>): GatewayPlugin {
     known.set(document, found);
     return found;
   };
+  const answer = answerAgain(pool, needs);
   return {
     onExecute({ args, setExecuteFn }) {
-      if (isOfHome(args.document))
-        setExecuteFn(((given: ExecutionArgs) => ask(pool, given)) as never);
+      if (!isOfHome(args.document)) return;
+      setExecuteFn((async (given: ExecutionArgs) => {
+        needs.known.note(given, answer);
+        return (await ask(pool, given)).result;
+      }) as never);
     },
+  };
+}
+
+/**
+ * A query that came before goes to the home node past the engine. What the node answers is passed on as it
+ * came, where it is data alone; what it denies is recorded here as well.
+ */
+function answerAgain(
+  pool: Pick<Pool, 'home'>,
+  { audit, nowMs }: HomeExecutionNeeds,
+): (args: ExecutionArgs) => Promise<KnownAnswer> {
+  return async (args) => {
+    const atMs = nowMs();
+    const { text, result } = await ask(pool, args);
+    if (text !== undefined) return { text };
+    const [operation] = operationsOf(args.document);
+    if (operation) recordDenials(audit, { args, operation, atMs }, result);
+    return { result };
   };
 }
 
@@ -69,7 +100,13 @@ function judge(schema: GraphQLSchema, document: DocumentNode): boolean {
   return isPlain && validate(schema, document).length === 0;
 }
 
-async function ask(pool: Pick<Pool, 'home'>, args: ExecutionArgs): Promise<ExecutionResult> {
+interface HomeAnswer {
+  readonly result: ExecutionResult;
+  /** The same, written. */
+  readonly text?: string | undefined;
+}
+
+async function ask(pool: Pick<Pool, 'home'>, args: ExecutionArgs): Promise<HomeAnswer> {
   const [operation] = operationsOf(args.document);
   const { request } = args.contextValue as { request?: { signal?: AbortSignal } };
   const result = await pool.home({
@@ -80,9 +117,10 @@ async function ask(pool: Pick<Pool, 'home'>, args: ExecutionArgs): Promise<Execu
     ...(operation?.operation === 'query' && request?.signal ? { signal: request.signal } : {}),
   });
   if (Symbol.asyncIterator in result) throw new Error('the pool gave a stream for an operation');
-  const { data = null, errors } = result;
-  const told = isAllowed(args.schema, operation, data) ? data : null;
-  return errors ? { data: told, errors } : { data: told };
+  const { data = null, errors, text } = result;
+  if (!isAllowed(args.schema, operation, data))
+    return { result: { data: null, ...(errors && { errors }) } };
+  return { result: errors ? { data, errors } : { data }, text };
 }
 
 /** Null stands for all of the data where a field of the root may not be null (GraphQL 6.4.4). */

@@ -33,6 +33,8 @@ export interface NodeFailure {
 export interface NodeResult {
   readonly data?: Record<string, unknown> | null;
   readonly errors?: readonly NodeError[];
+  /** The answer as it came, where it has data and nothing else: it can be passed on as it is. */
+  readonly text?: string;
 }
 
 /** An error of a GraphQL response. */
@@ -79,13 +81,19 @@ function send(
 ): Promise<{ readonly answer: NodeAnswer; readonly wasStale: boolean }> {
   const isTls = question.url.startsWith('https:');
   const pooled = isTls ? agents?.https : agents?.http;
-  const deadline = AbortSignal.timeout(question.timeoutMs);
-  const signal = question.signal ? AbortSignal.any([question.signal, deadline]) : deadline;
+  const { signal, timeoutMs } = question;
   return new Promise((resolve) => {
     let isConnected = false;
+    // A timer and a listener: a signal of its own for each question would cost as much as the question.
+    const timer = setTimeout(() => fail(`no answer within ${timeoutMs} ms`), timeoutMs);
+    const leave = () => fail('the caller went away');
+    const settle = (answer: NodeAnswer, wasStale = false) => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', leave);
+      resolve({ answer, wasStale });
+    };
     const request = (isTls ? httpsRequest : httpRequest)(question.url, {
       method: 'POST',
-      signal,
       agent: question.repeatable && pooled ? pooled : false,
       headers: {
         'content-type': 'application/json',
@@ -96,7 +104,7 @@ function send(
     });
     const fail = (reason: string, wasStale = false) => {
       request.destroy();
-      resolve({ answer: { answered: false, reason, mayHaveBeenHeard: isConnected }, wasStale });
+      settle({ answered: false, reason, mayHaveBeenHeard: isConnected }, wasStale);
     };
     request.on('socket', (socket) => {
       // A kept connection says nothing any more.
@@ -108,33 +116,42 @@ function send(
       }
     });
     request.on('error', (error: NodeJS.ErrnoException) => {
-      if (deadline.aborted) fail(`no answer within ${question.timeoutMs} ms`);
-      else if (signal.aborted) fail('the caller went away');
-      else fail(error.code ?? error.message, request.reusedSocket && error.code === 'ECONNRESET');
+      fail(error.code ?? error.message, request.reusedSocket && error.code === 'ECONNRESET');
     });
     request.on('response', (response) => {
       readAnswer(response).then(
-        (result) => resolve({ answer: { answered: true, result }, wasStale: false }),
-        (error: Error) =>
-          fail(deadline.aborted ? `no answer within ${question.timeoutMs} ms` : error.message),
+        (result) => settle({ answered: true, result }),
+        (error: Error) => fail(error.message),
       );
     });
+    signal?.addEventListener('abort', leave, { once: true });
+    if (signal?.aborted) leave();
     request.end(question.body);
   });
 }
 
 /** Reads a whole answer, up to a bound. @throws Error where it is none */
 export async function readAnswer(response: IncomingMessage): Promise<NodeResult> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_ANSWER_BYTES) throw new Error(`an answer beyond ${MAX_ANSWER_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  const result = parseAnswer(Buffer.concat(chunks).toString('utf8'));
+  const result = parseAnswer((await readWhole(response)).toString('utf8'));
   if (!result) throw new Error(`HTTP ${response.statusCode} without a GraphQL answer`);
   return result;
+}
+
+function readWhole(response: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    response.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      chunks.push(chunk);
+      if (bytes > MAX_ANSWER_BYTES) {
+        response.destroy(new Error(`an answer beyond ${MAX_ANSWER_BYTES} bytes`));
+      }
+    });
+    response.on('end', () => resolve(Buffer.concat(chunks)));
+    response.on('error', reject);
+    response.on('close', () => reject(new Error('the answer was cut off')));
+  });
 }
 
 /** A node's answer, as far as it is one: it is another firm's process. */
@@ -149,6 +166,8 @@ export function parseAnswer(text: string): NodeResult | undefined {
   const { data, errors } = parsed as { data?: unknown; errors?: unknown };
   if (data !== undefined && typeof data !== 'object') return undefined;
   if (data === undefined && !Array.isArray(errors)) return undefined;
+  const isDataAlone = Object.keys(parsed).length === 1 && data != null;
+  if (isDataAlone) return { data: data as Record<string, unknown>, text };
   return {
     data: (data ?? null) as Record<string, unknown> | null,
     ...(Array.isArray(errors) ? { errors: errors.filter(isNodeError) } : {}),

@@ -35,6 +35,8 @@ export interface SubgraphRequest {
 export interface SubgraphResult {
   readonly data?: Record<string, unknown> | null;
   readonly errors?: readonly GraphQLError[];
+  /** The whole answer as JSON, where a node gave data and nothing else. */
+  readonly text?: string | undefined;
 }
 
 /** The nodes behind the logical subgraphs, and how long they may take. */
@@ -148,7 +150,8 @@ async function askHome(
   if (!answer.answered) {
     return failed(request.document, () => unavailable(home, answer, isMutation));
   }
-  return { data: answer.result.data ?? null, ...errorsOf(answer.result.errors) };
+  const { data = null, errors, text } = answer.result;
+  return { data, ...errorsOf(errors), ...(text === undefined ? {} : { text }) };
 }
 
 /**

@@ -8,17 +8,21 @@ const folder = join(import.meta.dirname, '../../bench-peers');
 const installTimeoutMs = 300_000;
 
 /**
- * Load one of the packages we compare ourselves with. They have a lockfile of their own outside
- * the workspaces, so that nobody installs them who runs no bench.
+ * Install the packages we compare ourselves with, where that was not done yet. They have a lockfile of
+ * their own outside the workspaces, so that nobody installs them who runs no bench. Two processes that
+ * did so at once would each empty the other's folder: processes of a bench load, and the bench installs.
  */
-export async function loadPeer(name: string, say: (text: string) => void): Promise<unknown> {
-  if (!isInstalled()) {
-    say('installing the peers of e2e/bench-peers, once');
-    await promisify(execFile)('npm', ['ci', '--no-audit', '--no-fund'], {
-      cwd: folder,
-      timeout: installTimeoutMs,
-    });
-  }
+export async function installPeers(say: (text: string) => void): Promise<void> {
+  if (isInstalled()) return;
+  say('installing the peers of e2e/bench-peers, once');
+  await promisify(execFile)('npm', ['ci', '--no-audit', '--no-fund'], {
+    cwd: folder,
+    timeout: installTimeoutMs,
+  });
+}
+
+/** Load one of the packages that {@link installPeers} installed. */
+export function loadPeer(name: string): unknown {
   return createRequire(join(folder, 'package.json'))(name);
 }
 

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 import { benchList } from './bench-list.ts';
-import { loadPeer } from './bench-peers.ts';
+import { installPeers, loadPeer } from './bench-peers.ts';
 import { machineFacts } from './machine.ts';
 
 const benches = benchList
@@ -55,7 +55,10 @@ async function runBench(bench: Bench, given: Given, json: boolean): Promise<numb
   try {
     const result = await bench.run({
       say,
-      peer: (name) => loadPeer(name, say),
+      async peer(name) {
+        await installPeers(say);
+        return loadPeer(name);
+      },
       option: (name) => given.numbers[name] ?? bench.options?.[name]?.default ?? Number.NaN,
       chosen: (name) => given.words[name],
     });

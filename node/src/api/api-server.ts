@@ -39,9 +39,10 @@ import { auditDenial } from './audit-entry.ts';
 import { createAuditResolvers } from './audit-resolvers.ts';
 import { auditMutations } from './audited-mutations.ts';
 import { createCapTableResolvers } from './cap-table-resolvers.ts';
-import { federatedTracing } from './federated-trace.ts';
+import { asksForTrace, federatedTracing } from './federated-trace.ts';
 import { type HttpServer, type HttpServerOptions, startHttpServer } from './http-server.ts';
 import { createIssuerResolvers } from './issuer-resolvers.ts';
+import { createKnownQueries, knownExecution } from './known-queries.ts';
 import { createMandateResolvers } from './mandate-resolvers.ts';
 import { createEligibilityResolvers } from './market-eligibility-resolvers.ts';
 import { createHistoryResolvers } from './market-history-resolvers.ts';
@@ -189,6 +190,11 @@ export async function createApiServer(
       watch: (caller, onRefused) => verifier.watch(caller, onRefused),
       maxStreamsPerMember: options.maxStreamsPerMember,
     });
+  const known = createKnownQueries({
+    ...{ guards, credentials, maskError, onBegin: metrics.onQuery },
+    contextOf: (request, auth): ApiContext => ({ request, auth }),
+    isForEngine: asksForTrace,
+  });
   const yoga = createYoga<object, ApiContext>({
     schema: makeSchema(),
     context: async ({ request }) => ({ auth: await credentials.verify(request) }),
@@ -201,6 +207,7 @@ export async function createApiServer(
       ...(needs.tracer ? [tracedOperations(needs.tracer)] : []),
       // Last: what is shared has passed every check before it.
       publicExecution({ schema: buildMarketSchema({ ...needs, streams }), maskError }),
+      knownExecution(known),
     ],
     maskedErrors: { maskError },
     batching: false,
@@ -214,6 +221,8 @@ export async function createApiServer(
   const endpoint = createStreamEndpoint(options.streams ?? {}, {
     engine: () => yoga,
     answer: (request, response) => yoga(request, response),
+    // Traced operations go the whole way, whose steps are what is traced.
+    ...(needs.tracer ? {} : { known }),
     verify: (authorization) => verifier.verify(authorization),
     maskError,
     challenges: credentials.challenges,

@@ -19,6 +19,11 @@ const MAX_NODES = 5_000;
 
 type Path = GraphQLResolveInfo['path'];
 
+/** Whether a federation gateway asks for a trace beside the answer. */
+export function asksForTrace({ headers }: Request): boolean {
+  return headers.get(HEADER) === FORMAT;
+}
+
 /** What one operation's fields took. */
 class FieldTrace {
   readonly #startedAtMs: number;
@@ -93,7 +98,7 @@ export function federatedTracing(
   return {
     onExecute({ args, executeFn, setExecuteFn }) {
       const { request, auth } = args.contextValue;
-      if (request.headers.get(HEADER) !== FORMAT || auth.kind !== 'caller') return;
+      if (!asksForTrace(request) || auth.kind !== 'caller') return;
       traced ??= traceFields(makeSchema(), (context) => traces.get(context as object));
       const schema = traced;
       const trace = new FieldTrace(nowMs());

@@ -1,5 +1,5 @@
 import { invariant, type MemberId } from '@stoa/schema';
-import { and, asc, count, desc, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, count, desc, eq, or, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../store/database.ts';
 import { executions } from '../store/tables/executions.ts';
 import { legs } from '../store/tables/legs.ts';
@@ -68,9 +68,9 @@ export function createSettlementReader(db: Database): SettlementReader {
    * Trades with the orders of this node on either side, by way of their executions: the order that
    * rested has no instruction of its own. A trade between two orders of this node comes twice.
    */
-  async function find(condition: SQL | undefined, maxRows: number): Promise<SettlementView[]> {
-    const rows = await db
-      .select({ leg: settlementLegs, orderId: orders.id, batch: shownOfBatch })
+  function rowsWhere(condition: SQL | undefined) {
+    return db
+      .select({ leg: shownOfLeg, orderId: orders.id, batch: shownOfBatch })
       .from(settlementLegs)
       .innerJoin(
         executions,
@@ -88,7 +88,11 @@ export function createSettlementReader(db: Database): SettlementReader {
         settlementLegs.executingVenue,
         settlementLegs.tradeNumber,
       )
-      .limit(maxRows);
+      .$dynamic();
+  }
+  type FoundRow = Awaited<ReturnType<ReturnType<typeof rowsWhere>['execute']>>[number];
+
+  function grouped(rows: readonly FoundRow[]): SettlementView[] {
     const groups = new Map<string, SettlementGroup>();
     for (const { leg, orderId, batch } of rows) {
       // Trades in no batch yet are told apart from those that will never be in one.
@@ -100,21 +104,47 @@ export function createSettlementReader(db: Database): SettlementReader {
     return [...groups.values()].map(viewOf);
   }
 
+  // All ids are one parameter, so that it is written once, for any number of them.
+  const ofOrders = rowsWhere(sql`${orders.id} = any(${sql.placeholder('orderIds')}::text[])`)
+    .limit(sql.placeholder('most'))
+    .prepare('settlements_of_orders');
+
   return {
     async forOrders(orderIds) {
-      const maxRows = orderIds.length * maxFirst * legsPerBatch;
-      const found = await find(inArray(orders.id, [...orderIds]), maxRows);
+      const most = orderIds.length * maxFirst * legsPerBatch;
+      const found = grouped(await ofOrders.execute({ orderIds: [...orderIds], most }));
       return Map.groupBy(found, ({ orderId }) => orderId);
     },
     async forMember(member, { batchId, first }) {
       const id = batchId?.toLowerCase() as `0x${string}` | undefined;
       const inBatch = id === undefined ? undefined : eq(settlementLegs.batchId, id);
       const limit = Math.min(Math.max(first, 1), maxFirst);
-      const found = await find(and(eq(orders.member, member), inBatch), limit * legsPerBatch);
+      const rows = rowsWhere(and(eq(orders.member, member), inBatch));
+      const found = grouped(await rows.limit(limit * legsPerBatch));
       return found.slice(0, limit);
     },
   };
 }
+
+/** What is told of a trade. */
+const shownOfLeg = {
+  executingVenue: settlementLegs.executingVenue,
+  tradeNumber: settlementLegs.tradeNumber,
+  executionId: settlementLegs.executionId,
+  token: settlementLegs.token,
+  seller: settlementLegs.seller,
+  buyer: settlementLegs.buyer,
+  tokenQuantity: settlementLegs.tokenQuantity,
+  cashAmount: settlementLegs.cashAmount,
+  state: settlementLegs.state,
+  batchId: settlementLegs.batchId,
+  code: settlementLegs.code,
+  reason: settlementLegs.reason,
+  transactionHash: settlementLegs.transactionHash,
+  blockNumber: settlementLegs.blockNumber,
+};
+
+type ShownLeg = Pick<LegRow, keyof typeof shownOfLeg>;
 
 /** What is told of a batch; its messages and signatures are longer than all of it. */
 const shownOfBatch = {
@@ -135,7 +165,7 @@ type ShownBatch = Pick<
 interface SettlementGroup {
   readonly orderId: string;
   readonly batch: ShownBatch | undefined;
-  readonly legs: LegRow[];
+  readonly legs: ShownLeg[];
 }
 
 function viewOf(group: SettlementGroup): SettlementView {
@@ -162,7 +192,7 @@ function viewOf(group: SettlementGroup): SettlementView {
  */
 function reasonFor(
   orderId: string,
-  { reason, code }: ShownBatch | LegRow,
+  { reason, code }: ShownBatch | ShownLeg,
   batch: ShownBatch | undefined,
 ): string | undefined {
   if (reason === null) return undefined;
@@ -182,7 +212,7 @@ function byTrade(a: SettlementLegView, b: SettlementLegView): number {
 }
 
 /** On its way a trade stands where its batch stands. */
-function legView(leg: LegRow, batch: ShownBatch | undefined): SettlementLegView {
+function legView(leg: ShownLeg, batch: ShownBatch | undefined): SettlementLegView {
   const isOnItsWay = leg.state === 'instructed' && batch !== undefined && isOpen(batch.state);
   return {
     venue: leg.executingVenue,

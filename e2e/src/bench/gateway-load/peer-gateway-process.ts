@@ -31,10 +31,9 @@ interface WithAuthorization {
 }
 
 async function startApollo(supergraphSdl: string): Promise<string> {
-  const say = (): void => undefined;
-  const gateway = (await loadPeer('@apollo/gateway', say)) as ApolloGatewayModule;
-  const { ApolloServer } = (await loadPeer('@apollo/server', say)) as ApolloServerModule;
-  const standalone = await loadPeer('@apollo/server/standalone', say);
+  const gateway = loadPeer('@apollo/gateway') as ApolloGatewayModule;
+  const { ApolloServer } = loadPeer('@apollo/server') as ApolloServerModule;
+  const standalone = loadPeer('@apollo/server/standalone');
   const { startStandaloneServer } = standalone as ApolloStandaloneModule;
   const server = new ApolloServer({
     gateway: new gateway.ApolloGateway({
@@ -60,7 +59,7 @@ async function startApollo(supergraphSdl: string): Promise<string> {
 }
 
 async function startHive(supergraph: string): Promise<string> {
-  const hive = (await loadPeer('@graphql-hive/gateway-runtime', () => undefined)) as HiveModule;
+  const hive = loadPeer('@graphql-hive/gateway-runtime') as HiveModule;
   const runtime = hive.createGatewayRuntime({
     supergraph,
     // The one setting that is not the default: without it private queries would be refused.

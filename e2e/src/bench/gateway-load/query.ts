@@ -7,6 +7,7 @@ import { brokerToken, type Network, startNetwork } from '../../harness/network.t
 import { openBrokerDesk } from '../../scenario/broker-desk.ts';
 import { awaitReplayedMarket } from '../../scenario/market-ready.ts';
 import type { BenchNeeds } from '../bench.ts';
+import { installPeers } from '../bench-peers.ts';
 import { type BenchProcess, benchProcesses } from '../bench-process.ts';
 import { median, quantile, rounded, spread } from '../statistics.ts';
 import type { PeerGateway, PeerGatewayCommands } from './peer-gateway-process.ts';
@@ -39,7 +40,9 @@ const connections = 32;
 const warmUpSeconds = 3;
 const settledOrders = 8;
 const aboveOffer = 50;
-const servers = ['stoa', 'apollo', 'hive'] as const;
+const gateways = ['stoa', 'apollo', 'hive'] as const;
+/** With the home node itself, asked without a gateway: what no gateway can be faster than. */
+const servers = [...gateways, 'node'] as const;
 type Server = (typeof servers)[number];
 
 export interface QueryPlan {
@@ -51,13 +54,15 @@ interface Question {
   readonly query: string;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly token?: string;
+  readonly asked: readonly Server[];
 }
 
 /** Queries of one instrument: its book of three venues, ten levels deep, and its listings. */
 export async function measureMarketQueries(plan: QueryPlan, say: BenchNeeds['say']) {
   const measured = await compareGateways(plan, say, async (network) => {
     await awaitReplayedMarket(network, await openBrokerDesk(network), say);
-    return { query: MARKET, variables: { instrument: network.chain.instrument } };
+    const variables = { instrument: network.chain.instrument };
+    return { query: MARKET, variables, asked: gateways };
   });
   return {
     rps: rate(measured, 'stoa'),
@@ -74,7 +79,7 @@ export async function measureMarketQueries(plan: QueryPlan, say: BenchNeeds['say
 export async function measurePrivateQueries(plan: QueryPlan, say: BenchNeeds['say']) {
   const measured = await compareGateways(plan, say, async (network) => {
     await placeOrders(network, say);
-    return { query: ORDERS, variables: {}, token: await brokerToken(network) };
+    return { query: ORDERS, variables: {}, token: await brokerToken(network), asked: servers };
   });
   return {
     federatedRps: rate(measured, 'stoa'),
@@ -83,6 +88,9 @@ export async function measurePrivateQueries(plan: QueryPlan, say: BenchNeeds['sa
     hiveFederatedRps: rate(measured, 'hive'),
     federatedToApollo: ratio(measured, 'apollo'),
     federatedToHive: ratio(measured, 'hive'),
+    /** The home node alone; and how much of its rate is left behind our gateway. */
+    homeNodeRps: rate(measured, 'node'),
+    federatedToHomeNode: ratio(measured, 'node'),
     ofOrders: spreads(measured),
   };
 }
@@ -98,6 +106,7 @@ async function compareGateways(
   say: BenchNeeds['say'],
   prepare: (network: Network) => Promise<Question>,
 ): Promise<Rounds> {
+  await installPeers(say);
   say('gateway: starting the network');
   const network = await startNetwork({
     baseFolder: `${tmpdir()}/stoa-bench`,
@@ -114,13 +123,14 @@ async function compareGateways(
         .start<PeerGatewayCommands>('gateway-load/peer-gateway-process.ts')
         .ask('start', { peer, supergraph });
     const [apollo, hive] = await Promise.all([startPeer('apollo'), startPeer('hive')]);
-    const urls = { stoa: network.gateway.graphql, apollo, hive };
+    const node = network.venues.get(DEMO_VENUES[0])?.graphql ?? '';
+    const urls = { stoa: network.gateway.graphql, apollo, hive, node };
     await proveSame(urls, { ...question, variables: { ...question.variables, other: 'x0' } });
     const generator = processes.start<QueryLoadCommands>('gateway-load/query-load-process.ts');
-    const measured: Rounds = { stoa: [], apollo: [], hive: [] };
+    const measured: Rounds = { stoa: [], apollo: [], hive: [], node: [] };
     // The round before the first warms everybody up.
     for (let round = -1; round < rounds; round += 1) {
-      for (const server of servers) {
+      for (const server of question.asked) {
         say(`gateway: queries, ${server}`);
         const load = {
           ...question,
@@ -168,7 +178,9 @@ async function proveSame(
   question: Question,
 ): Promise<void> {
   const answers = await Promise.all(
-    servers.map(async (server) => ({ server, answer: await askGraphql(urls[server], question) })),
+    question.asked.map(async (server) => {
+      return { server, answer: await askGraphql(urls[server], question) };
+    }),
   );
   const [ours] = answers;
   for (const { server, answer } of answers) {
@@ -215,8 +227,9 @@ function ratio(measured: Rounds, peer: Server): number {
 }
 
 function spreads(measured: Rounds) {
+  const asked = servers.filter((server) => measured[server].length > 0);
   return Object.fromEntries(
-    servers.map((server) => [
+    asked.map((server) => [
       server,
       {
         rps: spread(measured[server].map(({ rps }) => rps)),

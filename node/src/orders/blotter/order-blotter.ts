@@ -1,5 +1,5 @@
 import type { InstrumentId, MemberId, VenueId } from '@stoa/schema';
-import { and, asc, desc, eq, gt, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, lt, lte, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../store/database.ts';
 import { legs } from '../../store/tables/legs.ts';
 import { orders } from '../../store/tables/orders.ts';
@@ -55,52 +55,93 @@ const MAX_NESTED_ROWS = 100;
 
 /** Reads what members may see of their orders from the store of their home node. */
 export function createOrderBlotter(venue: VenueId, database: Database): OrderBlotter {
+  const known = knownStatements(database);
   return {
     async order(member, { id, clientOrderId }) {
       const name = id ?? clientOrderId;
       // What could not be a name is not looked up: the store does not even take some of it.
       if (name === undefined || !CLIENT_ORDER_ID.test(name)) return undefined;
-      const named = id === undefined ? eq(orders.clientOrderId, name) : eq(orders.id, name);
-      // The member is part of the question, so that another's order costs the same as none.
-      const [row] = await database
-        .select()
-        .from(orders)
-        .where(and(eq(orders.member, member), named));
+      const [row] = await (id === undefined ? known.byClientId : known.byId).execute({
+        member,
+        name,
+      });
       return row && orderView(row);
     },
-    orders: (member, page, filter) => orderPage(database, { venue, member }, page, filter),
+    orders: (member, page, filter) =>
+      orderPage(database, { venue, member, newest: known.newest }, page, filter),
     legs: (member, page, filter) => legPage(database, { venue, member }, page, filter),
     executions: (member, page, filter) => executionPage(database, { venue, member }, page, filter),
     async ordersOf(ids) {
-      const rows = await database
-        .select()
-        .from(orders)
-        .where(inArray(orders.id, [...ids]));
+      const rows = await known.byIds.execute({ ids: [...ids] });
       return new Map(rows.map((row) => [row.id, orderView(row)]));
     },
     async legsOf(orderIds) {
-      const rows = await legRows(database)
-        .where(and(inArray(legs.orderId, [...orderIds]), lt(legs.number, MAX_NESTED_ROWS + 1)))
-        .orderBy(asc(legs.orderId), asc(legs.number));
+      const rows = await known.legsOf.execute({ orderIds: [...orderIds] });
       return Map.groupBy(rows.map(legView), ({ orderId }) => orderId);
     },
     executionsOf: (orderIds) => firstExecutions(database, orderIds, MAX_NESTED_ROWS),
   };
 }
 
+/**
+ * What nearly everybody asks for, written once: to write a statement costs more than to run it. All of a
+ * list's keys are one parameter, so that there is one statement for any number of them.
+ */
+function knownStatements(database: Database) {
+  const { placeholder } = sql;
+  const rows = () => database.select(shownOfOrder).from(orders).$dynamic();
+  // The member is part of the question, so that another's order costs the same as none.
+  const own = eq(orders.member, placeholder('member'));
+  const nested = and(
+    sql`${legs.orderId} = any(${placeholder('orderIds')}::text[])`,
+    lte(legs.number, MAX_NESTED_ROWS),
+  );
+  return {
+    byId: rows()
+      .where(and(own, eq(orders.id, placeholder('name'))))
+      .prepare('order_by_id'),
+    byClientId: rows()
+      .where(and(own, eq(orders.clientOrderId, placeholder('name'))))
+      .prepare('order_by_client_id'),
+    byIds: rows()
+      .where(sql`${orders.id} = any(${placeholder('ids')}::text[])`)
+      .prepare('orders_by_ids'),
+    newest: rows()
+      .where(own)
+      .orderBy(desc(orders.number))
+      .limit(placeholder('limit'))
+      .prepare('orders_newest'),
+    legsOf: legRows(database)
+      .where(nested)
+      .orderBy(asc(legs.orderId), asc(legs.number))
+      .prepare('legs_of_orders'),
+  };
+}
+
 function orderPage(
   database: Database,
-  { venue, member }: { readonly venue: VenueId; readonly member: MemberId },
+  {
+    venue,
+    member,
+    newest,
+  }: {
+    readonly venue: VenueId;
+    readonly member: MemberId;
+    readonly newest: ReturnType<typeof knownStatements>['newest'];
+  },
   page: PageRequest,
   filter: OrderFilter,
 ): Promise<Page<OrderView>> {
   const wanted = orderConditions(member, filter);
+  const isFiltered = Object.values(filter).some((value) => value !== undefined && value !== false);
   return readPage(page, {
     cursorOf: ({ id }: OrderView) => id,
     keyOf: (cursor) => (isIdOf(venue, cursor, 'order') ? cursor : undefined),
     async read({ newerThan, olderThan }: KeyRange<string>, oldestFirst, limit) {
+      const isPlain = newerThan === undefined && olderThan === undefined && !oldestFirst;
+      if (isPlain && !isFiltered) return (await newest.execute({ member, limit })).map(orderView);
       const rows = await database
-        .select()
+        .select(shownOfOrder)
         .from(orders)
         .where(
           and(
@@ -118,7 +159,7 @@ function orderPage(
 
 function legRows(database: Database) {
   return database
-    .select({ leg: legs, instrument: orders.instrument })
+    .select({ ...shownOfLeg, instrument: orders.instrument })
     .from(legs)
     .innerJoin(orders, eq(orders.id, legs.orderId))
     .$dynamic();
@@ -164,22 +205,34 @@ function legKeyIn(cursor: string, venue: VenueId): LegKey | undefined {
 
 type LegRow = Awaited<ReturnType<ReturnType<typeof legRows>['execute']>>[number];
 
-function legView({ leg, instrument }: LegRow): BlotterLeg {
-  return {
-    ...{ instrument, number: leg.number },
-    id: leg.id,
-    orderId: leg.orderId,
-    venue: leg.venue,
-    quantity: leg.quantity,
-    limitPrice: leg.limitPrice,
-    status: leg.status,
-    filled: leg.filled,
-    reason: leg.reason ?? undefined,
-  };
+function legView(row: LegRow): BlotterLeg {
+  return { ...row, reason: row.reason ?? undefined };
 }
 
+/** What of a row a leg's view says. */
+const shownOfLeg = {
+  ...{ id: legs.id, orderId: legs.orderId, number: legs.number, venue: legs.venue },
+  ...{ quantity: legs.quantity, limitPrice: legs.limitPrice },
+  ...{ status: legs.status, filled: legs.filled, reason: legs.reason },
+};
+
+/** What of a row an order's view says: to read the others of its columns costs as much again. */
+const shownOfOrder = {
+  ...{ id: orders.id, clientOrderId: orders.clientOrderId, member: orders.member },
+  ...{ instrument: orders.instrument, account: orders.account, side: orders.side },
+  ...{ type: orders.type, timeInForce: orders.timeInForce, expireAtMs: orders.expireAtMs },
+  ...{ minQuantity: orders.minQuantity, allOrNone: orders.allOrNone, strategy: orders.strategy },
+  ...{ directedTo: orders.directedTo, remainder: orders.remainder, quoteId: orders.quoteId },
+  ...{ cancelOnDisconnect: orders.cancelOnDisconnect, quantity: orders.quantity },
+  ...{ limitPrice: orders.limitPrice, revision: orders.revision, status: orders.status },
+  ...{ filled: orders.filled, leaves: orders.leaves, notional: orders.notional },
+  ...{ reason: orders.reason, placedAtMs: orders.placedAtMs },
+};
+
+type OrderRow = Pick<typeof orders.$inferSelect, keyof typeof shownOfOrder>;
+
 /** An order as its row has it; nothing that its legs would have to be read for. */
-function orderView(row: typeof orders.$inferSelect): OrderView {
+function orderView(row: OrderRow): OrderView {
   return {
     id: row.id,
     clientOrderId: row.clientOrderId,
