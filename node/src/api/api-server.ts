@@ -191,9 +191,8 @@ export async function createApiServer(
       maxStreamsPerMember: options.maxStreamsPerMember,
     });
   const known = createKnownQueries({
-    ...{ guards, credentials, maskError, onBegin: metrics.onQuery },
+    ...{ ...access, maskError, onBegin: metrics.onQuery, isForEngine: asksForTrace },
     contextOf: (request, auth): ApiContext => ({ request, auth }),
-    isForEngine: asksForTrace,
   });
   const yoga = createYoga<object, ApiContext>({
     schema: makeSchema(),
