@@ -1,5 +1,5 @@
 import type { InstrumentId, MemberId, VenueId } from '@stoa/schema';
-import { and, asc, desc, eq, gt, lt, lte, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, lte, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../store/database.ts';
 import { legs } from '../../store/tables/legs.ts';
 import { orders } from '../../store/tables/orders.ts';
@@ -15,7 +15,7 @@ import {
 } from './blotter-filter.ts';
 import { type BlotterExecution, executionPage, firstExecutions } from './execution-blotter.ts';
 import { type KeyRange, type Page, type PageRequest, readPage } from './keyset-page.ts';
-import { placeOf } from './order-place.ts';
+import { byPlace, placedWithin, placeOf } from './order-place.ts';
 import type { LegView, OrderView } from './order-view.ts';
 
 /** A leg with what its amounts are written in. */
@@ -137,20 +137,16 @@ function orderPage(
   return readPage(page, {
     cursorOf: ({ id }: OrderView) => id,
     keyOf: (cursor) => (isIdOf(venue, cursor, 'order') ? cursor : undefined),
-    async read({ newerThan, olderThan }: KeyRange<string>, oldestFirst, limit) {
-      const isPlain = newerThan === undefined && olderThan === undefined && !oldestFirst;
-      if (isPlain && !isFiltered) return (await newest.execute({ member, limit })).map(orderView);
+    async read(range: KeyRange<string>, oldestFirst, limit) {
+      const isWhole = range.newerThan === undefined && range.olderThan === undefined;
+      if (isWhole && !isFiltered && !oldestFirst) {
+        return (await newest.execute({ member, limit })).map(orderView);
+      }
       const rows = await database
         .select(shownOfOrder)
         .from(orders)
-        .where(
-          and(
-            ...wanted,
-            newerThan === undefined ? undefined : gt(orders.number, placeOf(member, newerThan)),
-            olderThan === undefined ? undefined : lt(orders.number, placeOf(member, olderThan)),
-          ),
-        )
-        .orderBy(oldestFirst ? asc(orders.number) : desc(orders.number))
+        .where(and(...wanted, ...placedWithin(member, range)))
+        .orderBy(byPlace(oldestFirst))
         .limit(limit);
       return rows.map(orderView);
     },

@@ -1,5 +1,5 @@
 import { CodedError, type InstrumentId, type MemberId, type VenueId } from '@stoa/schema';
-import { and, asc, desc, eq, gt, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, gte, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import { readFade, readReceipt } from '../../routing/receipts/receipt-reader.ts';
 import type { Database } from '../../store/database.ts';
 import { fades } from '../../store/tables/fades.ts';
@@ -8,7 +8,7 @@ import { receipts } from '../../store/tables/receipts.ts';
 import { isIdOf } from '../id-codes.ts';
 import { CLIENT_ORDER_ID } from '../terms/order-validation.ts';
 import { type KeyRange, type Page, type PageRequest, readPage } from './keyset-page.ts';
-import { placeOf } from './order-place.ts';
+import { byPlace, placedWithin } from './order-place.ts';
 
 /** The proof behind an order's routing, as it is listed. */
 export interface ReceiptView {
@@ -110,16 +110,10 @@ function receiptPage(
   return readPage(page, {
     cursorOf: (row: ReceiptView) => row.orderId,
     keyOf: (cursor) => (isIdOf(venue, cursor, 'order') ? cursor : undefined),
-    async read({ newerThan, olderThan }: KeyRange<string>, oldestFirst, limit) {
+    async read(range: KeyRange<string>, oldestFirst, limit) {
       const rows = await receiptRows(database)
-        .where(
-          and(
-            ...wanted,
-            newerThan === undefined ? undefined : gt(orders.number, placeOf(member, newerThan)),
-            olderThan === undefined ? undefined : lt(orders.number, placeOf(member, olderThan)),
-          ),
-        )
-        .orderBy(oldestFirst ? asc(orders.number) : desc(orders.number))
+        .where(and(...wanted, ...placedWithin(member, range)))
+        .orderBy(byPlace(oldestFirst))
         .limit(limit);
       return rows.map(receiptView);
     },
