@@ -1,7 +1,8 @@
-import { CodedError, isRefusal } from '@stoa/schema';
+import { isRefusal } from '@stoa/schema';
 import { defaultFieldResolver, GraphQLError, type GraphQLSchema } from 'graphql';
 import type { AuditLog } from '../records/audit/audit-log.ts';
 import { idAmong } from '../records/audit/audited-id.ts';
+import { failureCode } from '../records/audit/failure-code.ts';
 import { isDenial } from './access-enforcement.ts';
 import type { ApiContext } from './api-context.ts';
 import { type AuditedOutcome, auditEntry, auditUnavailable } from './audit-entry.ts';
@@ -46,8 +47,7 @@ export function auditMutations(
 
 function codeOf(error: unknown): string {
   const code = error instanceof GraphQLError ? error.extensions['code'] : undefined;
-  if (typeof code === 'string') return code;
-  return error instanceof CodedError ? error.code : 'INTERNAL_SERVER_ERROR';
+  return typeof code === 'string' ? code : failureCode(error);
 }
 
 type Fields = Readonly<Record<string, unknown>>;

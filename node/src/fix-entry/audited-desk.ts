@@ -1,8 +1,8 @@
 import { type FixVersion, TAG } from '@stoa/adapters';
-import { CodedError } from '@stoa/schema';
 import { type AuditLog, nothingBegun } from '../records/audit/audit-log.ts';
 import { type AuditOutcome, NOBODY } from '../records/audit/audit-record.ts';
 import { idAmong } from '../records/audit/audited-id.ts';
+import { failureCode } from '../records/audit/failure-code.ts';
 import type { EntryAnswer } from './entry-answer.ts';
 import type { EntryMessage } from './entry-message.ts';
 import { BUSINESS_REJECT, businessReject } from './reject-answers.ts';
@@ -58,7 +58,7 @@ export class AuditedDesk {
       await record(refusal === undefined ? 'accepted' : 'refused', refusal ?? null);
       return answer;
     } catch (error) {
-      await record('failed', error instanceof CodedError ? error.code : 'INTERNAL_SERVER_ERROR');
+      await record('failed', failureCode(error));
       throw error;
     }
   }
