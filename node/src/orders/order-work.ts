@@ -180,6 +180,7 @@ export class OrderWork {
     const open = await readOpenOrders(database);
     await this.#checkDerived(open);
     this.#onChanged(open);
+    await this.settleable.restore(open);
     const recovered = await this.#transaction(async (tx, after) => {
       const restored = await this.#desk.recover(tx, after);
       await this.#needs.quotes?.recover(tx, after);

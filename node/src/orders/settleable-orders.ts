@@ -1,7 +1,7 @@
 import type { Quantity } from '@stoa/schema';
 import type { Settleable } from '../compliance/pre-trade.ts';
 import type { Database } from '../store/database.ts';
-import { isComplete, leavesOf } from './life/order-state.ts';
+import { isComplete, leavesOf, mayWait } from './life/order-state.ts';
 import type { StoredOrder } from './order-rows.ts';
 import { readOrder } from './order-store.ts';
 
@@ -24,7 +24,8 @@ const ASKED_AT_ONCE = 16;
 /**
  * What is known of how much of each order could still settle: nothing, where all of it could when it was
  * last asked. An order is asked about as a whole when it is entered, and once more by quantity when it
- * goes on after it has waited: its wallet may have changed meanwhile.
+ * goes on after it has waited: its wallet may have changed meanwhile. Nothing of this is kept: a restart asks
+ * again, which is truer by then.
  */
 export class SettleableOrders {
   readonly #needs: SettleableOrderNeeds;
@@ -37,6 +38,18 @@ export class SettleableOrders {
   /** Undefined: all of it. */
   of(orderId: string): SettleableTotal | undefined {
     return this.#totals.get(orderId);
+  }
+
+  /**
+   * After a restart, before anything is heard of open orders: those that may have been bounded, and whose
+   * answers would have them go on for all that is left. What waits is asked about when it goes on.
+   */
+  async restore(open: readonly StoredOrder[]): Promise<void> {
+    const inFlight = open.filter(
+      ({ state }) =>
+        mayWait(state) && state.legs.some((leg) => leg.purpose === 'route' && !isComplete(leg)),
+    );
+    await this.ask(inFlight.map(({ state }) => state.id));
   }
 
   /** Asks the chain about what is left of orders. */

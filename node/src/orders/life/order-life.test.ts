@@ -252,6 +252,28 @@ describe('an order that comes before its venue opens', () => {
     expect(asked).toEqual([100, 100]);
   });
 
+  it('is held to that as well when its node restarts over the part that was sent', async () => {
+    await home.close();
+    await open({
+      calendars: { alpha: calendar },
+      settleable: async () => {
+        const refusal = refuse('BALANCE_TOO_LOW', 'Too few.', 'Bring more.');
+        return { quantity: 40, reasons: [], refusal };
+      },
+    });
+    at(8.5);
+    const { id } = await home.place({ remainder: 'rest-home' });
+    market.show('alpha', { offers: [{ price: 1_000, quantity: 100 }] });
+    at(9);
+    await until(() => own.entered.length === 1);
+    // What was sent has no outcome, so it did not happen: the order goes on, or ends.
+    await restart();
+    await until(async () => (await statuses())[0] !== 'pending-new');
+    expect(await home.order(id)).toMatchObject({ status: 'canceled', leaves: 0 });
+    expect((await home.order(id)).reason).toMatch(/^BALANCE_TOO_LOW/);
+    expect(own.entered).toEqual([]);
+  });
+
   it('is canceled and replaced without anybody being asked', async () => {
     const { id } = await home.place({});
     expect(await home.replace(id, { quantity: 200 })).toMatchObject({
