@@ -11,6 +11,8 @@ import {
   encodeFramesRequest,
   encodeHeads,
   encodeOrderMessage,
+  encodePlaced,
+  encodeSessionPlace,
   encodeSigned,
   type Frame,
   type FramesRequest,
@@ -18,6 +20,7 @@ import {
   nodeKeyFromSeed,
   type OrderMessage,
   payloadHash,
+  placeHash,
   type SignaturePurpose,
 } from './src/index.ts';
 
@@ -167,10 +170,48 @@ function signedVectors<T>(
   };
 }
 
+/** Order messages of version 2: what is signed names its place by a hash, and the place stands beside it. */
+function placedVectors() {
+  const salt = Uint8Array.from({ length: 16 }, (_, index) => 0xa0 + index);
+  const vectors = Object.entries(orders).map(([name, { number, acknowledged, ...said }]) => {
+    const at = { number, acknowledged, salt };
+    const place = encodeSessionPlace(at);
+    const message = {
+      ...said,
+      version: 2,
+      number: 0,
+      acknowledged: 0,
+      placeHash: placeHash(place),
+    };
+    const payload = encodeOrderMessage(message);
+    const signature = key.sign('order', payload);
+    const signed = encodePlaced({ payload, signature, place });
+    const kept = encodeSigned({ payload, signature });
+    return {
+      name,
+      message,
+      at,
+      place,
+      payload,
+      hash: payloadHash(payload),
+      signature,
+      signed,
+      kept,
+    };
+  });
+  return {
+    purpose: 'order',
+    seed: readable(seed),
+    publicKey: key.publicKey,
+    vectors: readable(vectors),
+  };
+}
+
 const files = {
   'frame.json': signedVectors('frame', frames, encodeFrame),
   'heads.json': signedVectors('heads', heads, encodeHeads),
   'order-message.json': signedVectors('order', orders, encodeOrderMessage),
+  'placed-order-message.json': placedVectors(),
   'control.json': {
     vectors: Object.entries(controls).map(([name, message]) =>
       readable({ name, message, bytes: encodeControl(message) }),

@@ -19,5 +19,6 @@ export * from './wire/frame-codec.ts';
 export * from './wire/heads-codec.ts';
 export * from './wire/node-key.ts';
 export * from './wire/order-message-codec.ts';
+export * from './wire/session-place.ts';
 export * from './wire/signed-bytes.ts';
 export * from './zone-clock.ts';

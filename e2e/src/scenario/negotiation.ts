@@ -1,4 +1,4 @@
-import { formatDecimal } from '@stoa/schema';
+import { decodeOrderMessage, decodeSigned, formatDecimal, isRefusal } from '@stoa/schema';
 import { DEMO_VENUES } from '../harness/demo-venues.ts';
 import { askGraphql } from '../harness/graphql-client.ts';
 import { brokerToken, type Network } from '../harness/network.ts';
@@ -152,6 +152,8 @@ class NegotiationDesk {
 /** What {@link negotiateThroughKill} is to come to. */
 export const NEGOTIATED_ONCE = {
   ...{ executions: 1, during: 'ACCEPTING', again: 'QUOTE_REQUEST_ACCEPTED', after: 'ACCEPTED' },
+  // As the nodes said them to each other, and as the API gives them to members.
+  ids: { request: 'alpha-q-random', quote: 'beta-q-random', order: 'alpha-random', numbers: 0 },
   ...{ lastTrade: { venue: 'beta', negotiated: true }, excludedAs: 'indicative' },
 };
 
@@ -177,15 +179,44 @@ export async function negotiateThroughKill(network: Network, desk: BrokerDesk, v
   await network.restartVenue(venue, { STOA_VENUE_QUOTES: 'indicative' });
   const order = await desk.settledOrder('quoted-1');
   if (order.averagePrice !== price) throw scenarioFailure('It did not trade at the quoted price.');
-  const after = await eventually('The request to be over', async () => {
+  const { after, proof } = await eventually('The request to be over', async () => {
     const { status, quotes } = await negotiation.request(requestId);
-    return status !== 'ACCEPTING' && quotes[0]?.proof ? status : undefined;
+    const [quote] = quotes;
+    return status !== 'ACCEPTING' && quote?.proof
+      ? { after: status, proof: quote.proof }
+      : undefined;
   });
+  const said = idsIn(proof);
+  if (said.request !== requestId || said.quote !== quoteId) {
+    throw scenarioFailure('The proof of the quote is about another one.');
+  }
+  const ids = {
+    request: formOf(requestId),
+    quote: formOf(quoteId),
+    order: formOf(order.id),
+    numbers: said.numbers,
+  };
   const lastTrade = await eventually('The print at the gateway', () => negotiation.lastTrade());
   const excludedAs = await eventually('The venue out of the route', () =>
     negotiation.exclusionOf(venue),
   );
   await checkStoresAgree(network, DEMO_VENUES[0], order);
   const executions = order.executions.length;
-  return { executions, during, again, after, lastTrade, excludedAs };
+  return { executions, during, again, after, ids, lastTrade, excludedAs };
+}
+
+/** An id with its random code left out: 16 letters and digits, where a number would be a few digits. */
+function formOf(id: string): string {
+  return id.replace(/-(q?)[0-9a-z]{16}$/, (_, mark) => (mark ? '-q-random' : '-random'));
+}
+
+/** What a quote as its venue signed it says of itself, and what of the session that brought it. */
+function idsIn(proof: string) {
+  const bytes = Buffer.from(proof, 'base64');
+  const signed = decodeSigned(bytes, bytes.length);
+  const message = isRefusal(signed) ? signed : decodeOrderMessage(signed.payload);
+  if (isRefusal(message)) throw scenarioFailure(message.message);
+  const { body, number, acknowledged } = message;
+  if (body.kind !== 'quote') throw scenarioFailure(`The proof is of a ${body.kind}.`);
+  return { request: body.requestId, quote: body.quoteId, numbers: number + acknowledged };
 }

@@ -1,7 +1,7 @@
 import type { MemberId } from '@stoa/schema';
 
 /**
- * Carries order messages between members' nodes on `/stoa/orders/1`: one long-lived stream per pair.
+ * Carries order messages between members' nodes on `/stoa/orders/2`: one long-lived stream per pair.
  * It neither stores nor resends: order sessions do. The member is proven by the connection's key and
  * the registry; the message's own signature is checked by the session.
  */

@@ -5,7 +5,7 @@ import type { OrderLinks } from './order-links.ts';
 import { createPeerLinks, type PeerLink } from './peer-links.ts';
 
 /** Order sessions between members' nodes. */
-const ORDERS_PROTOCOL = '/stoa/orders/1';
+const ORDERS_PROTOCOL = '/stoa/orders/2';
 const MAX_BUFFERED_BYTES = 4_194_304;
 /** Arrived and not yet handled: beyond this the other side is asked to wait. */
 const PAUSE_ABOVE_BYTES = 524_288;

@@ -1,8 +1,11 @@
 import {
+  decodeOrderMessage,
+  decodeSigned,
   encodeFrame,
   encodeOrderMessage,
   encodeSigned,
   type InstrumentId,
+  isRefusal,
   payloadHash,
 } from '@stoa/schema';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -20,8 +23,8 @@ import { defaultVenueTerms } from './terms/venue-terms-book.ts';
 import { LinkNetwork } from './testing/link-network.ts';
 import { ScriptedVenue } from './testing/scripted-venue.ts';
 import { TestMarket } from './testing/test-market.ts';
-import { directoryOf, INSTRUMENT, keyOf } from './testing/test-network.ts';
-import { TestNode } from './testing/test-node.ts';
+import { directoryOf, INSTRUMENT, keyOf, OTHER_WALLET } from './testing/test-network.ts';
+import { orderRequest, TestNode } from './testing/test-node.ts';
 
 const VENUES = ['alpha', 'beta'];
 const directory = directoryOf(VENUES);
@@ -102,7 +105,56 @@ async function verified(orderId: string): Promise<{ outcome: string; said: strin
   return { outcome, said };
 }
 
+/** The order that beta's book got last is filled there, in the venue's trade of that number. */
+async function filledAtBeta(entered: number): Promise<void> {
+  await until(() => book.entered.length === entered);
+  const order = book.entered.at(-1);
+  if (!order) throw new Error('no order');
+  const { orderId } = order;
+  const over = { kind: 'done', orderId, state: 'filled', filled: 100, reason: '' } as const;
+  await book.say({ kind: 'accepted', orderId }, book.trade(order, entered, 100), over);
+}
+
+/** Every message in an order's receipt, but for times, ids, and trades, which are printed for all to see. */
+async function messagesIn(orderId: string): Promise<string[]> {
+  const messages = Object.values((await readReceipt(home.store.db, orderId))?.messages ?? {});
+  const own = ['sentAtMs', 'placeHash', 'executedAtMs', 'executionId', 'tradeNumber'];
+  return messages
+    .map((text) => {
+      const bytes = Buffer.from(text, 'base64url');
+      const signed = decodeSigned(bytes, bytes.length);
+      const message = isRefusal(signed) ? signed : decodeOrderMessage(signed.payload);
+      if (isRefusal(signed) || isRefusal(message)) throw new Error('no message');
+      // Nothing stands beside what was signed.
+      expect(bytes).toEqual(Buffer.from(encodeSigned(signed)));
+      return JSON.stringify(message, (name, value) => (own.includes(name) ? undefined : value));
+    })
+    .map((text) => text.replaceAll(orderId, 'ORDER'))
+    .toSorted();
+}
+
 describe('the receipt of an order', () => {
+  it('counts nothing of what other members trade between the same nodes', async () => {
+    market.show('beta', { offers: [{ price: 995, quantity: 1_000 }] });
+    const one = await home.place({ timeInForce: 'ioc' });
+    await filledAtBeta(1);
+    for (let other = 2; other <= 4; other += 1) {
+      const request = orderRequest({ timeInForce: 'ioc', account: OTHER_WALLET });
+      await home.orders.place({ ...home.caller, member: 'other' }, request);
+      await filledAtBeta(other);
+    }
+    const two = await home.place({ timeInForce: 'ioc' });
+    await filledAtBeta(5);
+    for (const { id } of [one, two]) {
+      await until(async () => (await home.order(id)).status === 'filled');
+      expect(await verified(id)).toMatchObject({ outcome: 'proven' });
+    }
+    const messages = await messagesIn(one.id);
+    // The terms of both venues, the leg, and the three answers to it.
+    expect(messages).toHaveLength(6);
+    expect(await messagesIn(two.id)).toEqual(messages);
+  });
+
   it('proves legs on two venues, filled in one round', async () => {
     market.show('alpha', { offers: [{ price: 1_000, quantity: 40 }] });
     market.show('beta', { offers: [{ price: 995, quantity: 60 }] });

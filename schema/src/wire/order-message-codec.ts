@@ -13,14 +13,18 @@ export interface OrderMessage {
   readonly version: number;
   readonly from: string;
   readonly to: string;
-  /** Rises by one per (from, to), for ever; 0 for a message that is not stored (hello, acknowledge). */
+  /** Of version 1, see `SessionPlace`; from version 2 on 0 in what is signed. */
   readonly number: number;
-  /** The highest number received from the other side without a gap. */
+  /** As `number`. */
   readonly acknowledged: number;
   /** Unix time, milliseconds. */
   readonly sentAtMs: number;
   readonly body: OrderMessageBody;
+  /** From version 2 on: the hash of its `SessionPlace`; absent where it never was in a session. */
+  readonly placeHash?: Uint8Array;
 }
+
+const PLACE_HASH_BYTES = 32;
 
 /** Encodes the payload of an order message: the bytes that are signed. */
 export function encodeOrderMessage(message: OrderMessage): Uint8Array {
@@ -32,6 +36,7 @@ export function encodeOrderMessage(message: OrderMessage): Uint8Array {
     .uint(5, message.acknowledged)
     .uint(6, message.sentAtMs)
     .string(7, JSON.stringify(message.body))
+    .bytes(8, message.placeHash ?? new Uint8Array())
     .finish();
 }
 
@@ -43,6 +48,7 @@ export function decodeOrderMessage(
     const reader = new ProtoReader(payload);
     const found = { version: 0, from: '', to: '', number: 0, acknowledged: 0, sentAtMs: 0 };
     let text = '';
+    let hash: Uint8Array | undefined;
     for (let field = reader.next(); field !== 0; field = reader.next()) {
       if (field === 1) found.version = reader.uint();
       else if (field === 2) found.from = reader.string(64);
@@ -51,10 +57,17 @@ export function decodeOrderMessage(
       else if (field === 5) found.acknowledged = reader.uint();
       else if (field === 6) found.sentAtMs = reader.uint();
       else if (field === 7) text = reader.string(MAX_ORDER_MESSAGE_BYTES);
+      else if (field === 8 && found.version > 1) hash = reader.bytes(PLACE_HASH_BYTES);
       else reader.skip();
     }
     if (!isMemberId(found.from) || !isMemberId(found.to)) throw new WireError('no member ids');
-    return { ...found, body: readBody(text) };
+    const body = readBody(text);
+    if (found.version < 2) return { ...found, body };
+    // A sender that signed its numbers would tell them to whoever is shown the message.
+    if (found.number + found.acknowledged > 0) throw new WireError('numbers in what is signed');
+    if (hash === undefined) return { ...found, body };
+    if (hash.length !== PLACE_HASH_BYTES) throw new WireError('no hash of 32 bytes');
+    return { ...found, body, placeHash: hash };
   });
 }
 

@@ -12,6 +12,14 @@ import {
 } from './heads-codec.ts';
 import { nodeKeyFromSeed, payloadHash, verifierOf } from './node-key.ts';
 import { decodeOrderMessage, encodeOrderMessage } from './order-message-codec.ts';
+import {
+  decodePlaced,
+  decodeSessionPlace,
+  encodePlaced,
+  encodeSessionPlace,
+  placeHash,
+  withoutPlace,
+} from './session-place.ts';
 import { decodeSigned, encodeSigned } from './signed-bytes.ts';
 
 interface Vector {
@@ -44,7 +52,10 @@ function hex(value: Uint8Array): string {
   return Buffer.from(value).toString('hex');
 }
 
-const BYTE_FIELDS: ReadonlySet<string> = new Set(['previousHash', 'hash', 'first', 'second']);
+const BYTE_FIELDS: ReadonlySet<string> = new Set([
+  ...['previousHash', 'hash', 'first', 'second'],
+  ...['placeHash', 'salt'],
+]);
 
 /** The fields that JSON holds in hex, as bytes again. */
 function revive(value: unknown): unknown {
@@ -121,6 +132,62 @@ describe.each(['frame.json', 'heads.json', 'order-message.json'])('the vectors o
       const outer = byLibrary('SignedFrame', bytes(vector.signed));
       expect(hex(outer.again)).toBe(vector.signed);
     }
+  });
+});
+
+describe('the vectors of placed-order-message.json', () => {
+  interface PlacedVector extends Vector {
+    readonly at: Record<string, unknown>;
+    readonly place: string;
+    readonly kept: string;
+  }
+  const file = read<VectorFile & { vectors: readonly PlacedVector[] }>('placed-order-message.json');
+
+  it('are what the code writes, signs and hashes, to the byte', () => {
+    const key = nodeKeyFromSeed(bytes(file.seed));
+    for (const vector of file.vectors) {
+      const place = encodeSessionPlace(revive(vector.at) as never);
+      expect(hex(place)).toBe(vector.place);
+      expect(hex(placeHash(place))).toBe(vector.message['placeHash']);
+      const payload = encodeOrderMessage(revive(vector.message) as never);
+      expect(hex(payload)).toBe(vector.payload);
+      expect(hex(payloadHash(payload))).toBe(vector.hash);
+      const signature = key.sign('order', payload);
+      expect(hex(encodePlaced({ payload, signature, place }))).toBe(vector.signed);
+    }
+  });
+
+  it('are read back, and what is kept of them proves the message and holds no place', () => {
+    for (const vector of file.vectors) {
+      const signed = decodePlaced(bytes(vector.signed), 262_144);
+      if (isRefusal(signed)) throw new Error(signed.message);
+      expect(decodeSessionPlace(signed.place)).toEqual(revive(vector.at));
+      expect(decodeOrderMessage(signed.payload)).toEqual(revive(vector.message));
+      expect(hex(withoutPlace(signed))).toBe(vector.kept);
+      expect(vector.signed.startsWith(vector.kept)).toBe(true);
+      expect(verifierOf(file.publicKey)('order', signed.payload, signed.signature)).toBe(true);
+    }
+  });
+
+  it('are read and written alike by another Protocol Buffers library, from stoa.proto', () => {
+    for (const vector of file.vectors) {
+      expect(hex(byLibrary('SignedOrderMessage', bytes(vector.signed)).again)).toBe(vector.signed);
+      const { again } = byLibrary('OrderMessage', bytes(vector.payload));
+      expect(decodeOrderMessage(again)).toEqual(revive(vector.message));
+      const place = byLibrary('SessionPlace', bytes(vector.place)).again;
+      expect(decodeSessionPlace(place)).toEqual(revive(vector.at));
+    }
+  });
+
+  it.each([
+    ['a place without its salt', [8, 12]],
+    ['a salt of 15 bytes', [26, 15, ...Array(15).fill(1)]],
+    ['a salt of 17 bytes', [26, 17, ...Array(17).fill(1)]],
+    ['a place that is cut off', [26, 16, 1]],
+    ['no place at all', []],
+  ])('leave %s refused', (_what, place) => {
+    const refused = { refused: true, code: 'SESSION_PLACE_MALFORMED' };
+    expect(decodeSessionPlace(Uint8Array.from(place))).toMatchObject(refused);
   });
 });
 

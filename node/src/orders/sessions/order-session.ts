@@ -1,12 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import {
   type DirectorySource,
-  encodeOrderMessage,
-  encodeSigned,
   isRefusal,
   type MemberId,
   type NodeKey,
   type OrderMessage,
   type OrderMessageBody,
+  PLACE_SALT_BYTES,
 } from '@stoa/schema';
 import type { Registry } from 'prom-client';
 import type { OrderLinks } from '../../network/order-links.ts';
@@ -17,7 +17,7 @@ import { type NoteStage, orderStages } from '../order-stages.ts';
 import type { VenueTermsExchange } from '../terms/venue-terms-exchange.ts';
 import type { CrashPoint } from './crash-points.ts';
 import { PeerInbox, type SessionHandler } from './peer-inbox.ts';
-import { createMessageCheck, ORDER_MESSAGE_VERSION } from './session-message-check.ts';
+import { createMessageCheck } from './session-message-check.ts';
 import { createSessionMetrics, type SessionMetrics } from './session-metrics.ts';
 import { newPeer, noteCommitted, type SessionPeer } from './session-peer.ts';
 import {
@@ -28,6 +28,7 @@ import {
   readOutbox,
   readSessions,
 } from './session-store.ts';
+import { signMessage } from './sign-message.ts';
 
 export interface OrderSessionOptions {
   readonly self: MemberId;
@@ -47,6 +48,8 @@ export interface OrderSessionNeeds {
   readonly nowMs: () => number;
   /** Told on every link; undefined for a member that is no venue. */
   readonly terms?: Pick<VenueTermsExchange, 'own' | 'take'>;
+  /** Hides places in the session from whoever is shown a message; default: random bytes. */
+  readonly newSalt?: () => Uint8Array;
   /** Undefined: nothing crashes on purpose. */
   readonly crashPoint?: CrashPoint | undefined;
 }
@@ -253,16 +256,12 @@ class Sessions implements OrderSessions {
   }
 
   #signed(peer: SessionPeer, number: number, body: OrderMessageBody): Uint8Array {
-    const payload = encodeOrderMessage({
-      version: ORDER_MESSAGE_VERSION,
-      from: this.#self,
-      to: peer.member,
-      number,
-      acknowledged: peer.received,
-      sentAtMs: this.#needs.nowMs(),
-      body,
-    });
-    return encodeSigned({ payload, signature: this.#needs.nodeKey.sign('order', payload) });
+    const { newSalt = () => randomBytes(PLACE_SALT_BYTES), nodeKey, nowMs } = this.#needs;
+    return signMessage(
+      nodeKey,
+      { from: this.#self, to: peer.member, sentAtMs: nowMs(), body },
+      { number, acknowledged: peer.received, salt: newSalt() },
+    );
   }
 
   async #arrived(member: MemberId, bytes: Uint8Array): Promise<void> {
@@ -277,8 +276,9 @@ class Sessions implements OrderSessions {
 
   async #receive(member: MemberId, bytes: Uint8Array): Promise<void> {
     if (!this.#handler) return;
-    const message = this.#check(member, bytes, this.#needs.nowMs());
-    if (isRefusal(message)) return this.#refuse(member, message.code);
+    const checked = this.#check(member, bytes, this.#needs.nowMs());
+    if (isRefusal(checked)) return this.#refuse(member, checked.code);
+    const { message, signed } = checked;
     this.#metrics.messages.inc({ direction: 'received' });
     const peer = this.#peer(member);
     this.#acknowledged(peer, message);
@@ -292,7 +292,7 @@ class Sessions implements OrderSessions {
       if (this.#needs.nowMs() - peer.helloAtMs >= ASK_AGAIN_EVERY_MS) this.#hello(peer);
     } else if (number > peer.taken) {
       const answered = this.#heard?.(member, message.body) ?? false;
-      await this.#inbox(peer).add({ message, signed: bytes, answered });
+      await this.#inbox(peer).add({ message, signed, answered });
     } else if (number > 0) {
       peer.owed += 1;
     } else if (message.body.kind === 'hello') {
@@ -300,7 +300,7 @@ class Sessions implements OrderSessions {
       this.#sendUnstored(peer, { kind: 'acknowledge' });
       this.#tellTerms(peer);
     } else if (message.body.kind === 'venue-terms') {
-      await this.#needs.terms?.take(member, message.body.terms, bytes);
+      await this.#needs.terms?.take(member, message.body.terms, signed);
     }
     this.#acknowledgeMany(peer);
     if (peer.cursor < peer.sent) void this.#pump(peer);

@@ -4,19 +4,18 @@ import type { Database, Transaction } from '../../store/database.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { NoteStage } from '../order-stages.ts';
 import type { CrashPoint } from './crash-points.ts';
+import type { CheckedMessage } from './session-message-check.ts';
 import type { SessionPeer } from './session-peer.ts';
 import { readReceived, recordReceived } from './session-store.ts';
 
 /** A message of a peer. `sentAtMs` is by our clock, as well as that can be told. */
 export interface ReceivedMessage extends Pick<OrderMessage, 'body' | 'sentAtMs'> {
-  /** The SignedOrderMessage as it came: the proof that the peer said it. */
+  /** The SignedOrderMessage without its place: the proof that the peer said it. */
   readonly signed: Uint8Array;
 }
 
-/** A message that came, with its bytes. */
-export interface ArrivedMessage {
-  readonly message: OrderMessage;
-  readonly signed: Uint8Array;
+/** A message that came, at its place. */
+export interface ArrivedMessage extends CheckedMessage {
   /** Whether somebody was answered by it already. */
   readonly answered: boolean;
 }

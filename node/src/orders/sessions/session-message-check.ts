@@ -1,21 +1,33 @@
 import {
   type DirectorySource,
   decodeOrderMessage,
-  decodeSigned,
+  decodePlaced,
+  decodeSessionPlace,
   isRefusal,
   isStanding,
   isWithin,
   MAX_ORDER_MESSAGE_BYTES,
   type MemberId,
   type OrderMessage,
+  placeHash,
   type Refusal,
   refuse,
   type Verifier,
   verifierOf,
+  withoutPlace,
 } from '@stoa/schema';
 
 /** Version of order messages this node speaks. */
-export const ORDER_MESSAGE_VERSION = 1;
+export const ORDER_MESSAGE_VERSION = 2;
+/** Numbers within what is signed: what an outbox held when its node began to speak version 2. */
+const COUNTED_VERSION = 1;
+
+/** A message that a peer said, at its place in the session. */
+export interface CheckedMessage {
+  readonly message: OrderMessage;
+  /** The SignedOrderMessage without its place: proves what was said, and tells no number. */
+  readonly signed: Uint8Array;
+}
 
 /** Why bytes from a peer are not a message of the session with it. */
 export type SessionRefusalCode =
@@ -25,6 +37,7 @@ export type SessionRefusalCode =
   | 'ORDER_MESSAGE_MALFORMED'
   | 'ORDER_MESSAGE_VERSION'
   | 'ORDER_MESSAGE_MISADDRESSED'
+  | 'ORDER_MESSAGE_PLACE'
   | 'ORDER_MESSAGE_NUMBER';
 
 /** What is told anew on every link is not stored, and has no number. */
@@ -44,7 +57,7 @@ export function createMessageCheck(
   from: MemberId,
   bytes: Uint8Array,
   nowMs: number,
-) => OrderMessage | Refusal<SessionRefusalCode> {
+) => CheckedMessage | Refusal<SessionRefusalCode> {
   const verifiers = new Map<string, Verifier>();
 
   function verifierFor(key: string): Verifier {
@@ -57,7 +70,7 @@ export function createMessageCheck(
   }
 
   return (from, bytes, nowMs) => {
-    const signed = decodeSigned(bytes, MAX_ORDER_MESSAGE_BYTES);
+    const signed = decodePlaced(bytes, MAX_ORDER_MESSAGE_BYTES);
     if (isRefusal(signed)) return signed;
 
     const member = directory.current().members.get(from);
@@ -74,12 +87,10 @@ export function createMessageCheck(
       return refuse('ORDER_MESSAGE_SIGNATURE', message, 'Sign with the registered node key.');
     }
 
-    const message = decodeOrderMessage(signed.payload);
+    const decoded = decodeOrderMessage(signed.payload);
+    if (isRefusal(decoded)) return decoded;
+    const message = placed(decoded, signed.place);
     if (isRefusal(message)) return message;
-    if (message.version !== ORDER_MESSAGE_VERSION) {
-      const said = `Version ${message.version} is not spoken here.`;
-      return refuse('ORDER_MESSAGE_VERSION', said, `Send version ${ORDER_MESSAGE_VERSION}.`);
-    }
     // A message is for one session only: one signed for another peer cannot be replayed here.
     if (message.from !== from || message.to !== self) {
       const said = `The message is from "${message.from}" to "${message.to}".`;
@@ -90,6 +101,25 @@ export function createMessageCheck(
       const said = `A ${message.body.kind} cannot have number ${message.number}.`;
       return refuse('ORDER_MESSAGE_NUMBER', said, 'Number what is stored, and only that.');
     }
-    return message;
+    return { message, signed: withoutPlace(signed) };
   };
+}
+
+/** The message with its numbers, which from version 2 on stand beside what was signed. */
+function placed(
+  message: OrderMessage,
+  place: Uint8Array,
+): OrderMessage | Refusal<'ORDER_MESSAGE_VERSION' | 'ORDER_MESSAGE_PLACE'> {
+  if (message.version === COUNTED_VERSION) return message;
+  if (message.version !== ORDER_MESSAGE_VERSION) {
+    const said = `Version ${message.version} is not spoken here.`;
+    return refuse('ORDER_MESSAGE_VERSION', said, `Send version ${ORDER_MESSAGE_VERSION}.`);
+  }
+  const signed = message.placeHash !== undefined && placeHash(place).equals(message.placeHash);
+  const found = decodeSessionPlace(place);
+  if (!signed || isRefusal(found)) {
+    const said = 'The place beside the message is not the one that was signed.';
+    return refuse('ORDER_MESSAGE_PLACE', said, 'Send each message with its own place.');
+  }
+  return { ...message, number: found.number, acknowledged: found.acknowledged };
 }

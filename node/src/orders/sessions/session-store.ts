@@ -1,8 +1,11 @@
 import {
   CodedError,
+  decodeSigned,
+  isRefusal,
   MAX_ORDER_MESSAGE_BYTES,
   type MemberId,
   type OrderMessageBody,
+  withoutPlace,
 } from '@stoa/schema';
 import { and, asc, eq, gt, lt, lte, max, min, type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../store/database.ts';
@@ -99,20 +102,26 @@ function outboxRows(peer: MemberId, messages: readonly WrittenMessage[], onConfl
       throw new CodedError('ORDER_MESSAGE_TOO_LARGE', 'An order message is too large.', { data });
     }
     // Acknowledged messages leave the outbox; orders are kept, as what a venue's answer is held against.
-    const legId = body.kind === 'leg-new' ? body.leg.legId : undefined;
-    return { number, body, message: Buffer.from(message).toString('base64'), legId };
+    const kept = body.kind === 'leg-new' && { legId: body.leg.legId, proof: proofBytes(message) };
+    return { number, body, message: Buffer.from(message).toString('base64'), ...kept };
   });
   return sql`
     with given as materialized (
-      select number, body, decode(message, 'base64') as message, "legId" as leg_id
+      select number, body, decode(message, 'base64') as message, "legId" as leg_id, proof
       from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-        as given(number bigint, body jsonb, message text, "legId" text)),
+        as given(number bigint, body jsonb, message text, "legId" text, proof integer)),
     kept as (
       insert into sent_legs (leg_id, message)
-      select leg_id, message from given where leg_id is not null
+      select leg_id, substring(message for proof) from given where leg_id is not null
       on conflict do nothing)
     insert into session_outbox (peer, number, body, message)
     select ${peer}, number, body, message from given order by number ${onConflict}`;
+}
+
+/** How many of its bytes prove a message: all before its place, which is its session's alone. */
+function proofBytes(message: Uint8Array): number {
+  const signed = decodeSigned(message, MAX_ORDER_MESSAGE_BYTES);
+  return isRefusal(signed) ? message.length : withoutPlace(signed).length;
 }
 
 /** Messages after `after` and up to `last`, in order. */

@@ -1,5 +1,12 @@
 import type { VenueTerms } from '@stoa/schema';
-import { decodeOrderMessage, decodeSigned, isRefusal, verifierOf } from '@stoa/schema';
+import {
+  decodeOrderMessage,
+  decodeSigned,
+  encodeOrderMessage,
+  encodeSigned,
+  isRefusal,
+  verifierOf,
+} from '@stoa/schema';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type OpenDatabase, openDatabase } from '../../store/database.ts';
@@ -100,6 +107,35 @@ describe('the terms of venues', () => {
       ...{ from: 'alpha', to: 'beta', number: 0 },
       body: { kind: 'venue-terms', terms: terms(3) },
     });
+  });
+
+  it('that were told with numbers of the session give way to the same without them', async () => {
+    const url = await databases.empty('beta');
+    let beta = await start('beta', PLAIN, url);
+    const payload = encodeOrderMessage({
+      ...{ version: 1, from: 'alpha', to: 'beta', number: 0, acknowledged: 41 },
+      ...{ sentAtMs: Date.now(), body: { kind: 'venue-terms', terms: terms(1) } },
+    });
+    const signature = keyOf('alpha').sign('order', payload);
+    await beta.exchange.take('alpha', terms(1), encodeSigned({ payload, signature }));
+    const acknowledged = (): number => {
+      const signed = decodeSigned(beta.exchange.of('alpha')?.signed ?? Buffer.of(), 65_536);
+      const message = isRefusal(signed) ? signed : decodeOrderMessage(signed.payload);
+      return isRefusal(message) ? -1 : message.acknowledged;
+    };
+    expect(acknowledged()).toBe(41);
+    await start('alpha', terms(1));
+    network.connect('alpha', 'beta');
+    await until(() => acknowledged() === 0);
+    await until(async () => {
+      const [row] = await beta.store.sql`select signed from venue_terms where venue = 'alpha'`;
+      return !row?.['signed'].equals(encodeSigned({ payload, signature }));
+    });
+    network.cut('alpha', 'beta');
+    await stop(beta);
+    beta = await start('beta', PLAIN, url);
+    expect(beta.exchange.of('alpha')?.terms).toEqual(terms(1));
+    expect(acknowledged()).toBe(0);
   });
 
   it('are known again after a restart, and new ones are heard when their venue restarts', async () => {

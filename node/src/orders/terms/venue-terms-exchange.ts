@@ -2,6 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   CodedError,
   type DirectorySource,
+  decodeOrderMessage,
+  decodeSigned,
+  isRefusal,
+  MAX_ORDER_MESSAGE_BYTES,
   type MemberId,
   type VenueId,
   type VenueTerms,
@@ -88,9 +92,10 @@ export class VenueTermsExchange implements VenueTermsBook {
       return;
     }
     const known = this.#told.get(from);
-    if (known && isDeepStrictEqual(known.terms, terms)) return;
+    const isSame = known !== undefined && isDeepStrictEqual(known.terms, terms);
+    if (isSame && !(known.signed && isCounted(known.signed))) return;
     // The same object as before keeps the calendar's cached day; other terms are another object.
-    const told = { terms, signed };
+    const told = { terms: isSame ? known.terms : terms, signed };
     this.#told.set(from, told);
     try {
       await this.#record(from, told);
@@ -120,9 +125,17 @@ export class VenueTermsExchange implements VenueTermsBook {
       .onConflictDoUpdate({
         target: venueTermsTold.venue,
         set: { ...row, recordedAtMs },
-        setWhere: sql`venue_terms.version < excluded.version or venue_terms.version = 0`,
+        setWhere: sql`venue_terms.version < excluded.version or venue_terms.version = 0
+          or (venue_terms.version = excluded.version and excluded.signed is not null)`,
       });
   }
+}
+
+/** Receipts hold the message that told the terms: one that tells its numbers gives way to one that does not. */
+function isCounted(signed: Uint8Array): boolean {
+  const found = decodeSigned(signed, MAX_ORDER_MESSAGE_BYTES);
+  const message = isRefusal(found) ? found : decodeOrderMessage(found.payload);
+  return isRefusal(message) || message.version === 1;
 }
 
 function requireFollowsOn(own: VenueTerms, told: VenueTerms): void {
