@@ -1,13 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import {
   encodeOrderMessage,
-  encodePlaced,
-  encodeSessionPlace,
   encodeSigned,
   type MemberId,
   type OrderMessage,
   type OrderMessageBody,
-  placeHash,
 } from '@stoa/schema';
 import { sql } from 'drizzle-orm';
 import { Registry } from 'prom-client';
@@ -373,34 +370,6 @@ function signed(
   return encodeSigned({ payload, signature: keyOf(key).sign('order', payload) });
 }
 
-/** Beta's next message, with the place of one number signed and that of another beside it. */
-function placed(signedAs: number, sentAs: number, hash?: Uint8Array): Uint8Array {
-  const place = (number: number) =>
-    encodeSessionPlace({ number, acknowledged: 0, salt: new Uint8Array(16) });
-  const body: OrderMessageBody = { kind: 'leg-cancel', legId: 'placed' };
-  const payload = encodeOrderMessage({
-    ...{ version: 2, from: 'beta', to: 'alpha', number: 0, acknowledged: 0 },
-    ...{ sentAtMs: Date.now(), body, placeHash: hash ?? placeHash(place(signedAs)) },
-  });
-  const signature = keyOf('beta').sign('order', payload);
-  return encodePlaced({ payload, signature, place: sentAs < 0 ? new Uint8Array() : place(sentAs) });
-}
-
-describe('order sessions take', () => {
-  it.each([
-    ['the place beside a message, of which it signs the hash', () => placed(1, 1)],
-    [
-      'what an outbox held from before numbers stood there',
-      () => signed('beta', 'alpha', { number: 1, body: { kind: 'leg-cancel', legId: 'placed' } }),
-    ],
-  ])('%s', async (_what, bytes) => {
-    network.connect('alpha', 'beta');
-    network.inject('beta', 'alpha', bytes());
-    await until(() => alpha.received.length === 1);
-    expect(await effects(alpha)).toEqual(['placed']);
-  });
-});
-
 describe('order sessions refuse', () => {
   const legCancel: OrderMessageBody = { kind: 'leg-cancel', legId: 'forged' };
   const cases: [string, string, () => Uint8Array][] = [
@@ -431,14 +400,6 @@ describe('order sessions refuse', () => {
       'another version',
       'ORDER_MESSAGE_VERSION',
       () => signed('beta', 'alpha', { version: 3, body: legCancel }),
-    ],
-    ['another place than was signed', 'ORDER_MESSAGE_PLACE', () => placed(1, 2)],
-    ['no place where one was signed', 'ORDER_MESSAGE_PLACE', () => placed(1, -1)],
-    ['a place of which no hash was signed', 'ORDER_MESSAGE_PLACE', () => placed(1, 1, Buffer.of())],
-    [
-      'a number in what is signed, for all to see',
-      'ORDER_MESSAGE_MALFORMED',
-      () => signed('beta', 'alpha', { version: 2, number: 1, body: legCancel }),
     ],
     [
       'a message to somebody else',
