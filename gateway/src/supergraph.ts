@@ -22,6 +22,7 @@ export const SUBGRAPHS = {
       'prints',
       'positions',
       'audit',
+      'operator',
     ],
   ],
   /**

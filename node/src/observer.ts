@@ -84,6 +84,8 @@ export interface Observer {
   readonly broadcast: (signed: SignedBytes) => void;
   /** Contradictions that venues have signed, with the proof. */
   readonly proofs: () => readonly EquivocationProof[];
+  /** Frames that were missing between others, the oldest first. */
+  readonly gaps: Market['gaps'];
   start(): Promise<void>;
   /** Ends within a second. */
   stop(): Promise<void>;
@@ -173,6 +175,7 @@ function composed(member: MemberId, parts: Parts): Observer {
   return {
     ...{ market, directory, links, proofs: market.proofs, addresses: host.addresses },
     frames: market.frames,
+    gaps: market.gaps,
     // A stream, not a connection: a node that refuses us lets the connection stand for a moment.
     peers: broadcast.connected,
     broadcast(signed) {

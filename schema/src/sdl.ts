@@ -21,6 +21,7 @@ export type SdlPart =
   | 'prints'
   | 'positions'
   | 'audit'
+  | 'operator'
   | 'operations';
 
 /** What anybody who verifies the gossip can serve. */
@@ -44,6 +45,7 @@ export const NODE_PARTS: readonly SdlPart[] = [
   'prints',
   'positions',
   'audit',
+  'operator',
   'operations',
 ];
 

@@ -29,6 +29,7 @@ import type {
   ApiMandates,
   ApiNegotiation,
   ApiNode,
+  ApiOperator,
   ApiOrders,
   ApiPositions,
   ApiReceipts,
@@ -50,6 +51,7 @@ import { createMarketResolvers } from './market-resolvers.ts';
 import { buildMarketSchema } from './market-schema.ts';
 import { createMemberStreams } from './member-streams.ts';
 import { createOperationsResolvers } from './operations-resolvers.ts';
+import { createOperatorResolvers } from './operator-resolvers.ts';
 import { createOrderEntryResolvers } from './order-entry-resolvers.ts';
 import { createOrderEventResolvers } from './order-event-resolvers.ts';
 import { createOrderOutput } from './order-output.ts';
@@ -105,6 +107,7 @@ export interface ApiServerNeeds {
   readonly auditReader: AuditReader;
   readonly preTrade: Pick<PreTradeChecks, 'settleableLevels'>;
   readonly node: ApiNode;
+  readonly operator: ApiOperator;
   /** Unix milliseconds. */
   readonly nowMs: () => number;
   /** What the node still waits for, one sentence each; empty when it is ready. */
@@ -159,6 +162,7 @@ export function buildNodeSchema(venue: VenueId, needs: NodeSchemaNeeds) {
       createPositionResolvers({ ...needs, venue }),
       createAuditResolvers({ ...needs, venue }),
       createOperationsResolvers({ ...needs, venue }),
+      createOperatorResolvers({ ...needs, venue }),
     ],
   );
   const { audit, nowMs } = needs;

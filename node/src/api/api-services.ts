@@ -1,9 +1,12 @@
 import type { MemberId, VenueId, VenueTerms } from '@stoa/schema';
+import type { FrameGap } from '../market/gap-log.ts';
 import type { Negotiation } from '../negotiation/negotiation.ts';
 import type { OrderBlotter } from '../orders/blotter/order-blotter.ts';
 import type { OrderFeed } from '../orders/blotter/order-feed.ts';
 import type { ReceiptBlotter } from '../orders/blotter/receipt-blotter.ts';
 import type { OrderService } from '../orders/order-service.ts';
+import type { RefusalList } from '../orders/refusal-list.ts';
+import type { SessionStanding } from '../orders/sessions/session-peer.ts';
 import type { PositionReader } from '../settlement/positions.ts';
 import type { SettlementReader } from '../settlement/settlement-reader.ts';
 import type { InvestorMandates, SettlementService } from '../settlement/settlement-service.ts';
@@ -47,6 +50,13 @@ export type ApiMandates = Pick<InvestorMandates, 'register' | 'revoke' | 'list'>
 /** The terms under which venues trade, as far as this node knows them. */
 export interface ApiTerms {
   of(venue: VenueId): { readonly terms: VenueTerms } | undefined;
+}
+
+/** What a venue's operator sees of its node at work. */
+export interface ApiOperator {
+  gaps(): readonly FrameGap[];
+  sessions(): readonly SessionStanding[];
+  readonly refusals: RefusalList;
 }
 
 /** What the node says of itself. */

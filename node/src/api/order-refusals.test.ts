@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOrderBlotter } from '../orders/blotter/order-blotter.ts';
 import { createOrderFeed } from '../orders/blotter/order-feed.ts';
 import { createReceiptBlotter } from '../orders/blotter/receipt-blotter.ts';
+import { createRefusalList } from '../orders/refusal-list.ts';
 import { MemberLimits, parseOrderLimits } from '../orders/terms/order-limits.ts';
 import { LinkNetwork } from '../orders/testing/link-network.ts';
 import { ScriptedVenue } from '../orders/testing/scripted-venue.ts';
@@ -29,6 +30,7 @@ import {
 } from '../store/testing/temporary-databases.ts';
 import { type Answer, askApi } from './testing/ask-api.ts';
 import { type SampleApi, startSampleApi } from './testing/sample-api.ts';
+import { sampleOperator } from './testing/sample-services.ts';
 import { createTokenIssuer, type TokenIssuer } from './testing/token-issuer.ts';
 
 const VENUES = ['alpha', 'beta', 'gamma'];
@@ -105,6 +107,7 @@ beforeAll(async () => {
       blotter: createOrderBlotter('alpha', db),
       feed: createOrderFeed(db),
       receipts: createReceiptBlotter('alpha', db),
+      operator: { ...sampleOperator, refusals: createRefusalList(db) },
     },
   );
 }, 60_000);
@@ -334,6 +337,36 @@ describe('a change of an order that cannot be', () => {
     });
     expect(await recorded()).toEqual([{ action: 'replace', code, member: 'broker' }]);
     expect(await cancel(id)).toMatchObject({ order: { id } });
+  });
+
+  it('stands in the list of the venue, the newest first, by code and member', async () => {
+    for (const id of ['alpha-71', 'alpha-72', 'alpha-73']) await cancel(id);
+    await cancel('alpha-74', 'other');
+    const list = async (args: string, member = 'alpha') => {
+      const query = `{ orderRefusals${args} { edges { cursor node { member action code orderId } } pageInfo { hasNextPage } } }`;
+      const token = await issuer.token({ member, scope: 'settlement:operate' });
+      return askApi(api.url, query, { token });
+    };
+    const refused = (orderId: string, member = 'broker') => ({
+      ...{ member, orderId, action: 'CANCEL', code: 'ORDER_UNKNOWN' },
+    });
+    const { data, errors } = await list('(first: 2, filter: { code: "ORDER_UNKNOWN" })');
+    expect(errors).toBeUndefined();
+    const { edges, pageInfo } = data?.['orderRefusals'] as {
+      edges: { cursor: string; node: object }[];
+      pageInfo: object;
+    };
+    expect(edges.map(({ node }) => node)).toEqual([
+      refused('alpha-74', 'other'),
+      refused('alpha-73'),
+    ]);
+    expect(pageInfo).toEqual({ hasNextPage: true });
+    const after = edges[0]?.cursor;
+    const next = await list(`(first: 1, after: "${after}", filter: { member: "broker" })`);
+    expect(next.data).toMatchObject({ orderRefusals: { edges: [{ node: refused('alpha-73') }] } });
+    const none = await list('(filter: { member: "no \\u0000 one" })');
+    expect(none.data).toMatchObject({ orderRefusals: { edges: [] } });
+    expect((await list('', 'broker')).errors?.[0]?.extensions).toMatchObject({ code: 'FORBIDDEN' });
   });
 
   it('is refused of an order that is done', async () => {

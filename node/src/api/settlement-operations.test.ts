@@ -49,6 +49,11 @@ const CAP_TABLE = `query ($atBlock: SafeInt) {
   }
 }`;
 const QUEUE = '{ settlementQueue { batchId code reason trades { venueId tradeNumber } } }';
+const LISTS = `{
+  frameGaps(first: 1) { edges { node { venue epoch from to state lost since endedAt } } pageInfo { hasNextPage } }
+  orderSessions { edges { node { member state sent acknowledged outbox received lastHeardAt } } }
+  orderRefusals(filter: { code: "HALTED" }) { edges { node { action code } } }
+}`;
 const DIFFERENCES = '{ settlementReconciliation { cut differences { kind chain database } } }';
 const LINK = '{ venues { id node { venueLink { state reason } } } }';
 const retry = (batchId: string) => `mutation { retrySettlement(batchId: "${batchId}") {
@@ -101,6 +106,36 @@ describe("the operator's part of settlement", () => {
     });
   });
 
+  it('lists gaps, order sessions and refusals', async () => {
+    const { data, errors } = await as('alpha', 'settlement:operate', LISTS);
+    expect(errors).toBeUndefined();
+    const since = '2023-11-14T22:13:20.000Z';
+    expect(data).toEqual({
+      frameGaps: {
+        edges: [
+          {
+            node: {
+              ...{ venue: 'beta', epoch: 7, from: 12, to: 12, state: 'OPEN', lost: 0 },
+              ...{ since: '2023-11-14T22:13:21.000Z', endedAt: null },
+            },
+          },
+        ],
+        pageInfo: { hasNextPage: true },
+      },
+      orderSessions: {
+        edges: [
+          {
+            node: {
+              ...{ member: 'beta', state: 'UP', sent: 12, acknowledged: 9, outbox: 3, received: 4 },
+              lastHeardAt: since,
+            },
+          },
+        ],
+      },
+      orderRefusals: { edges: [{ node: { action: 'CANCEL_ALL', code: 'HALTED' } }] },
+    });
+  });
+
   it('tries a batch again, and says why it cannot', async () => {
     const known = `0x${'BB'.repeat(32)}`;
     const answer = async (batchId: string) =>
@@ -111,7 +146,7 @@ describe("the operator's part of settlement", () => {
     expect(retried).toEqual([known.toLowerCase(), `0x${'12'.repeat(32)}`]);
   });
 
-  it.each([QUEUE, DIFFERENCES, retry(`0x${'bb'.repeat(32)}`)])(
+  it.each([QUEUE, DIFFERENCES, LISTS, retry(`0x${'bb'.repeat(32)}`)])(
     'is for nobody else: %s',
     async (query) => {
       for (const [member, scope] of [

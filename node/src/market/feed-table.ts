@@ -6,6 +6,7 @@ import {
   type VenueId,
 } from '@stoa/schema';
 import { FeedPosition, type PastPosition, type SequenceRange } from './feed-position.ts';
+import { type FrameGap, GapLog } from './gap-log.ts';
 import type { Arrival } from './judge.ts';
 import { quoteStateOf } from './liveness.ts';
 import type { LoggedFrame } from './logged-frame.ts';
@@ -51,6 +52,7 @@ export interface FeedTableOptions {
 export class FeedTable {
   readonly #options: FeedTableOptions;
   readonly #feeds = new Map<VenueId, Feed>();
+  readonly #gaps = new GapLog();
 
   constructor(options: FeedTableOptions) {
     this.#options = options;
@@ -199,6 +201,7 @@ export class FeedTable {
   refresh(venue: VenueId, nowMs: number): boolean {
     const feed = this.#feeds.get(venue);
     if (!feed) return false;
+    if (feed.position) this.#gaps.look(venue, feed.position, nowMs);
     const isBehind =
       feed.behindSinceMs !== undefined && nowMs - feed.behindSinceMs > HEAD_PATIENCE_MS;
     const state = quoteStateOf(
@@ -217,12 +220,20 @@ export class FeedTable {
 
   /** Notes frames that nobody had. */
   countLost(venue: VenueId, lost: SequenceRange): void {
-    this.#feed(venue).lostFrames += lost.to - lost.from + 1;
+    const frames = lost.to - lost.from + 1;
+    this.#feed(venue).lostFrames += frames;
+    this.#gaps.lose(venue, frames);
+  }
+
+  /** What was missed between frames, the oldest first. */
+  gaps(): readonly FrameGap[] {
+    return this.#gaps.list();
   }
 
   /** Forgets a venue that left the network. */
-  drop(venue: VenueId): void {
+  drop(venue: VenueId, nowMs: number): void {
     this.#feeds.delete(venue);
+    this.#gaps.drop(venue, nowMs);
   }
 
   #feed(venue: VenueId): Feed {

@@ -40,7 +40,7 @@ export class MarketState {
   setIndex(index: ListingIndex, nowMs: number): VenueId[] {
     this.#index = index;
     const gone = this.feeds.venues().filter((venue) => !index.venues.includes(venue));
-    for (const venue of gone) this.feeds.drop(venue);
+    for (const venue of gone) this.feeds.drop(venue, nowMs);
     for (const [instrument, listings] of index.listings) {
       let book = this.#books.get(instrument);
       if (!book) {

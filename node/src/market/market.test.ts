@@ -86,6 +86,7 @@ describe('a gap', () => {
     market.receive(frames[2] as Uint8Array, 'pushed', 'alpha');
     await until(() => stateOf(market) === 'live');
     expect(market.feeds()[0]?.lostFrames).toBe(1);
+    expect(market.gaps()).toMatchObject([{ venue: 'alpha', from: 2, to: 2, lost: 1, cut: false }]);
     // The feed is whole again; what it shows of this instrument is not known until it says so.
     expect(market.book(id).venues[0]).toMatchObject({ state: 'degraded', bids: [] });
     market.receive(write([levels(5)]), 'pushed', 'alpha');

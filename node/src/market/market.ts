@@ -12,6 +12,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { SequenceRange } from './feed-position.ts';
 import type { FrameArchive } from './frame-archive.ts';
 import { FrameLog } from './frame-log.ts';
+import type { FrameGap } from './gap-log.ts';
 import { type Arrival, type JudgeContext, judgeFrame, type Verdict } from './judge.ts';
 import { judgeProof, type ProofVerdict } from './judge-proof.ts';
 import {
@@ -72,6 +73,8 @@ export interface Market extends MarketView {
   /** SignedFrames of a range that this node can pass on, in order of their sequence. */
   readonly frames: (range: FramesRequest) => AsyncIterable<Uint8Array>;
   readonly proofs: () => readonly EquivocationProof[];
+  /** Frames that were missing between others, the oldest first. */
+  readonly gaps: () => readonly FrameGap[];
   /** A frame that was taken and is still in memory. */
   readonly held: (venue: VenueId, epoch: number, sequence: number) => LoggedFrame | undefined;
   /** Judges two SignedFrames that somebody says contradict each other, and keeps what is proven. */
@@ -140,6 +143,7 @@ export function createMarket(options: MarketOptions, needs: MarketNeeds): Market
     receive,
     hear: (member, heads) => hear(state, recovery, { member, heads }, now()),
     heads: () => headsOf(state, log),
+    gaps: () => state.feeds.gaps(),
     frames: (range) => framesOf(log, archive, range),
     held: (venue, epoch, sequence) => log.get(venue, epoch, sequence),
     receiveProof: (first, second) =>

@@ -34,9 +34,11 @@ export function serveApi(
     audit,
     auditReader,
   }: NetworkPart & Stored,
-  { orders, negotiation, positions, settlement, preTrade, reading, venue: { adapter } }: Trading,
+  trading: Trading,
 ): Promise<HttpServer> {
   const { config, logger, metrics, startedAtMs, nowMs } = base;
+  const { orders, negotiation, positions, settlement, preTrade, reading, operator } = trading;
+  const { adapter } = trading.venue;
   const tracer = base.tracing?.tracer;
   const tokens = tokenOptions(config);
   const { version } = packageJson;
@@ -61,6 +63,7 @@ export function serveApi(
         metrics,
         logger,
         tracer,
+        operator,
       },
       ...{ archive, listings, prints, audit, auditReader, preTrade, nowMs, ...reading },
       node: {

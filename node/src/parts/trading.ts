@@ -7,6 +7,7 @@ import { createOrderFeed } from '../orders/blotter/order-feed.ts';
 import { createReceiptBlotter } from '../orders/blotter/receipt-blotter.ts';
 import { createIdCodes } from '../orders/id-codes.ts';
 import { createOrderService, type OrderService } from '../orders/order-service.ts';
+import { createRefusalList } from '../orders/refusal-list.ts';
 import { crashAt } from '../orders/sessions/crash-points.ts';
 import { openOrderSessions } from '../orders/sessions/order-session.ts';
 import { MemberLimits } from '../orders/terms/order-limits.ts';
@@ -42,6 +43,8 @@ export interface Trading {
   readonly positions: PositionReader;
   /** What the API reads of orders. */
   readonly reading: Pick<ApiServerNeeds, 'blotter' | 'feed' | 'receipts' | 'terms'>;
+  /** What the venue's operator sees of it. */
+  readonly operator: ApiServerNeeds['operator'];
 }
 
 export async function createTrading(
@@ -105,7 +108,21 @@ export async function createTrading(
   // Before anybody can place an order.
   await settlement.load();
   const positions = positionsOf(base, parts, { orders, settlement });
-  return { preTrade, venue: venuePart, settlement, orders, negotiation, positions, reading };
+  const operator = {
+    gaps: observer.gaps,
+    sessions: () => sessions.standings(),
+    refusals: createRefusalList(database),
+  };
+  return {
+    preTrade,
+    venue: venuePart,
+    settlement,
+    orders,
+    negotiation,
+    positions,
+    reading,
+    operator,
+  };
 }
 
 function settlementOptions({ config }: Base, chainId: number): SettlementOptions {

@@ -14,6 +14,7 @@ import { createLogger } from '../../telemetry/logger.ts';
 import type {
   ApiMandates,
   ApiNode,
+  ApiOperator,
   ApiPositions,
   ApiSettlements,
   ApiTerms,
@@ -126,6 +127,37 @@ export const sampleNode: ApiNode = {
     ...{ adapter: 'rest', state: 'connecting', sinceMs: 1_700_000_000_000 },
     reason: 'The venue answers 401.',
   }),
+};
+
+const SAMPLE_REFUSAL = {
+  ...({ id: 5, member: 'broker', action: 'cancel-all', code: 'HALTED' } as const),
+  ...{ orderId: null, clientOrderId: null, atMs: 1_700_000_000_000 },
+};
+
+/** What a sample node's operator sees: a gap that was filled and one that is open, a session, a refusal. */
+export const sampleOperator: ApiOperator = {
+  gaps: () => [
+    {
+      ...{ venue: 'beta', epoch: 7, from: 3, to: 7, lost: 0, cut: false },
+      ...{ sinceMs: 1_700_000_000_000, endedMs: 1_700_000_000_100 },
+    },
+    {
+      ...{ venue: 'beta', epoch: 7, from: 12, to: 12, lost: 0, cut: false },
+      ...{ sinceMs: 1_700_000_001_000, endedMs: undefined },
+    },
+  ],
+  sessions: () => [
+    {
+      ...{ member: 'beta', state: 'up', sent: 12, acknowledged: 9, received: 4 },
+      heardAtMs: 1_700_000_000_000,
+    },
+  ],
+  refusals: {
+    page: async () => ({
+      edges: [{ cursor: '5', node: SAMPLE_REFUSAL }],
+      ...{ hasNext: async () => false, hasPrevious: async () => false },
+    }),
+  },
 };
 
 /** Accounts of ones could buy half a token and sell anything, all others may not buy. */

@@ -156,6 +156,12 @@ describe('order sessions', () => {
     expect(await effects(beta)).toEqual(ids(300));
     const [row] = await beta.store.sql`select count(distinct xmin::text) as commits from effects`;
     expect(Number(row?.['commits'])).toBeLessThan(60);
+    const standing = { member: 'beta', sent: 300, received: 0, heardAtMs: expect.any(Number) };
+    await until(() => alpha.sessions.standings()[0]?.acknowledged === 300);
+    expect(alpha.sessions.standings()).toEqual([{ ...standing, acknowledged: 300, state: 'up' }]);
+    network.cut('alpha', 'beta');
+    await send(alpha, 'beta', ['leg-300']);
+    expect(alpha.sessions.standings()).toMatchObject([{ sent: 301, state: 'down' }]);
   });
 
   it('goes on, each effect once, when a connection breaks while it commits', async () => {

@@ -19,7 +19,13 @@ import type { CrashPoint } from './crash-points.ts';
 import { PeerInbox, type SessionHandler } from './peer-inbox.ts';
 import { createMessageCheck } from './session-message-check.ts';
 import { createSessionMetrics, type SessionMetrics } from './session-metrics.ts';
-import { newPeer, noteCommitted, type SessionPeer } from './session-peer.ts';
+import {
+  newPeer,
+  noteCommitted,
+  type SessionPeer,
+  type SessionStanding,
+  standingOf,
+} from './session-peer.ts';
 import {
   addToOutbox,
   fillOutbox,
@@ -62,6 +68,8 @@ export interface OrderSessions {
    * that in which it came about.
    */
   send(tx: Transaction, to: MemberId, ...bodies: readonly OrderMessageBody[]): void;
+  /** Where each session stands. */
+  standings(): readonly SessionStanding[];
   /** Whether a link to the member stands. */
   isUp(member: MemberId): boolean;
   /** Told when a link came up or went down, after the session took note. */
@@ -173,6 +181,10 @@ class Sessions implements OrderSessions {
       peer.filling = false;
     }
     void this.#pump(peer);
+  }
+
+  standings(): readonly SessionStanding[] {
+    return [...this.#peers.values()].map(standingOf);
   }
 
   isUp(member: MemberId): boolean {
@@ -316,6 +328,7 @@ class Sessions implements OrderSessions {
       this.#refuse(peer.member, 'ORDER_MESSAGES_PRUNED');
     }
     peer.heard = true;
+    peer.heardAtMs = this.#needs.nowMs();
     if (acknowledged <= peer.acknowledged) return;
     peer.acknowledged = acknowledged;
     peer.cursor = Math.max(peer.cursor, acknowledged);

@@ -7,6 +7,8 @@ export interface SessionPeer {
   up: boolean;
   /** The peer has said, over this link, how far it has our messages. */
   heard: boolean;
+  /** When it last said anything that was its own, in Unix milliseconds. */
+  heardAtMs: number | undefined;
   /** Highest number recorded. */
   received: number;
   /** Highest number taken in, recorded or about to be. */
@@ -57,12 +59,27 @@ export function noteCommitted(peer: SessionPeer, { number, message }: NumberedMe
   }
 }
 
+/** Where a session stands, for an operator. */
+export interface SessionStanding
+  extends Pick<SessionPeer, 'member' | 'sent' | 'acknowledged' | 'received' | 'heardAtMs'> {
+  /** No link; a link over which the peer has not said how far it is; both ways. */
+  readonly state: 'down' | 'connecting' | 'up';
+}
+
+/** What is told of a session. */
+export function standingOf(peer: SessionPeer): SessionStanding {
+  const { member, sent, acknowledged, received, heardAtMs } = peer;
+  const linked = peer.heard ? 'up' : 'connecting';
+  return { member, sent, acknowledged, received, heardAtMs, state: peer.up ? linked : 'down' };
+}
+
 /** A session in which nothing was said yet. */
 export function newPeer(member: MemberId): SessionPeer {
   return {
     member,
     up: false,
     heard: false,
+    heardAtMs: undefined,
     received: 0,
     taken: 0,
     behindMs: undefined,
