@@ -143,7 +143,6 @@ export function createMarket(options: MarketOptions, needs: MarketNeeds): Market
     receive,
     hear: (member, heads) => hear(state, recovery, { member, heads }, now()),
     heads: () => headsOf(state, log),
-    gaps: () => state.feeds.gaps(),
     frames: (range) => framesOf(log, archive, range),
     held: (venue, epoch, sequence) => log.get(venue, epoch, sequence),
     receiveProof: (first, second) =>
@@ -196,13 +195,14 @@ function viewOf(
   state: MarketState,
   record: JudgementRecord,
   now: () => number,
-): Omit<MarketView, 'evidence'> {
+): Omit<MarketView, 'evidence'> & Pick<Market, 'gaps'> {
   return {
     book: (instrument) => state.book(instrument, now()),
     feeds: () => state.index.venues.map((venue) => state.feeds.view(venue)),
     lastTrade: (instrument) => state.lastTrade(instrument),
     statistics: (instrument) => state.statistics(instrument, now()),
     proofs: () => record.proofs(),
+    gaps: () => state.feeds.gaps(),
     watch: (instrument, signal) =>
       watchLatest(
         () => state.book(instrument, now()),
