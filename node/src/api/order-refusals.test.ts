@@ -352,10 +352,10 @@ describe('a change of an order that cannot be', () => {
     });
     const { data, errors } = await list('(first: 2, filter: { code: "ORDER_UNKNOWN" })');
     expect(errors).toBeUndefined();
-    const { edges, pageInfo } = data?.['orderRefusals'] as {
-      edges: { cursor: string; node: object }[];
-      pageInfo: object;
-    };
+    const found = data?.['orderRefusals'] as
+      | { edges: { cursor: string; node: object }[]; pageInfo: object }
+      | undefined;
+    const { edges = [], pageInfo } = found ?? {};
     expect(edges.map(({ node }) => node)).toEqual([
       refused('alpha-74', 'other'),
       refused('alpha-73'),

@@ -9,7 +9,7 @@ import { createIdCodes } from '../orders/id-codes.ts';
 import { createOrderService, type OrderService } from '../orders/order-service.ts';
 import { createRefusalList } from '../orders/refusal-list.ts';
 import { crashAt } from '../orders/sessions/crash-points.ts';
-import { openOrderSessions } from '../orders/sessions/order-session.ts';
+import { type OrderSessions, openOrderSessions } from '../orders/sessions/order-session.ts';
 import { MemberLimits } from '../orders/terms/order-limits.ts';
 import { RoutingAgreements } from '../orders/terms/routing-agreements.ts';
 import { ownVenueTerms } from '../orders/terms/venue-terms-book.ts';
@@ -108,12 +108,7 @@ export async function createTrading(
   // Before anybody can place an order.
   await settlement.load();
   const positions = positionsOf(base, parts, { orders, settlement });
-  const operator = {
-    gaps: observer.gaps,
-    sessions: () => sessions.standings(),
-    refusals: createRefusalList(database),
-  };
-  return {
+  const trading = {
     preTrade,
     venue: venuePart,
     settlement,
@@ -121,8 +116,8 @@ export async function createTrading(
     negotiation,
     positions,
     reading,
-    operator,
   };
+  return { ...trading, operator: operatorOf(parts, sessions) };
 }
 
 function settlementOptions({ config }: Base, chainId: number): SettlementOptions {
@@ -148,6 +143,18 @@ function positionsOf(
     ...{ db: database, client, directory, accounts, unsettled: settlement.unsettled },
     promised: (member, wallet) => orders.promised({ member, home, scopes: NO_SCOPES }, wallet),
   });
+}
+
+/** What the venue's operator sees of it. */
+function operatorOf(
+  { network, database }: { readonly network: NetworkPart; readonly database: Database },
+  sessions: OrderSessions,
+): Trading['operator'] {
+  return {
+    gaps: network.observer.gaps,
+    sessions: () => sessions.standings(),
+    refusals: createRefusalList(database),
+  };
 }
 
 /** What the API reads of orders. */
