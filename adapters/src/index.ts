@@ -47,3 +47,4 @@ export {
   type VenueAdapterChoice,
 } from './venue-adapter-file.ts';
 export type * from './venue-adapter-kind.ts';
+export type { RawListing } from './venue-listing.ts';

@@ -5,6 +5,7 @@ import type {
   VenueAdapter,
   VenueCapabilities,
   VenueEvent,
+  VenueListings,
   VenueRequest,
   VenueStart,
 } from './venue-adapter.ts';
@@ -47,6 +48,10 @@ export abstract class PassingVenue implements VenueAdapter {
 
   reconcile(): Promise<void> {
     return this.adapter.reconcile();
+  }
+
+  instruments(): Promise<VenueListings> {
+    return this.adapter.instruments();
   }
 
   stop(): Promise<void> {

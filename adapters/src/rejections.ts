@@ -87,6 +87,14 @@ const REJECTIONS = {
     code: 'RFQ_NOT_OFFERED',
     message: 'The venue takes no requests for quote.',
   },
+  'list-not-offered': {
+    code: 'LIST_NOT_OFFERED',
+    message: 'The venue cannot be asked what it lists.',
+  },
+  'list-unread': {
+    code: 'LIST_UNREAD',
+    message: 'The venue did not say what it lists in a way that can be read.',
+  },
   'not-ready': { code: 'VENUE_NOT_READY', message: 'The venue is not ready; send it again later.' },
   busy: { code: 'VENUE_BUSY', message: 'Too much waits to be recorded; send it again later.' },
 } as const satisfies Readonly<Record<string, LegRejection>>;

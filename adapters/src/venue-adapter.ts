@@ -12,6 +12,9 @@ import type {
   TimeInForce,
   VenueId,
 } from '@stoa/schema';
+import type { VenueListings } from './venue-listing.ts';
+
+export type { VenueListing, VenueListingStatus, VenueListings } from './venue-listing.ts';
 
 /** A new order for the venue's book. `orderId` is the client order id at the venue. */
 export interface VenueOrder {
@@ -51,6 +54,8 @@ export interface VenueCapabilities {
   readonly depthLevels: number;
   /** Whether it can be asked where one order stands. Absent: yes. */
   readonly statusRequest?: boolean;
+  /** Whether it can be asked what it lists. Absent: no. */
+  readonly listsInstruments?: boolean;
   /**
    * Whether the venue is a system of its own, which goes on while the node is down: after a restart
    * every order that had no outcome is in doubt, the immediate ones too. Absent: no.
@@ -292,6 +297,12 @@ export interface VenueAdapter {
   submit(request: VenueRequest): Promise<Receipt>;
   /** Asks the venue where every open order stands; answers come as `order-status` events. */
   reconcile(): Promise<void>;
+  /**
+   * What the venue lists, as it says itself, whatever is configured here. Asked anew each time; it never
+   * throws, ends within a time of its own, and answers a refusal while the link is not `ready`, where
+   * the venue cannot be asked, or where what it says cannot be read. It changes nothing.
+   */
+  instruments(): Promise<VenueListings>;
   /** Stops taking orders and ends the link; open orders stay open at the venue unless it says otherwise. */
   stop(): Promise<void>;
 }

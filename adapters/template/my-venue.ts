@@ -1,17 +1,12 @@
 import * as stoa from '@stoa/adapters';
 import { formatDecimal, type Instrument, refuse } from '@stoa/schema';
 
-/**
- * A template: an adapter in one short file. Copy it and replace what is the venue's own: paths, fields,
- * words. As it stands it speaks to the PPEX-like stand-in and passes the conformance kit.
- */
+/** A template: replace what is the venue's own. As it stands it speaks to the PPEX-like stand-in. */
 type Settings = Readonly<Record<'url' | 'clientID' | 'developerAPIKey', string>>;
 type Json = Readonly<Record<string, string | undefined>>;
 type Book = { bids: Json[]; offers: Json[]; tradingStatus: string };
-type Tape = { trades: Json[] };
-
-const [POLL_MS, DOUBT_MS] = [20, 500];
-const BOUNDS = { timeoutMs: 1_000, maxBodyBytes: 1_048_576 };
+type Lists = { trades: Json[]; offerings: Json[] };
+const [POLL_MS, BOUNDS] = [20, { timeoutMs: 1_000, maxBodyBytes: 1_048_576 }] as const;
 const [DONE, TOKEN_WAS_USED, AGAIN] = ['101', '202', ['401', '429'] as unknown[]] as const;
 const CODES: Json = { 205: 'HALTED', 206: 'CLOSED', 207: 'TOO_LATE', 208: 'UNKNOWN_ORDER' };
 const STATES: Readonly<Record<string, stoa.WireOrderState>> = {
@@ -21,10 +16,10 @@ const STATES: Readonly<Record<string, stoa.WireOrderState>> = {
 const OVER: ReadonlySet<string> = new Set(['filled', 'canceled', 'expired', 'rejected']);
 
 class MyWire implements stoa.VenueWire {
-  readonly capabilities = {
-    timesInForce: ['day', 'gtc'],
-    ...{ replace: false, massCancel: false, allOrNone: true, minQuantity: true, depthLevels: 10 },
-  } as const;
+  readonly capabilities: stoa.VenueCapabilities = {
+    ...{ timesInForce: ['day', 'gtc'], depthLevels: 10, listsInstruments: true },
+    ...{ replace: false, massCancel: false, allOrNone: true, minQuantity: true },
+  };
   readonly #settings: Settings;
   readonly #instrument: Instrument;
   readonly #live = new Map<string, stoa.WireOrder>();
@@ -46,13 +41,12 @@ class MyWire implements stoa.VenueWire {
   async #look(ears: stoa.WireEars): Promise<void> {
     const { id, symbol } = this.#instrument;
     const { bids, offers, tradingStatus } = await this.#ask<Book>(`/book?symbol=${symbol}`);
-    const level = (one: Json) => this.#level(one);
     ears.trading(id, tradingStatus === 'Open' ? 'trading' : 'halted', tradingStatus);
-    ears.book(id, bids.map(level), offers.map(level));
+    ears.book(id, bids.map(this.#level), offers.map(this.#level));
     const after = Math.max(0, this.#tradesSeen);
-    const { trades } = await this.#ask<Tape>(`/trades?symbol=${symbol}&after=${after}`);
-    const print = (one: Json) => ears.print(id, { id: one['tradeId'] ?? '', ...this.#level(one) });
-    if (this.#tradesSeen >= 0) trades.forEach(print);
+    const { trades } = await this.#ask<Lists>(`/trades?symbol=${symbol}&after=${after}`);
+    for (const one of this.#tradesSeen < 0 ? [] : trades)
+      ears.print(id, { id: one['tradeId'] ?? '', ...this.#level(one) });
     this.#tradesSeen = after + trades.length;
     ears.orders(await this.query([...this.#live.values()]));
   }
@@ -80,10 +74,18 @@ class MyWire implements stoa.VenueWire {
     const { orders: found } = await this.#ask<{ orders: Json[] }>(`/orders?${tokens.join('&')}`);
     const known = new Map(found.map((one) => [one['token'], this.#report(one)]));
     for (const one of orders) this.#live.set(one.order.orderId, one);
-    for (const { orderId, state } of known.values())
-      if (OVER.has(state)) this.#live.delete(orderId);
+    for (const one of known.values()) if (OVER.has(one.state)) this.#live.delete(one.orderId);
     const missing = { state: 'unknown' } as const;
     return orders.map(({ order: { orderId } }) => known.get(orderId) ?? { orderId, ...missing });
+  }
+
+  async listings(): Promise<readonly stoa.RawListing[]> {
+    const { id, symbol } = this.#instrument;
+    const { offerings } = await this.#ask<Lists>('/offerings');
+    return offerings.map((one) => ({
+      ...{ symbol: one['offeringId'], instrument: one['offeringId'] === symbol ? id : undefined },
+      ...{ tickSize: one['priceIncrement'], lotSize: one['minimumUnits'] },
+    }));
   }
 
   /** What is not answered clearly may have been done: it is looked up, never sent again. */
@@ -109,18 +111,16 @@ class MyWire implements stoa.VenueWire {
     return { orderId, venueOrderId, state, cumulative, amount, reason: errorCode ?? status };
   }
 
-  #level({ price, quantity }: Json): { price: number; quantity: number } {
-    const { priceDecimals, quantityDecimals } = this.#instrument;
-    const of = stoa.safeUnits(quantity, quantityDecimals);
-    return { price: stoa.safeUnits(price, priceDecimals), quantity: of };
-  }
+  readonly #level = ({ price, quantity }: Json) => ({
+    price: stoa.safeUnits(price, this.#instrument.priceDecimals),
+    quantity: stoa.safeUnits(quantity, this.#instrument.quantityDecimals),
+  });
 
   /** What a token that ran out, or a limit, did not let in was certainly not done: it is sent again. */
   async #ask<Answer>(path: string, body?: object): Promise<Answer> {
     let answer = await this.#once(path, body);
     for (let tries = 0; AGAIN.includes(answer['statusCode']) && tries < 3; tries += 1) {
-      const { clientID, developerAPIKey } = this.#settings;
-      const login = await this.#once('/authenticate', { clientID, developerAPIKey });
+      const login = await this.#once('/authenticate', { ...this.#settings, url: undefined });
       this.#token = login['access_token'] ?? '';
       answer = await this.#once(path, body);
     }
@@ -145,6 +145,6 @@ export const venueAdapter: stoa.VenueAdapterKind<Settings> = {
   create(settings, needs) {
     const [instrument] = needs.instruments;
     if (!instrument) throw new Error('nothing is listed here');
-    return new stoa.ExternalVenue(new MyWire(settings, instrument), needs, { doubtMs: DOUBT_MS });
+    return new stoa.ExternalVenue(new MyWire(settings, instrument), needs, { doubtMs: 500 });
   },
 };

@@ -48,4 +48,6 @@ export const CONFORMANCE_LIST: Readonly<Record<number, string>> = {
   43: 'a trade that two members agreed on',
   44: 'a request for quote, a firm quote and its acceptance',
   45: 'a quote that is taken too late',
+  46: 'what the venue lists, as it says itself',
+  47: 'a list with entries that cannot be read',
 };

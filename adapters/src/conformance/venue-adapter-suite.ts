@@ -5,6 +5,7 @@ import { CONFORMANCE_LIST } from './conformance-list.ts';
 import { faultCases } from './fault-cases.ts';
 import type { KitCase } from './kit-case.ts';
 import { linkCases } from './link-cases.ts';
+import { listingCases } from './listing-cases.ts';
 import { marketCases } from './market-cases.ts';
 import { orderCases } from './order-cases.ts';
 import { quoteCases } from './quote-cases.ts';
@@ -21,6 +22,7 @@ const SUBJECTS: Readonly<Record<string, readonly KitCase[]>> = {
   'order terms': termsCases,
   'cancel and replace': changeCases,
   market: marketCases,
+  listings: listingCases,
   session: sessionCases,
   'trades undone and corrected': tradeChangeCases,
   'requests for quote': quoteCases,

@@ -53,6 +53,8 @@ export interface VenueDriver {
   readonly restoreLink?: Drive;
   /** Whether a lost connection cancels the orders. */
   readonly cancelsOnDisconnect?: () => boolean;
+  /** The next list of what it lists has entries that nobody can read. */
+  readonly oddList?: Drive;
   /** Says something that is no message. */
   readonly garble?: Drive;
   /** Rejects the next order with a code of its own that the adapter does not know. */

@@ -21,10 +21,12 @@ import type {
   VenueAdapter,
   VenueCapabilities,
   VenueEvent,
+  VenueListings,
   VenueOrder,
   VenueRequest,
   VenueStart,
 } from '../venue-adapter.ts';
+import { ListingCollector, listingOf } from '../venue-listing.ts';
 import type { EmbeddedVenueOptions, VenueJournalOptions } from './embedded-venue-options.ts';
 import { flowParticipant } from './flow-participant.ts';
 import { reconcileBooks } from './journal/book-recovery.ts';
@@ -58,6 +60,7 @@ export class EmbeddedVenue implements VenueAdapter {
   readonly capabilities: VenueCapabilities = {
     timesInForce: TIMES_IN_FORCE,
     replace: true,
+    listsInstruments: true,
     massCancel: true,
     allOrNone: true,
     minQuantity: true,
@@ -145,6 +148,15 @@ export class EmbeddedVenue implements VenueAdapter {
       this.#outbox?.push(this.#members.statusOf(request.orderId));
     }
     await this.#outbox?.drained();
+  }
+
+  async instruments(): Promise<VenueListings> {
+    if (this.#link !== 'ready') return { outcome: 'refused', rejection: rejectionOf('not-ready') };
+    const found = new ListingCollector();
+    for (const { instrument, engine } of this.#books.values()) {
+      found.add(listingOf(instrument, engine.state.halted));
+    }
+    return found.told();
   }
 
   /** Takes no more, delivers what is left (for at most a second) and forgets its books. */

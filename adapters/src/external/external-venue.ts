@@ -8,10 +8,12 @@ import type {
   VenueAdapter,
   VenueCapabilities,
   VenueEvent,
+  VenueListings,
   VenueRequest,
   VenueStart,
 } from '../venue-adapter.ts';
 import type { VenueAdapterNeeds } from '../venue-adapter-kind.ts';
+import { ListingCollector } from '../venue-listing.ts';
 import { AdapterJournal } from './adapter-journal.ts';
 import type { LedgerEntry } from './ledger-entry.ts';
 import { OrderDesk } from './order-desk.ts';
@@ -136,6 +138,21 @@ export class ExternalVenue implements VenueAdapter {
     if (!running || this.#link !== 'ready') return;
     await running.desk.reconcile();
     await running.outbox.drained();
+  }
+
+  async instruments(): Promise<VenueListings> {
+    if (!this.#wire.listings)
+      return { outcome: 'refused', rejection: rejectionOf('list-not-offered') };
+    if (this.#link !== 'ready') return { outcome: 'refused', rejection: rejectionOf('not-ready') };
+    try {
+      const found = new ListingCollector();
+      for (const one of await this.#wire.listings()) found.add(one);
+      return found.told();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#needs.log.warn({ reason }, 'the venue did not say what it lists');
+      return { outcome: 'refused', rejection: rejectionOf('list-unread') };
+    }
   }
 
   async stop(): Promise<void> {

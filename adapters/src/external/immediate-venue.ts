@@ -7,6 +7,7 @@ import type {
   VenueAdapter,
   VenueCapabilities,
   VenueEvent,
+  VenueListings,
   VenueOrder,
   VenueRequest,
   VenueStart,
@@ -93,6 +94,10 @@ export class ImmediateVenue implements VenueAdapter {
 
   reconcile(): Promise<void> {
     return this.#adapter.reconcile();
+  }
+
+  instruments(): Promise<VenueListings> {
+    return this.#adapter.instruments();
   }
 
   async stop(): Promise<void> {

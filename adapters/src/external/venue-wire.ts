@@ -1,5 +1,6 @@
 import type { InstrumentId, LegRejection, Level, Price, Quantity } from '@stoa/schema';
 import type { LinkState, VenueCapabilities, VenueOrder } from '../venue-adapter.ts';
+import type { RawListing } from '../venue-listing.ts';
 
 /** One fill of one order, as a venue tells it. */
 export interface WireFill {
@@ -119,4 +120,9 @@ export interface VenueWire {
    * Throws where it cannot be asked.
    */
   query(orders: readonly WireOrder[]): Promise<readonly OrderReport[]>;
+  /**
+   * Asks what the venue lists, where it can be asked (capability `listsInstruments`). Throws where it
+   * does not answer, within a time of its own.
+   */
+  listings?(): Promise<readonly RawListing[]>;
 }

@@ -3,7 +3,8 @@ import { type ExactJson, listAt, textAt, valueAt } from '../external/exact-json.
 import { AnswerFault, amountAtAverage, exactUnits, safeUnits } from '../external/venue-amounts.ts';
 import type { OrderReport, WireFill, WireOrderState } from '../external/venue-wire.ts';
 import type { VenueOrder } from '../venue-adapter.ts';
-import type { FillSpec, Mapping, OrderSpec, TradeSpec } from './mapping.ts';
+import type { RawListing } from '../venue-listing.ts';
+import type { FillSpec, ListingSpec, Mapping, OrderSpec, TradeSpec } from './mapping.ts';
 
 const MAX_LEVELS = 10_000;
 
@@ -125,6 +126,24 @@ export class AnswerReader {
   /** A trade as the public sees it. */
   print(json: ExactJson, spec: TradeSpec, instrument: Instrument): WireFill {
     return readFill(json, spec, instrument);
+  }
+
+  /** An entry of the venue's list, as it stands there. */
+  listing(json: ExactJson, spec: ListingSpec): RawListing {
+    const symbol = textAt(json, spec.symbol);
+    const at = (pointer: string | undefined) =>
+      pointer === undefined ? undefined : textAt(json, pointer);
+    const said = at(spec.status) ?? '';
+    return {
+      symbol,
+      instrument: this.#bySymbol.get(symbol ?? '')?.id,
+      isin: at(spec.isin),
+      priceDecimals: at(spec.priceDecimals),
+      quantityDecimals: at(spec.quantityDecimals),
+      tickSize: at(spec.tickSize),
+      lotSize: at(spec.lotSize),
+      status: Object.hasOwn(spec.statuses, said) ? spec.statuses[said] : undefined,
+    };
   }
 
   /** The venue's code in the network's words. */

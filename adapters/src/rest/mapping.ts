@@ -117,6 +117,18 @@ const trade = z.strictObject({
   at: pointer.exactOptional(),
 });
 
+const listing = z.strictObject({
+  symbol: pointer,
+  isin: pointer.exactOptional(),
+  priceDecimals: pointer.exactOptional(),
+  quantityDecimals: pointer.exactOptional(),
+  tickSize: pointer.exactOptional(),
+  lotSize: pointer.exactOptional(),
+  /** The venue's words for where an entry stands; one that is not here says nothing. */
+  status: pointer.exactOptional(),
+  statuses: z.record(name, z.enum(['active', 'halted', 'inactive'])).default({}),
+});
+
 const errors = z.strictObject({
   code: pointer,
   message: pointer.exactOptional(),
@@ -199,6 +211,8 @@ const mapping = z
         .exactOptional(),
       /** Trades after `$after`: the number of those seen, or the last one's `sequence`. */
       trades: list.extend({ trade, sequence: pointer }).exactOptional(),
+      /** What the venue lists, all of it in one answer. */
+      instruments: list.extend({ listing }).exactOptional(),
     }),
     order,
     errors,
@@ -220,6 +234,7 @@ export type AuthSpec = z.output<typeof auth>;
 export type Template = z.output<typeof template>;
 export type OrderSpec = z.output<typeof order>;
 export type FillSpec = z.output<typeof fill>;
+export type ListingSpec = z.output<typeof listing>;
 export type TradeSpec = z.output<typeof trade>;
 export type ClockSpec = z.output<typeof errors>['clock'];
 

@@ -10,6 +10,7 @@ import type {
   WireRequest,
 } from '../external/venue-wire.ts';
 import type { VenueCapabilities, VenueOrder } from '../venue-adapter.ts';
+import type { RawListing } from '../venue-listing.ts';
 import { AnswerReader } from './answer-reader.ts';
 import { ClientOrderIds } from './client-order-ids.ts';
 import type { Mapping } from './mapping.ts';
@@ -48,6 +49,7 @@ export class RestWire implements VenueWire {
       timesInForce: Object.keys(timesInForce) as VenueCapabilities['timesInForce'],
       replace: requests.replace !== undefined,
       massCancel: requests.massCancel !== undefined,
+      listsInstruments: requests.instruments !== undefined,
     };
     this.#mapping = mapping;
     this.#needs = needs;
@@ -131,6 +133,16 @@ export class RestWire implements VenueWire {
       }
     }
     return reports;
+  }
+
+  async listings(): Promise<readonly RawListing[]> {
+    const { instruments: spec } = this.#mapping.requests;
+    if (!spec) throw new Error('The mapping has no requests.instruments.');
+    const asked = await this.#http.ask(spec, {});
+    if (asked.kind !== 'ok') throw new Error(whyNotAsked(asked));
+    const found = listAt(asked.json, spec.list);
+    if (!found) throw new Error(`The venue answered without ${spec.list}.`);
+    return found.map((one) => this.#reader.listing(one, spec.listing));
   }
 
   #watch(order: WireOrder): void {

@@ -110,6 +110,12 @@ async function answer(
 ): Promise<StandInAnswer> {
   const { venue } = server;
   const [, root = '', id = ''] = request.path.split('/');
+  if (root === 'instruments') {
+    const instruments = server.listed().map(({ symbol, tickSize, lotSize, halted }) => ({
+      ...{ symbol, tickSize, lotSize, state: halted ? 'HALTED' : 'TRADING' },
+    }));
+    return { status: 200, body: { instruments } };
+  }
   if (root !== 'orders') return error(404, 'NOT_FOUND');
   if (request.method === 'GET') {
     const asked = (request.query.get('clientOrderIds') ?? '').split(',');
@@ -198,6 +204,7 @@ class InxLikeStream {
   #sequence = 0;
   #shown = new Map<string, string>();
   #loseOne = false;
+  #cutsNextFill: 'close' | 'reset' | undefined;
 
   constructor(publicKey: string) {
     this.#publicKey = publicKey;
@@ -208,10 +215,8 @@ class InxLikeStream {
       this.#loseOne = true;
     },
     loginElsewhere: () => this.#client?.ws.close(4_001, 'logged in elsewhere'),
-    cutStream: () => {
-      // The head of a message of 4,096 bytes, and a few of them.
-      this.#client?.socket.write(Buffer.from([0x81, 0x7e, 0x10, 0x00, 0x7b, 0x22]));
-      this.#client?.socket.end();
+    cutNextFill: (_server, how: 'close' | 'reset') => {
+      this.#cutsNextFill = how;
     },
     garbleStream: () => this.#client?.ws.send('{"channel":"book","type":'),
     repeatExecutions: () => {
@@ -284,7 +289,8 @@ class InxLikeStream {
         return this.#send({ channel: 'orders', order: shownOrder(news.order, server, false) });
       case 'fill': {
         const order = shownOrder(news.order, server, false);
-        return this.#send({ channel: 'executions', order, fill: shownFill(news.fill, server) });
+        const message = { channel: 'executions', order, fill: shownFill(news.fill, server) };
+        return this.#cutsNextFill ? this.#cutWithin(message, server) : this.#send(message);
       }
       default: {
         const type = news.kind === 'bust' ? 'BUSTED' : 'CORRECTED';
@@ -354,6 +360,21 @@ class InxLikeStream {
     const symbol = this.#server?.instrument.symbol;
     const message = { channel: 'book', type, symbol, sequence: this.#sequence };
     this.#send({ ...message, bids: side('bids'), asks: side('offers') });
+  }
+
+  /** The head of a message's frame and half of the message; then the connection ends, and no other begins. */
+  #cutWithin(message: unknown, server: StandInServer): void {
+    const payload = Buffer.from(JSON.stringify(message));
+    const head = Buffer.from([0x81, 0x7e, payload.length >> 8, payload.length & 0xff]);
+    const half = payload.subarray(0, payload.length / 2);
+    const how = this.#cutsNextFill;
+    this.#cutsNextFill = undefined;
+    this.#loggedIn = false;
+    server.down = true;
+    const socket = this.#client?.socket;
+    socket?.write(Buffer.concat([head, half]), () =>
+      how === 'reset' ? socket.resetAndDestroy() : socket.end(),
+    );
   }
 
   #send(message: unknown): void {

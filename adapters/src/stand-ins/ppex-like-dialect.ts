@@ -99,6 +99,14 @@ async function answer(request: StandInRequest, server: StandInServer): Promise<S
         : 'Open';
       return ok({ bids: levels(venue.bids), offers: levels(venue.offers), tradingStatus });
     }
+    case 'GET /offerings':
+      return ok({
+        offerings: server.listed().map(({ tickSize, lotSize, halted, symbol, ...one }) => ({
+          ...{ ...one, offeringId: symbol, priceIncrement: tickSize, minimumUnits: lotSize },
+          offeringStatus: halted ? 'Suspended' : 'Approved',
+          ...(one.isin === '' && { isin: null }),
+        })),
+      });
     case 'GET /trades': {
       const after = Number(request.query.get('after') ?? '0');
       const trades = venue.trades.slice(after, after + 500).map((one, index) => ({

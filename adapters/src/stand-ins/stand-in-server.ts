@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Instrument } from '@stoa/schema';
+import { formatDecimal, type Instrument } from '@stoa/schema';
 import { StandInVenue } from './stand-in-venue.ts';
 
 /** What a stand-in server answers. */
@@ -10,6 +10,16 @@ export interface StandInAnswer {
   readonly status: number;
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An entry of what a stand-in lists. */
+export interface StandInListing {
+  readonly symbol: string;
+  readonly isin: string;
+  readonly priceDecimals: number;
+  readonly tickSize: string;
+  readonly lotSize: string;
+  readonly halted: boolean;
 }
 
 export interface StandInRequest {
@@ -53,6 +63,8 @@ export class StandInServer {
   /** How the next answer to an action is broken, or the next request refused. */
   fault: string | undefined;
   garbled = 0;
+  /** The next list has entries that nobody can read. */
+  oddList = false;
   down = false;
   skewMs = 0;
   requests = 0;
@@ -138,7 +150,14 @@ export class StandInServer {
     /** An empty book, as at the beginning. */
     reset: async (_server, name: string) => {
       await this.venue.stop();
-      Object.assign(this, { fault: undefined, garbled: 0, down: false, skewMs: 0, requests: 0 });
+      Object.assign(this, {
+        fault: undefined,
+        garbled: 0,
+        oddList: false,
+        down: false,
+        skewMs: 0,
+        requests: 0,
+      });
       this.venue = this.#newVenue(name);
       await this.venue.start();
       this.#dialect.onVenue?.(this);
@@ -154,6 +173,9 @@ export class StandInServer {
       this.venue.changeTrade(tradeId, to),
     fault: (_server, how: string) => {
       this.fault = how;
+    },
+    oddList: () => {
+      this.oddList = true;
     },
     garble: () => {
       this.garbled = 3;
@@ -177,6 +199,26 @@ export class StandInServer {
   #newVenue(name: string): StandInVenue {
     const file = join(this.#folder, `${name}.jsonl`);
     return new StandInVenue({ instrument: this.instrument, file, sessions: this.#sessions });
+  }
+
+  /** What it lists, in decimals; once with entries that nobody can read, where a test wants that. */
+  listed(): StandInListing[] {
+    const { symbol, isin, priceDecimals, quantityDecimals, tickSize, lotSize } = this.instrument;
+    const one: StandInListing = {
+      ...{ symbol, isin, priceDecimals, halted: this.venue.halted },
+      tickSize: formatDecimal(tickSize, priceDecimals),
+      lotSize: formatDecimal(lotSize, quantityDecimals),
+    };
+    const other = { ...one, symbol: 'ELSE', isin: '', halted: false };
+    const odd = this.oddList;
+    this.oddList = false;
+    const oddities = ['', 'A\u0007B', 'X'.repeat(1_000), 'ELSE'].map((name) => ({
+      ...other,
+      symbol: name,
+    }));
+    return odd
+      ? [one, other, ...oddities, { ...other, symbol: 'ODD', tickSize: '-1e9' }]
+      : [one, other];
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {

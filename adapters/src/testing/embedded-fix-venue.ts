@@ -13,6 +13,7 @@ import { FixMarketFeed } from './fix-market-feed.ts';
 import { amounts, readOrder } from './fix-order-reader.ts';
 import { FixPeerSession } from './fix-peer-session.ts';
 import { FixReports, type PeerFill, type PeerOrder } from './fix-reports.ts';
+import { FixSecurityList } from './fix-security-list.ts';
 
 export interface EmbeddedFixVenueOptions {
   readonly instrument: Instrument;
@@ -60,6 +61,7 @@ export class EmbeddedFixVenue {
   #skewMs = 0;
   readonly #feed: FixMarketFeed;
   readonly #reports: FixReports;
+  readonly #list: FixSecurityList;
   #next: { reject?: string; throttle?: boolean; silent?: boolean; fillFirst?: boolean } = {};
   #fillFirst: PeerOrder | undefined;
   #silent: PeerOrder | undefined;
@@ -78,6 +80,7 @@ export class EmbeddedFixVenue {
       new FixPeerSession(options.dropCopySettings, { nowMs, onMessage });
     this.#feed = new FixMarketFeed(this.market, options.symbol, options.instrument);
     this.#reports = new FixReports(this.orders, options);
+    this.#list = new FixSecurityList(this.market, options);
     this.#server = net.createServer((socket) => this.#greet(socket));
   }
 
@@ -137,6 +140,7 @@ export class EmbeddedFixVenue {
       rejectNextWith: (code) => void (this.#next = { reject: code }),
       throttleNext: () => void (this.#next = { throttle: true }),
       loseNextAnswer: () => void (this.#next = { silent: true }),
+      oddList: () => void (this.#list.isOdd = true),
       loseMarketData: () => void (this.#feed.losesNext = true),
       restartVenue: () => {
         this.orders.restart();
@@ -217,6 +221,7 @@ export class EmbeddedFixVenue {
       for (const order of this.#byEngine.values()) this.#askStatus(order.clientId);
     } else if (msgType === 'V') this.#feed.subscribe(fields);
     else if (msgType === 'e') this.#feed.askStatus();
+    else if (msgType === 'x' || msgType === 'c') this.#list.answer(fields, msgType);
   }
 
   #enter(fields: FixFields): void {

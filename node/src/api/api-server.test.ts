@@ -135,7 +135,7 @@ describe("a node's market data", () => {
 
   it("speaks for its own venue's node only", async () => {
     const answer = await ask(`{ venues { id node {
-      framesPublished peers registryBlock venueLink { adapter state since reason }
+      framesPublished peers registryBlock venueLink { adapter state since reason listings { outcome } }
     } } }`);
     expect(answer.data?.venues).toEqual([
       {
@@ -144,7 +144,7 @@ describe("a node's market data", () => {
           ...{ framesPublished: 2 ** 40, peers: ['beta', 'gamma'], registryBlock: 42 },
           venueLink: {
             ...{ adapter: 'rest', state: 'CONNECTING', since: '2023-11-14T22:13:20.000Z' },
-            reason: null,
+            ...{ reason: null, listings: null },
           },
         },
       },
@@ -155,6 +155,25 @@ describe("a node's market data", () => {
       { code: 'NODE_ELSEWHERE', venue: 'beta' },
       { code: 'NODE_ELSEWHERE', venue: 'gamma' },
     ]);
+  });
+});
+
+describe("the venue's list over the API", () => {
+  it('is for the operator of the venue alone', async () => {
+    const query = `{ venue(id: "alpha") { node { venueLink { listings {
+      checkedAt outcome differenceCount onlyAtVenue passedOver differences { symbol field here venue }
+    } } } } }`;
+    const scope = 'settlement:operate';
+    const asked = async (member: string) =>
+      (await ask(query, await issuer.token({ member, scope }))).data;
+    const told = {
+      ...{ checkedAt: '2023-11-14T22:13:20.000Z', outcome: 'DIFFERENT', differenceCount: 1 },
+      ...{ onlyAtVenue: 3, passedOver: 1 },
+      differences: [{ symbol: 'ACME', field: 'TICK_SIZE', here: '0.1', venue: '0.01' }],
+    };
+    const answer = (listings: object | null) => ({ venue: { node: { venueLink: { listings } } } });
+    expect(await asked('alpha')).toEqual(answer(told));
+    expect(await asked('anna')).toEqual(answer(null));
   });
 });
 

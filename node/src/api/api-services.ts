@@ -10,6 +10,7 @@ import type { SessionStanding } from '../orders/sessions/session-peer.ts';
 import type { PositionReader } from '../settlement/positions.ts';
 import type { SettlementReader } from '../settlement/settlement-reader.ts';
 import type { InvestorMandates, SettlementService } from '../settlement/settlement-service.ts';
+import type { ListingComparison } from '../venue/listing-check.ts';
 import type { VenueLink } from '../venue/watched-venue.ts';
 
 /** What the API asks of the order service. */
@@ -66,4 +67,6 @@ export interface ApiNode {
   peers(): readonly MemberId[];
   framesPublished(): number;
   venueLink(): VenueLink;
+  /** What the venue lists beside what is configured here. */
+  venueListings(): Promise<ListingComparison>;
 }

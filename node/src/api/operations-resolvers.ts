@@ -1,9 +1,13 @@
 import type { DirectorySource, VenueId } from '@stoa/schema';
+import type { ListingComparison } from '../venue/listing-check.ts';
 import { type ApiContext, isOperator } from './api-context.ts';
 import { apiError } from './api-error.ts';
 import type { ApiNode } from './api-services.ts';
 import type { VenueParent } from './market-output.ts';
 import { sdlDateTime, sdlEnum } from './sdl-value.ts';
+
+/** More differences than an operator mends one by one. */
+const MAX_DIFFERENCES = 100;
 
 /** What the operations' part of the API is served from. */
 export interface OperationsNeeds {
@@ -35,9 +39,26 @@ export function createOperationsResolvers({ venue, node, directory }: Operations
             ...{ adapter, state: sdlEnum(state), since: sdlDateTime(sinceMs) },
             // It may say more of the venue's own systems than everybody should know.
             reason: isOperator(context, venue) ? (reason ?? null) : null,
+            // Asked only for whoever may know: the venue is.
+            listings: async () =>
+              isOperator(context, venue) ? comparisonOf(await node.venueListings()) : null,
           },
         };
       },
     },
+  };
+}
+
+function comparisonOf(comparison: ListingComparison) {
+  const { checkedAtMs, outcome, reason, differences, onlyAtVenue, passedOver } = comparison;
+  return {
+    ...{ checkedAt: sdlDateTime(checkedAtMs), outcome: sdlEnum(outcome), reason: reason ?? null },
+    ...{ onlyAtVenue, passedOver, differenceCount: differences.length },
+    differences: differences
+      .slice(0, MAX_DIFFERENCES)
+      .map(({ instrument, field, here, venue }) => ({
+        ...{ instrumentId: instrument.id, symbol: instrument.symbol },
+        ...{ field: sdlEnum(field), here, venue },
+      })),
   };
 }

@@ -70,6 +70,7 @@ export function serveApi(
         ...{ version, startedAtMs, framesPublished },
         peers: () => observer.peers(),
         venueLink: () => adapter.connection(),
+        venueListings: () => adapter.listings(),
       },
       readiness: () => {
         const { ready, reason } = settlement.readiness();

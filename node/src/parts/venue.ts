@@ -29,7 +29,7 @@ export async function openVenue(
   const choice = base.config.STOA_VENUE_ADAPTER_FILE ?? { kind: 'embedded' };
   const adapter = await makeAdapter(base, choice, instruments);
   return {
-    adapter: new WatchedVenue(choice.kind, traced(adapter, base), base),
+    adapter: new WatchedVenue(choice.kind, traced(adapter, base), { ...base, instruments }),
     embedded: adapter instanceof EmbeddedVenue ? adapter : undefined,
   };
 }

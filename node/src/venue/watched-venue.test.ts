@@ -12,7 +12,7 @@ async function watched() {
   const metrics = new Registry();
   let nowMs = 1_000;
   const venue = new WatchedVenue('rest', scripted, {
-    ...{ metrics, logger: pino({ enabled: false }) },
+    ...{ metrics, logger: pino({ enabled: false }), instruments: [] },
     nowMs: () => nowMs,
   });
   const told: VenueEvent[] = [];
@@ -38,6 +38,16 @@ describe('a watched venue', () => {
       ...{ adapter: 'rest', state: 'connecting', sinceMs: 1_500 },
       reason: 'The venue answers 401.',
     });
+  });
+
+  it('asks the venue what it lists whenever it comes back', async () => {
+    const { scripted, venue, metrics } = await watched();
+    await scripted.say({ kind: 'link', state: 'connecting' });
+    await scripted.say({ kind: 'link', state: 'ready' });
+    await expect
+      .poll(() => metrics.metrics())
+      .toContain('stoa_venue_listing_checks_total{outcome="same"} 1');
+    expect(await venue.listings()).toMatchObject({ outcome: 'same' });
   });
 
   it('passes everything on, and counts requests, refusals and unknown outcomes', async () => {

@@ -7,8 +7,10 @@ import {
   type VenueEvent,
   type VenueRequest,
 } from '@stoa/adapters';
+import type { Instrument } from '@stoa/schema';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Logger } from '../telemetry/logger.ts';
+import { ListingCheck, type ListingComparison } from './listing-check.ts';
 
 /** How the venue behind this node is connected, for its operator. */
 export interface VenueLink {
@@ -21,6 +23,8 @@ export interface VenueLink {
 }
 
 export interface WatchedVenueNeeds {
+  /** What is listed of the venue here. */
+  readonly instruments: readonly Instrument[];
   readonly metrics: Registry;
   readonly logger: Logger;
   readonly nowMs: () => number;
@@ -30,13 +34,15 @@ const MAX_REASON_CHARACTERS = 512;
 
 /**
  * The venue's adapter, watched on its way: what its link does, what it is asked and how that ends is
- * counted, logged and shown. It changes nothing of what passes.
+ * counted, logged and shown. It changes nothing of what passes. Whenever the venue is there, it is
+ * asked what it lists.
  */
 export class WatchedVenue extends PassingVenue {
   readonly #kind: string;
   readonly #needs: WatchedVenueNeeds;
   readonly #requests: Counter<'kind' | 'outcome'>;
   readonly #refusals: Counter<'kind' | 'code'>;
+  readonly #listings: ListingCheck;
   #told: Omit<VenueLink, 'adapter'>;
 
   constructor(kind: string, adapter: VenueAdapter, needs: WatchedVenueNeeds) {
@@ -44,6 +50,7 @@ export class WatchedVenue extends PassingVenue {
     this.#kind = kind;
     this.#needs = needs;
     this.#told = { state: adapter.link, sinceMs: needs.nowMs(), reason: undefined };
+    this.#listings = new ListingCheck({ ...needs, adapter, configured: needs.instruments });
     const registers = [needs.metrics];
     this.#requests = new Counter({
       name: 'stoa_venue_requests_total',
@@ -76,6 +83,11 @@ export class WatchedVenue extends PassingVenue {
     return now === state
       ? { adapter: this.#kind, state, sinceMs, reason }
       : { adapter: this.#kind, state: now, sinceMs: this.#needs.nowMs(), reason: undefined };
+  }
+
+  /** What the venue lists beside what is configured here: as it said a moment ago, or asked anew. */
+  listings(): Promise<ListingComparison> {
+    return this.#listings.compared();
   }
 
   /** One sentence while the venue takes no orders; none while it does. */
@@ -113,6 +125,7 @@ export class WatchedVenue extends PassingVenue {
   #linked(state: LinkState, reason: string | undefined): void {
     const { logger, nowMs } = this.#needs;
     if (state === this.#told.state && reason === this.#told.reason) return;
+    if (state === 'ready' && state !== this.#told.state) void this.#listings.again();
     const sinceMs = state === this.#told.state ? this.#told.sinceMs : nowMs();
     this.#told = { state, sinceMs, reason };
     const level = state === 'degraded' || state === 'connecting' ? 'warn' : 'info';

@@ -92,6 +92,11 @@ export const dialectShape = z.strictObject({
     .optional(),
   /** e and f: whether the venue tells an instrument's trading status when asked. */
   securityStatus: z.boolean(),
+  /**
+   * How it says what it lists: `list`, x and y, all in one request; `definition`, c and d, one symbol
+   * at a time. Absent: it cannot be asked.
+   */
+  securityList: z.enum(['list', 'definition']).optional(),
   /** g and h: whether it tells the session's. */
   sessionStatus: z.boolean().default(false),
   /** SecurityTradingStatus(326) of an instrument that trades; every other halts it. */

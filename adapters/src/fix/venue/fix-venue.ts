@@ -13,6 +13,7 @@ import type {
   VenueAdapter,
   VenueCapabilities,
   VenueEvent,
+  VenueListings,
   VenueRequest,
   VenueStart,
 } from '../../venue-adapter.ts';
@@ -23,6 +24,7 @@ import { FixFields } from '../wire/fix-fields.ts';
 import type { FixNote } from './fix-order.ts';
 import { MarketDesk } from './market-desk.ts';
 import { OrderDesk } from './order-desk.ts';
+import { SecurityList } from './security-list.ts';
 import { type Outcome, VenueOrders } from './venue-orders.ts';
 import { VenueSession, type VenueSessionOptions } from './venue-session.ts';
 
@@ -91,13 +93,14 @@ export class FixVenue implements VenueAdapter {
     if (this.#symbols.size !== instruments.length) {
       throw new CodedError('FIX_SYMBOLS_TWICE', 'Two instruments have the same symbol.');
     }
-    const { orders, marketData, timesInForce } = dialect;
+    const { orders, marketData, timesInForce, securityList } = dialect;
     this.capabilities = {
       timesInForce: TIMES_IN_FORCE.filter((one) => timesInForce[one] !== undefined),
       ...{ replace: orders.replace, massCancel: true, allOrNone: orders.allOrNone },
       ...{ minQuantity: orders.minQuantity, displayQuantity: orders.displayQuantity },
       depthLevels: marketData === undefined ? 0 : marketData.topOfBook ? 1 : 10,
       ...{ statusRequest: orders.status, external: true, joinsTrades: false },
+      listsInstruments: securityList !== undefined,
     };
   }
 
@@ -145,6 +148,14 @@ export class FixVenue implements VenueAdapter {
     await this.#running?.outbox.drained();
   }
 
+  async instruments(): Promise<VenueListings> {
+    const running = this.#running;
+    if (running === undefined || this.#link !== 'ready') {
+      return { outcome: 'refused', rejection: rejectionOf('not-ready') };
+    }
+    return running.securities.ask();
+  }
+
   /** Logs out, delivers what is left (for at most three seconds), and forgets the rest. */
   async stop(): Promise<void> {
     const running = this.#running;
@@ -176,6 +187,7 @@ export class FixVenue implements VenueAdapter {
 class Running {
   readonly outbox: EventOutbox;
   readonly desk: OrderDesk;
+  readonly securities: SecurityList;
   readonly ready: Promise<void>;
   readonly #options: FixVenueOptions;
   readonly #orders: VenueOrders;
@@ -233,6 +245,10 @@ class Running {
       ...{ dialect, symbols, push, onProblem, runner: marketSession.runner },
       onBookChanged: () => this.outbox.bookChanged(),
     });
+    this.securities = new SecurityList({
+      ...{ dialect, symbols, onProblem, runner: marketSession.runner },
+      answerTimeoutMs: options.answerTimeoutMs,
+    });
     const names = new Map([...symbols].map(([symbol, { id }]) => [id, symbol]));
     this.desk = new OrderDesk(
       { ...options, instruments, symbolOf: (id) => names.get(id) ?? '' },
@@ -265,6 +281,7 @@ class Running {
     if (this.isEnded) return;
     this.isEnded = true;
     clearInterval(this.#ticker);
+    this.securities.lose();
     this.outbox.close();
     for (const session of this.#sessions) session.abort();
     this.#becameReady();
@@ -316,7 +333,10 @@ class Running {
 
   #down(name: string): void {
     if (this.isEnded) return;
-    if (name === 'market-data' || this.#options.marketData === undefined) this.#market.lose();
+    if (name === 'market-data' || this.#options.marketData === undefined) {
+      this.#market.lose();
+      this.securities.lose();
+    }
     if (name !== 'orders') return;
     this.#recovered = false;
     this.#setLink('connecting', this.#takeNotice());
@@ -326,7 +346,7 @@ class Running {
   #message(name: string, session: VenueSession, delivery: Delivery): void {
     const { runner } = session;
     const place = { seq: delivery.seq, numbering: runner.numbering };
-    if (this.#market.take(delivery)) {
+    if (this.#market.take(delivery) || this.securities.take(delivery)) {
       runner.acknowledge(place);
       return;
     }

@@ -25,6 +25,7 @@ export function standInDrive(standIn: RunningStandIn): VenueDriver {
     restoreLink: run('restoreLink'),
     cancelsOnDisconnect: () => false,
     garble: run('garble'),
+    oddList: run('oddList'),
     expireCredential: run('expireCredential'),
     restartVenue: async () => {
       await standIn.killAndRestart();

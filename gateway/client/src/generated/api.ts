@@ -489,6 +489,32 @@ export type VenueLinkState =
   /** Not started, or stopped. */
   | 'STOPPED';
 
+/** What a venue can say otherwise of an instrument. */
+export type VenueListingField =
+  /** Its ISIN. */
+  | 'ISIN'
+  /** Whether it is listed at all. */
+  | 'LISTED'
+  /** Quantities are multiples of it. */
+  | 'LOT_SIZE'
+  /** Decimals of its price. */
+  | 'PRICE_DECIMALS'
+  /** Decimals of a quantity. */
+  | 'QUANTITY_DECIMALS'
+  /** Whether orders are taken. A halt is none. */
+  | 'STATUS'
+  /** Prices are multiples of it. */
+  | 'TICK_SIZE';
+
+/** What came of comparing a venue's list with what is configured. */
+export type VenueListingOutcome =
+  /** The venue says something otherwise: see the differences. */
+  | 'DIFFERENT'
+  /** The venue says nothing otherwise. */
+  | 'SAME'
+  /** The venue cannot be asked, is not there, or did not answer in a way that can be read: see the reason. */
+  | 'UNKNOWN';
+
 export type PrintsQueryVariables = Exact<{
   instrument: string;
   venue?: string | null | undefined;
@@ -816,7 +842,7 @@ export type VenueStatusQueryVariables = Exact<{
 }>;
 
 
-export type VenueStatusQuery = { readonly venue: { readonly id: string, readonly membership: MemberStatus, readonly quotes: QuoteState, readonly quotesSince: string | null, readonly lastSequence: number | null, readonly phase: TradingPhase | null, readonly node: { readonly version: string, readonly startedAt: string, readonly peers: ReadonlyArray<string>, readonly registryBlock: number, readonly framesPublished: number, readonly venueLink: { readonly adapter: string, readonly state: VenueLinkState, readonly since: string, readonly reason: string | null } } | null } | null };
+export type VenueStatusQuery = { readonly venue: { readonly id: string, readonly membership: MemberStatus, readonly quotes: QuoteState, readonly quotesSince: string | null, readonly lastSequence: number | null, readonly phase: TradingPhase | null, readonly node: { readonly version: string, readonly startedAt: string, readonly peers: ReadonlyArray<string>, readonly registryBlock: number, readonly framesPublished: number, readonly venueLink: { readonly adapter: string, readonly state: VenueLinkState, readonly since: string, readonly reason: string | null, readonly listings: { readonly checkedAt: string, readonly outcome: VenueListingOutcome, readonly reason: string | null, readonly differenceCount: number, readonly onlyAtVenue: number, readonly passedOver: number, readonly differences: ReadonlyArray<{ readonly instrumentId: string, readonly symbol: string, readonly field: VenueListingField, readonly here: string, readonly venue: string }> } | null } } | null } | null };
 
 export type SettlementQueueQueryVariables = Exact<{
   first?: number | null | undefined;
@@ -2426,6 +2452,21 @@ export const VenueStatusDocument = new TypedDocumentString(`
         state
         since
         reason
+        listings {
+          checkedAt
+          outcome
+          reason
+          differenceCount
+          onlyAtVenue
+          passedOver
+          differences {
+            instrumentId
+            symbol
+            field
+            here
+            venue
+          }
+        }
       }
     }
   }

@@ -127,6 +127,11 @@ export const sampleNode: ApiNode = {
     ...{ adapter: 'rest', state: 'connecting', sinceMs: 1_700_000_000_000 },
     reason: 'The venue answers 401.',
   }),
+  venueListings: async () => ({
+    ...{ checkedAtMs: 1_700_000_000_000, outcome: 'different', reason: undefined },
+    differences: [{ instrument: ACME, field: 'tick-size', here: '0.1', venue: '0.01' }],
+    ...{ onlyAtVenue: 3, passedOver: 1 },
+  }),
 };
 
 const SAMPLE_REFUSAL = {

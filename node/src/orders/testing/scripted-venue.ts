@@ -5,6 +5,7 @@ import type {
   VenueAdapter,
   VenueCapabilities,
   VenueEvent,
+  VenueListings,
   VenueOrder,
   VenueRequest,
   VenueSink,
@@ -46,6 +47,13 @@ export class ScriptedVenue implements VenueAdapter {
   async submit(request: VenueRequest): Promise<Receipt> {
     this.requests.push(request);
     return this.answer(request);
+  }
+
+  /** What it says it lists. */
+  listings: VenueListings = { outcome: 'told', listings: [], passedOver: 0 };
+
+  async instruments(): Promise<VenueListings> {
+    return this.listings;
   }
 
   async reconcile(): Promise<void> {}
