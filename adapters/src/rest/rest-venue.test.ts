@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { isRefusal } from '@stoa/schema';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { venueAdapterSuite } from '../conformance/venue-adapter-suite.ts';
-import { CLEARING, type VenueDriver, type VenueUnderTest } from '../conformance/venue-bench.ts';
+import {
+  CLEARING,
+  VenueBench,
+  type VenueDriver,
+  type VenueUnderTest,
+} from '../conformance/venue-bench.ts';
 import { INX_KEY_ID } from '../stand-ins/inx-like-dialect.ts';
 import { PPEX_CLIENT } from '../stand-ins/ppex-like-dialect.ts';
 import { RunningStandIn } from '../stand-ins/testing/running-stand-in.ts';
@@ -124,6 +129,7 @@ describe('REST without streams', () => {
 describe('REST with a stream', () => {
   let standIn: RunningStandIn;
   let runs = 0;
+  const outside = (lots: number) => standIn.command('enter', { side: 'sell', lots, ticks: 100 });
   beforeAll(async () => {
     const options = { instrument: TEST_INSTRUMENT, folder, sessions: true, publicKey };
     standIn = await RunningStandIn.start({ dialect: 'inx-like', ...options, limits: [] });
@@ -167,6 +173,60 @@ describe('REST with a stream', () => {
       };
     });
   });
+
+  it.each(['close', 'reset'] as const)(
+    'recovers from a message that is cut in its middle (%s), and says why; nothing is lost or told twice',
+    async (how) => {
+      runs += 1;
+      await standIn.command('reset', `inx-${runs}`);
+      const bench = new VenueBench(
+        venueUnderTest('inx-like', standIn, () => standInDrive(standIn)),
+      );
+      const { sink } = bench;
+      try {
+        await bench.start();
+        await bench.enter('a', 'buy', 4, 100);
+        await sink.until((event) => event.kind === 'book' && event.bids.length === 1, 'its book');
+        const ready = sink.events.length;
+        // The message of this fill is the one that is cut.
+        await standIn.command('cutNextFill', how);
+        await outside(1);
+        const cut = await sink.until(
+          (event) => event.kind === 'link' && event.reason !== undefined,
+          'why the link is down',
+        );
+        expect(cut).toMatchObject({ state: 'connecting', reason: 'The stream was closed (1006).' });
+        expect(bench.adapter.link).not.toBe('ready');
+        const late = bench.order('late', 'sell', 1, 100);
+        expect(await bench.adapter.submit({ kind: 'new', order: late })).toMatchObject({
+          rejection: { code: 'VENUE_NOT_READY' },
+        });
+        // The market goes on meanwhile, and nobody may take the old book for it.
+        await outside(2);
+        const down = sink.events.slice(ready).map(({ kind }) => kind);
+        expect(down.slice(down.indexOf('link'))).not.toContain('book');
+        await standIn.command('restoreLink');
+        await bench.expectTrades([
+          ['a', '', 1, 100],
+          ['a', '', 2, 100],
+        ]);
+        await expect.poll(() => bench.adapter.link, { timeout: 15_000 }).toBe('ready');
+        await sink.until(
+          (event) => event.kind === 'book' && event.bids[0]?.quantity === TEST_INSTRUMENT.lotSize,
+          'the book as it is',
+        );
+        await bench.enter('b', 'sell', 1, 100);
+        expect(await sink.done('a')).toMatchObject({ state: 'filled' });
+        await bench.expectTrades([
+          ['a', '', 1, 100],
+          ['a', '', 2, 100],
+          ['a', 'b', 1, 100],
+        ]);
+      } finally {
+        await bench.end();
+      }
+    },
+  );
 
   it('is driven', () => expect(runs).toBeGreaterThan(0));
 });
