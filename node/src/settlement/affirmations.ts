@@ -69,7 +69,14 @@ export class Affirmations {
   /** Executing venue: sign what our own record confirms. */
   async #onRequest(tx: Transaction, from: MemberId, request: Of<'settlement-request'>) {
     const batchId = lower(request.batchId);
-    const known = await lockBatch(tx, batchId);
+    // Asked for together: they go out in one trip, and the batch is locked first all the same.
+    const [known, legsKnown, standing, missing, ended] = await Promise.all([
+      lockBatch(tx, batchId),
+      lockLegs(tx, this.#options.venue, numbersOf(request)),
+      standingTrades(tx, this.#options.venue, numbersOf(request)),
+      missingMandates(tx, this.#options.venue, request),
+      endedMandates(tx, this.#options.venue, request),
+    ]);
     // Asked again, as after a crash: the same answer. A request that differs falls to the checks.
     if (known?.role === 'executing' && isSameRequest(known, from, request)) {
       const given = known.signatures[0];
@@ -78,16 +85,13 @@ export class Affirmations {
     const refusal =
       malformed(request) ??
       (known === undefined
-        ? await this.#judge(tx, from, request)
+        ? this.#judge(from, request, { settlements: legsKnown, standing })
         : refuse(
             'BATCH_ID_TAKEN',
             `${this.#options.venue} knows another batch of this id.`,
             'Compose it anew.',
           ));
     if (refusal) return this.#refuse(tx, from, batchId, refusal);
-    const missing =
-      request.purpose === 'reverse' ? [] : await missingMandates(tx, this.#options.venue, request);
-    const ended = await endedMandates(tx, this.#options.venue, request);
     if (missing.length + ended.length > 0) {
       return this.#giveMandates(tx, from, request, { missing, ended });
     }
@@ -112,7 +116,7 @@ export class Affirmations {
       createdAtMs: this.#needs.nowMs(),
     };
     issue(tx, tx.insert(settlementBatches).values(row));
-    if (purpose !== 'reverse') await this.#takeLegs(tx, batchId, request);
+    if (purpose !== 'reverse') this.#takeLegs(tx, batchId, { request, standing });
     else await this.#markReversed(tx, batchId, request);
     this.#needs.metrics.transitions.inc({ role: 'executing', state: 'affirmed' });
     await this.#affirm(tx, from, batchId, signature);
@@ -166,12 +170,11 @@ export class Affirmations {
     await this.#needs.send(tx, to, { kind: 'settlement-affirmed', batchId, signer, signature });
   }
 
-  async #judge(
-    tx: Transaction,
+  #judge(
     from: MemberId,
     request: Of<'settlement-request'>,
-  ): Promise<Refusal | undefined> {
-    const numbers = request.legs.map((leg) => leg.tradeNumber);
+    { settlements, standing }: RecordedTrades,
+  ): Refusal | undefined {
     const batch = {
       batchId: lower(request.batchId),
       legs: request.legs.map(legFromMessage),
@@ -181,9 +184,8 @@ export class Affirmations {
       ...{ venue: this.#options.venue, from, directory: this.#needs.directory.current() },
       nowS: Math.floor(this.#needs.nowMs() / 1_000),
       maxSettleWithinS: this.#options.maxSettleWithinS ?? defaultMaxSettleWithinS,
-      settlements: await lockLegs(tx, this.#options.venue, numbers),
+      settlements,
     };
-    const standing = await standingTrades(tx, this.#options.venue, numbers);
     if (request.purpose === 'reverse') {
       const changed = [...standing].flatMap(([number, trade]) => (trade.isChanged ? [number] : []));
       return checkReversalRequest(batch, { ...facts, changed: new Set(changed) });
@@ -194,25 +196,29 @@ export class Affirmations {
   }
 
   async #markReversed(tx: Transaction, batchId: `0x${string}`, request: Of<'settlement-request'>) {
-    const numbers = request.legs.map(({ tradeNumber }) => tradeNumber);
     await tx
       .update(settlementLegs)
       .set({ reversalBatchId: batchId })
       .where(
         and(
           eq(settlementLegs.executingVenue, this.#options.venue),
-          inArray(settlementLegs.tradeNumber, numbers),
+          inArray(settlementLegs.tradeNumber, numbersOf(request)),
         ),
       );
   }
 
   /** Puts the batch's trades on this node's books, whether or not an order of ours is part of them. */
-  async #takeLegs(tx: Transaction, batchId: `0x${string}`, request: Of<'settlement-request'>) {
-    const numbers = request.legs.map((leg) => leg.tradeNumber);
-    const byNumber = await standingTrades(tx, this.#options.venue, numbers);
+  #takeLegs(
+    tx: Transaction,
+    batchId: `0x${string}`,
+    {
+      request,
+      standing,
+    }: { readonly request: Of<'settlement-request'> } & Pick<RecordedTrades, 'standing'>,
+  ) {
     const rows = request.legs.flatMap((message) => {
       const leg = legFromMessage(message);
-      const trade = byNumber.get(message.tradeNumber);
+      const trade = standing.get(message.tradeNumber);
       if (!trade) return [];
       return {
         ...{ batchId, state: 'instructed' as const, code: null, reason: null },
@@ -247,7 +253,7 @@ export class Affirmations {
     if (!batch || batch.signatures.some(({ venue }) => venue === from)) return;
     if (!(await this.#isValidAffirmation(batch, from, answer))) {
       this.#needs.logger.error({ batchId: batch.id, from }, 'settlement signature is not valid');
-      await this.#needs.records.apply(tx, batch.id, {
+      this.#needs.records.applyTo(tx, batch, {
         kind: 'failed',
         code: 'AFFIRMATION_INVALID',
         reason: `The signature of ${from} is not one of its current signers’ over this batch.`,
@@ -256,13 +262,13 @@ export class Affirmations {
     }
     const { signer, signature } = answer;
     const signatures = [...batch.signatures, { venue: from, signer: lower(signer), signature }];
-    await tx
-      .update(settlementBatches)
-      .set({ signatures })
-      .where(eq(settlementBatches.id, batch.id));
+    issue(
+      tx,
+      tx.update(settlementBatches).set({ signatures }).where(eq(settlementBatches.id, batch.id)),
+    );
     const signed = new Set(signatures.map(({ venue }) => venue));
     if (Object.keys(batch.digests).every((venue) => signed.has(venue))) {
-      await this.#needs.records.apply(tx, batch.id, { kind: 'affirmed' });
+      this.#needs.records.applyTo(tx, batch, { kind: 'affirmed' });
     }
   }
 
@@ -291,7 +297,7 @@ export class Affirmations {
       { batchId: batch.id, from, code: answer.code },
       'settlement refused by venue',
     );
-    await this.#needs.records.apply(tx, batch.id, {
+    this.#needs.records.applyTo(tx, batch, {
       kind: 'failed',
       code: storableText(answer.code) || 'REFUSED',
       reason: `${from} did not sign: ${storableText(answer.message)}`,
@@ -318,10 +324,20 @@ export class Affirmations {
   }
 }
 
+/** What this venue has on record of the trades of a request, by number. */
+interface RecordedTrades {
+  readonly settlements: Awaited<ReturnType<typeof lockLegs>>;
+  readonly standing: Awaited<ReturnType<typeof standingTrades>>;
+}
+
 type AskedBatch = BatchHead &
   Pick<BatchRow, 'signatures'> & {
     readonly digests: NonNullable<BatchRow['digests']>;
   };
+
+function numbersOf({ legs }: Of<'settlement-request'>): number[] {
+  return legs.map(({ tradeNumber }) => tradeNumber);
+}
 
 /** Runs of legs of one group; the groups in between are other venues' alone. */
 function groupsAsked({ legs, groups }: Of<'settlement-request'>): StoredGroup[] {

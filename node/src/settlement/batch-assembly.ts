@@ -1,8 +1,9 @@
 import { maxLegsPerBatch } from '@stoa/contracts';
-import { and, eq, isNull, or, sql } from 'drizzle-orm';
+import { and, eq, or, sql } from 'drizzle-orm';
 import type { Database } from '../store/database.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import { planBatches, type WaitingGroup } from './batch-plan.ts';
+import { isReadyForBatch } from './indexed-conditions.ts';
 import type { Instructions, OrderGroup } from './instructions.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 
@@ -63,8 +64,7 @@ export class BatchAssembly {
 
   #isWaiting() {
     return and(
-      isNull(settlementLegs.batchId),
-      sql`${settlementLegs.readyAtMs} is not null`,
+      isReadyForBatch,
       eq(settlementLegs.state, 'instructed'),
       eq(settlementLegs.homeVenue, this.#options.venue),
     );

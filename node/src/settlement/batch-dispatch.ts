@@ -1,4 +1,4 @@
-import { type BatchHead, type BatchRecords, lockHead } from './batch-records.ts';
+import { type BatchRecords, lockHeads } from './batch-records.ts';
 import type { SettlementNeeds } from './settlement-needs.ts';
 import type { SignedBatch, TransactionDesk } from './transaction-desk.ts';
 
@@ -57,19 +57,15 @@ export class BatchDispatch {
   async #noteSubmitted(batches: readonly SignedBatch[]): Promise<void> {
     if (batches.length === 0) return;
     await this.#needs.db.transaction(async (tx) => {
-      // In one order everywhere, so that two transactions never wait for each other.
-      for (const { id, transactionHash } of batches.toSorted(byId)) {
-        const now = await lockHead(tx, id);
+      const sent = new Map(batches.map(({ id, transactionHash }) => [id, transactionHash]));
+      for (const now of await lockHeads(tx, [...sent.keys()])) {
+        const transactionHash = sent.get(now.id);
         // The follower may have been faster.
-        const isThis = now?.transactionHash === transactionHash;
-        if (isThis && (now.state === 'affirmed' || now.state === 'submitted')) {
-          await this.#needs.records.apply(tx, id, { kind: 'broadcast', transactionHash });
+        if (transactionHash === undefined || now.transactionHash !== transactionHash) continue;
+        if (now.state === 'affirmed' || now.state === 'submitted') {
+          this.#needs.records.applyTo(tx, now, { kind: 'broadcast', transactionHash });
         }
       }
     });
   }
-}
-
-function byId(one: BatchHead, other: BatchHead): number {
-  return one.id < other.id ? -1 : 1;
 }

@@ -1,5 +1,5 @@
 import { invariant } from '@stoa/schema';
-import { and, eq, getTableColumns, inArray, notInArray } from 'drizzle-orm';
+import { and, eq, getTableColumns, inArray, notInArray, sql } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
@@ -20,6 +20,11 @@ export interface BatchRecords {
    * @throws CodedError `INVARIANT_BROKEN` as {@link batchAfter} does
    */
   apply(tx: Transaction, batchId: `0x${string}`, event: BatchEvent): Promise<BatchHead | undefined>;
+  /**
+   * The same for a batch that this transaction has locked, as it read it then or as the last event left
+   * it.
+   */
+  applyTo(tx: Transaction, batch: BatchHead, event: BatchEvent): BatchHead;
 }
 
 /** Before a failed batch is tried again for the first time. */
@@ -29,10 +34,13 @@ export function createBatchRecords(
   needs: { readonly metrics: SettlementMetrics; readonly nowMs: () => number },
   { retryAfterMs = defaultRetryAfterMs }: { readonly retryAfterMs?: number | undefined } = {},
 ): BatchRecords {
-  return {
+  const records: BatchRecords = {
     apply: async (tx, batchId, event) => {
       const batch = await lockHead(tx, batchId);
-      if (!batch) return undefined;
+      return batch && records.applyTo(tx, batch, event);
+    },
+    applyTo: (tx, batch, event) => {
+      const { id: batchId } = batch;
       const before = statusOf(batch);
       const after = batchAfter(before, event);
       if (after === before) return batch;
@@ -73,6 +81,7 @@ export function createBatchRecords(
       return { ...batch, ...kept };
     },
   };
+  return records;
 }
 
 /** The batch, locked until the transaction ends. */
@@ -109,6 +118,22 @@ export async function lockHead(
     .where(eq(settlementBatches.id, batchId))
     .for('update');
   return rows[0];
+}
+
+/** The same of several batches, in one statement. */
+export async function lockHeads(
+  tx: Transaction,
+  batchIds: readonly `0x${string}`[],
+): Promise<BatchHead[]> {
+  return (
+    tx
+      .select(batchHead)
+      .from(settlementBatches)
+      .where(sql`${settlementBatches.id} = any(${`{${batchIds.join(',')}}`}::text::text[])`)
+      // In one order everywhere, so that two transactions never wait for each other.
+      .orderBy(settlementBatches.id)
+      .for('update')
+  );
 }
 
 /** This node's own trades of a book, by number, locked until the transaction ends. */

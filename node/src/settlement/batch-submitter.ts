@@ -5,6 +5,7 @@ import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import { BatchDispatch } from './batch-dispatch.ts';
 import { BatchFailures, isPastDeadline, lateFailure, withdrawnFailure } from './batch-failures.ts';
 import { type BatchHead, type BatchRecords, batchHead, type LegRow } from './batch-records.ts';
+import { isAffirmedBatch, isUnsignedBatch } from './indexed-conditions.ts';
 import { closeNonceGaps } from './nonce-gaps.ts';
 import type { SettlementMetrics } from './settlement-metrics.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
@@ -54,12 +55,7 @@ export class BatchSubmitter {
     const open = await this.#needs.db
       .select(batchHead)
       .from(settlementBatches)
-      .where(
-        and(
-          eq(settlementBatches.role, 'home'),
-          inArray(settlementBatches.state, ['affirmed', 'submitted']),
-        ),
-      )
+      .where(and(eq(settlementBatches.role, 'home'), isAffirmedBatch))
       // Kept transactions first and by nonce: the chain takes them in no other order.
       .orderBy(asc(settlementBatches.nonce), asc(settlementBatches.createdAtMs))
       .limit(maxOpenBatches);
@@ -123,7 +119,7 @@ export class BatchSubmitter {
       .where(
         and(
           eq(settlementBatches.role, 'home'),
-          eq(settlementBatches.state, 'instructed'),
+          isUnsignedBatch,
           lt(settlementBatches.deadline, Math.floor(this.#needs.nowMs() / 1_000)),
         ),
       )

@@ -6,7 +6,7 @@ import {
   settlementTopics,
 } from '@stoa/contracts';
 import { CodedError } from '@stoa/schema';
-import { and, eq, inArray, lt, ne, sql } from 'drizzle-orm';
+import { and, eq, lt, ne, sql } from 'drizzle-orm';
 import { formatLog, type Hex, numberToHex, type RpcLog } from 'viem';
 import { getBlock } from 'viem/actions';
 import type { Transaction } from '../store/database.ts';
@@ -20,6 +20,7 @@ import {
   type BatchRow,
   lockBatch,
   lockHead,
+  lockHeads,
   lockLegs,
 } from './batch-records.ts';
 import { ChainPosition, finalBlock } from './chain-position.ts';
@@ -30,9 +31,11 @@ import {
   isStillOf,
   tradesLeft,
 } from './group-departure.ts';
+import { isUnsentBatch } from './indexed-conditions.ts';
 import type { SettlementMetrics } from './settlement-metrics.ts';
 import type { SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 import { rollBackSettlement } from './settlement-rollback.ts';
+import { isOneOfTrades } from './trade-condition.ts';
 
 /** Wider ranges are refused by many nodes. */
 const maxRangeBlocks = 2_000n;
@@ -155,61 +158,65 @@ export class ChainFollower {
   }
 
   async #record(tx: Transaction, logs: SettlementLogs): Promise<void> {
-    for (const legs of Map.groupBy(logs.settled, partOf).values()) await this.#recordLegs(tx, legs);
+    if (logs.settled.length > 0) await this.#recordLegs(tx, logs.settled);
     // After all legs: a batch is settled when each of its legs is.
-    for (const settled of distinctBatches(logs.settled)) await this.#recordBatch(tx, settled);
+    if (logs.settled.length > 0) await this.#recordBatches(tx, logs.settled);
     for (const failed of logs.failed) await this.#recordFailure(tx, failed);
     for (const reversed of logs.reversed) await this.#recordReversal(tx, reversed);
   }
 
-  /** Takes in legs of one venue that settled in one transaction of one batch. */
+  /** Takes in legs that settled, of whichever venues and batches, in one statement. */
   async #recordLegs(tx: Transaction, settled: readonly SettledLeg[]): Promise<void> {
-    const [first] = settled;
-    if (!first) return;
-    const { executingVenue, batchId, transactionHash, blockNumber } = first;
     const said = settled.map((event) => ({
-      ...{ number: Number(event.tradeNumber), home: event.homeVenue, token: event.token },
-      ...{ seller: event.seller, buyer: event.buyer },
+      ...{ venue: event.executingVenue, number: Number(event.tradeNumber) },
+      ...{ batch: event.batchId, hash: event.transactionHash, block: Number(event.blockNumber) },
+      ...{ home: event.homeVenue, token: event.token, seller: event.seller, buyer: event.buyer },
       ...{ quantity: event.quantity.toString(), amount: event.amount.toString() },
     }));
+    const trades = settled.map(({ executingVenue, tradeNumber }) => ({
+      ...{ executingVenue, tradeNumber: Number(tradeNumber) },
+    }));
     // Locked in one order everywhere, so that two transactions never wait for each other.
-    const taken = await tx.execute<{ number: string; differs: boolean }>(sql`
+    const taken = await tx.execute<{ venue: string; number: string; differs: boolean }>(sql`
       with said as (
-        select * from jsonb_to_recordset(${JSON.stringify(said)}::text::jsonb) as event(number bigint,
-          home text, token text, seller text, buyer text, quantity numeric, amount numeric)
+        select * from jsonb_to_recordset(${JSON.stringify(said)}::text::jsonb) as event(venue text,
+          number bigint, batch text, hash text, block bigint, home text, token text, seller text,
+          buyer text, quantity numeric, amount numeric)
       ), locked as (
-        select trade_number from ${settlementLegs}
-        where executing_venue = ${executingVenue} and state not in ('settled', 'reversed')
-          and trade_number in (select number from said)
-        order by trade_number for update
+        select executing_venue, trade_number from ${settlementLegs}
+        where ${isOneOfTrades(trades)} and state not in ('settled', 'reversed')
+        order by executing_venue, trade_number for update
       )
       update ${settlementLegs} as leg set state = 'settled', code = null, reason = null,
-        batch_id = coalesce(leg.batch_id, ${batchId}), transaction_hash = ${transactionHash},
-        block_number = ${Number(blockNumber)}
-      from said join locked on locked.trade_number = said.number
-      where leg.executing_venue = ${executingVenue} and leg.trade_number = said.number
-      returning said.number,
+        batch_id = coalesce(leg.batch_id, said.batch), transaction_hash = said.hash,
+        block_number = said.block
+      from said join locked on locked.executing_venue = said.venue and locked.trade_number = said.number
+      where leg.executing_venue = said.venue and leg.trade_number = said.number
+      returning said.venue, said.number,
         (leg.home_venue, leg.token, leg.seller, leg.buyer, leg.token_quantity, leg.cash_amount)
           is distinct from (said.home, said.token, said.seller, said.buyer, said.quantity, said.amount)
           as differs`);
-    for (const { number, differs } of taken) {
+    for (const { venue, number, differs } of taken) {
       if (!differs) continue;
       this.#needs.metrics.discrepancies.inc();
       this.#needs.logger.error(
-        { venue: executingVenue, tradeNumber: Number(number), batchId, transactionHash },
+        { venue, tradeNumber: Number(number) },
         'trade settled on other terms than recorded',
       );
     }
   }
 
-  async #recordBatch(tx: Transaction, settled: SettledLeg): Promise<void> {
-    const batch = await lockHead(tx, settled.batchId);
-    if (!batch) return;
+  async #recordBatches(tx: Transaction, settled: readonly SettledLeg[]): Promise<void> {
     // All or none: the event of one leg is the event of every leg.
-    const { batchId, transactionHash } = settled;
-    const blockNumber = Number(settled.blockNumber);
-    await this.#needs.records.apply(tx, batchId, { kind: 'settled', transactionHash, blockNumber });
-    this.#needs.logger.info({ batchId, transactionHash, blockNumber }, 'settlement final');
+    const byId = new Map(settled.map((leg) => [leg.batchId, leg]));
+    for (const batch of await lockHeads(tx, [...byId.keys()])) {
+      const leg = byId.get(batch.id);
+      if (!leg) continue;
+      const { batchId, transactionHash } = leg;
+      const blockNumber = Number(leg.blockNumber);
+      this.#needs.records.applyTo(tx, batch, { kind: 'settled', transactionHash, blockNumber });
+      this.#needs.logger.info({ batchId, transactionHash, blockNumber }, 'settlement final');
+    }
   }
 
   async #recordFailure(tx: Transaction, failed: FailedGroup): Promise<void> {
@@ -295,7 +302,7 @@ export class ChainFollower {
         .where(
           and(
             eq(settlementBatches.role, 'executing'),
-            inArray(settlementBatches.state, ['instructed', 'affirmed']),
+            isUnsentBatch,
             lt(settlementBatches.deadline, chainTimeS),
           ),
         )
@@ -310,14 +317,6 @@ export class ChainFollower {
       }
     });
   }
-}
-
-function partOf({ batchId, transactionHash, executingVenue }: SettledLeg): string {
-  return `${batchId} ${transactionHash} ${executingVenue}`;
-}
-
-function distinctBatches(settled: readonly SettledLeg[]): SettledLeg[] {
-  return [...new Map(settled.map((leg) => [leg.batchId, leg])).values()];
 }
 
 /**

@@ -98,25 +98,18 @@ export class ChainPosition {
    * another chain, and what is recorded is not taken back because of it
    */
   async commonAncestor(position: bigint): Promise<bigint> {
-    const kept = await this.#needs.db
-      .select()
-      .from(chainCheckpoints)
-      .where(
-        and(
-          eq(chainCheckpoints.contract, this.#contract),
-          lt(chainCheckpoints.blockNumber, Number(position) + 1),
-        ),
-      )
-      .orderBy(desc(chainCheckpoints.blockNumber));
+    const [newest] = await this.#kept(position, 1);
+    // Asked for alone: as long as nothing is reorganized, the others are not needed.
+    if (newest && (await this.#isOnChain(newest))) return position;
+    const kept = await this.#kept(position, keptCheckpoints);
     // Of a store that kept no hashes yet.
     if (kept.length === 0) return position;
-    const known = kept.flatMap(({ blockNumber, hash, parentHash }) => [
-      { number: BigInt(blockNumber), hash },
-      { number: BigInt(blockNumber) - 1n, hash: parentHash },
+    const known = kept.flatMap(({ number, hash, parentHash }) => [
+      { number, hash },
+      { number: number - 1n, hash: parentHash },
     ]);
     // What the chain has it has from there down to its beginning: halving finds the edge.
     let [low, high] = [0, known.length];
-    if (await this.#isOnChain(known[0])) return position;
     while (low < high) {
       const middle = (low + high) >> 1;
       if (await this.#isOnChain(known[middle])) high = middle;
@@ -126,6 +119,24 @@ export class ChainPosition {
     if (ancestor) return ancestor.number;
     const message = `The chain has none of the ${kept.length} blocks up to ${position} that were taken in before.`;
     throw new CodedError('CHAIN_REPLACED', message);
+  }
+
+  /** Checkpoints up to the position, newest first. */
+  async #kept(position: bigint, most: number): Promise<Omit<ChainBlock, 'timestamp'>[]> {
+    const rows = await this.#needs.db
+      .select()
+      .from(chainCheckpoints)
+      .where(
+        and(
+          eq(chainCheckpoints.contract, this.#contract),
+          lt(chainCheckpoints.blockNumber, Number(position) + 1),
+        ),
+      )
+      .orderBy(desc(chainCheckpoints.blockNumber))
+      .limit(most);
+    return rows.map(({ blockNumber, hash, parentHash }) => ({
+      ...{ number: BigInt(blockNumber), hash, parentHash },
+    }));
   }
 
   async #isOnChain(

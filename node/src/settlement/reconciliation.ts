@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { settlementAbi, slugToBytes32 } from '@stoa/contracts';
 import { type DirectorySource, isRefusal, type VenueId } from '@stoa/schema';
 import { and, asc, eq, gt, isNull, lt, or, sql } from 'drizzle-orm';
@@ -66,6 +67,7 @@ export interface ReconciliationNeeds {
 const legsPerPage = 200;
 const pagesPerRun = 25;
 const mostDifferences = 1_000;
+const stopTimeoutMs = 1_500;
 /** An order's trades are instructed with it; what is younger may be under way. */
 const settlingInMs = 60_000;
 
@@ -84,6 +86,8 @@ export class Reconciliation {
   #checkedAtMs: number | undefined;
   #completeAtMs: number | undefined;
   #cut = false;
+  #last: Promise<unknown> = Promise.resolve();
+  #stopping = false;
 
   constructor(
     options: { readonly venue: VenueId; readonly settlement: Address },
@@ -99,11 +103,26 @@ export class Reconciliation {
     return { checkedAtMs, completeAtMs, differences, cut: this.#cut };
   }
 
-  /** One run: some pages more. @throws viem errors when the RPC fails */
-  async run(): Promise<ReconciliationReport> {
+  /** One run: some pages more, after any that is under way. @throws viem errors when the RPC fails */
+  run(): Promise<ReconciliationReport> {
+    const run = this.#last.then(() => this.#run());
+    this.#last = run.catch(() => undefined);
+    return run;
+  }
+
+  /** Ends what runs after the page in hand; resolves when it has, or soon. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const ended = this.#last.finally(() => {
+      this.#stopping = false;
+    });
+    await Promise.race([ended, sleep(stopTimeoutMs, undefined, { ref: false })]);
+  }
+
+  async #run(): Promise<ReconciliationReport> {
     const { db, client, nowMs, metrics } = this.#needs;
     await this.#findUninstructed();
-    for (let page = 0; page < pagesPerRun; page += 1) {
+    for (let page = 0; page < pagesPerRun && !this.#stopping; page += 1) {
       // Before the rows: what the chain had by then they must know.
       const block = await new ChainPosition(lower(this.#options.settlement), { db, client }).read();
       if (block === undefined) break;

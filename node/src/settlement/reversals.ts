@@ -1,9 +1,10 @@
-import { and, eq, isNotNull, isNull } from 'drizzle-orm';
+import { and, eq, isNull } from 'drizzle-orm';
 import { encodeAbiParameters, type Hex, keccak256, zeroHash } from 'viem';
 import type { Database, Transaction } from '../store/database.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import { type ComposerNeeds, composeBatch, newDeadline } from './batch-composer.ts';
 import type { LegRow } from './batch-records.ts';
+import { isToBeReversed } from './indexed-conditions.ts';
 import { contractLeg, isLeg } from './instructions.ts';
 import type { SettlementOptions } from './settlement-needs.ts';
 
@@ -32,8 +33,7 @@ export class Reversals {
       .from(settlementLegs)
       .where(
         and(
-          isNotNull(settlementLegs.reversal),
-          eq(settlementLegs.state, 'settled'),
+          isToBeReversed,
           isNull(settlementLegs.reversalBatchId),
           eq(settlementLegs.homeVenue, this.#options.venue),
         ),

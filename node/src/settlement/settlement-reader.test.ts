@@ -1,7 +1,10 @@
+import type { SQL } from 'drizzle-orm';
+import { PgDialect, type PgTable } from 'drizzle-orm/pg-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type OpenDatabase, openDatabase } from '../store/database.ts';
 import { executions } from '../store/tables/executions.ts';
 import { legs } from '../store/tables/legs.ts';
+import { mandates } from '../store/tables/mandates.ts';
 import { orders } from '../store/tables/orders.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
@@ -9,6 +12,17 @@ import {
   startTemporaryDatabases,
   type TemporaryDatabases,
 } from '../store/testing/temporary-databases.ts';
+import {
+  isActiveMandate,
+  isAffirmedBatch,
+  isForOperator,
+  isOpenBatch,
+  isReadyForBatch,
+  isToBeRetried,
+  isToBeReversed,
+  isUnsentBatch,
+  isUnsignedBatch,
+} from './indexed-conditions.ts';
 import { createSettlementReader } from './settlement-reader.ts';
 
 const instrument = 'eip155:1/erc20:0x00000000000000000000000000000000000000aa';
@@ -108,4 +122,26 @@ it("tells a member of its own orders' settlements, newest first", async () => {
   expect(await of('broker', 9)).toEqual(['alpha-2', 'alpha-2', 'alpha-1']);
   expect(await of('broker', 1)).toEqual(['alpha-2']);
   expect(await of('another', 9)).toEqual(['alpha-3']);
+});
+
+it.each<[string, PgTable, SQL]>([
+  ['settlement_batches_open', settlementBatches, isOpenBatch],
+  ['settlement_batches_open', settlementBatches, isAffirmedBatch],
+  ['settlement_batches_open', settlementBatches, isUnsignedBatch],
+  ['settlement_batches_open', settlementBatches, isUnsentBatch],
+  ['settlement_batches_failed', settlementBatches, isToBeRetried],
+  ['settlement_batches_failed', settlementBatches, isForOperator],
+  ['settlement_legs_to_reverse', settlementLegs, isToBeReversed],
+  ['settlement_legs_ready', settlementLegs, isReadyForBatch],
+  ['mandates_active', mandates, isActiveMandate],
+])('is found by %s in a plan that holds for all parameters', async (index, table, condition) => {
+  const { sql: text } = new PgDialect().sqlToQuery(
+    store.db.select().from(table).where(condition).getSQL(),
+  );
+  const plan = await store.sql.begin(async (tx) => {
+    // Small tables are read whole where that is allowed.
+    await tx`set local enable_seqscan = off`;
+    return tx.unsafe(`explain (generic_plan) ${text}`).simple();
+  });
+  expect(JSON.stringify(plan)).toContain(index);
 });

@@ -1,5 +1,5 @@
 import { invariant, type MemberId } from '@stoa/schema';
-import { and, asc, count, desc, eq, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, or, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../store/database.ts';
 import { executions } from '../store/tables/executions.ts';
 import { legs } from '../store/tables/legs.ts';
@@ -7,6 +7,7 @@ import { orders } from '../store/tables/orders.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 import type { BatchRow, LegRow } from './batch-records.ts';
+import { isForOperator } from './indexed-conditions.ts';
 import { isOpen } from './settlement-state.ts';
 import type { QueuedSettlement, SettlementLegView, SettlementView } from './settlement-view.ts';
 
@@ -23,26 +24,16 @@ export interface SettlementReader {
 
 /** The operator's queue: oldest first. */
 export interface OperatorQueue {
-  /** How many wait in all. */
-  size(): Promise<number>;
   read(first: number): Promise<QueuedSettlement[]>;
 }
 
 export function createOperatorQueue(db: Database): OperatorQueue {
-  const isQueued = and(
-    eq(settlementBatches.afterFailure, 'operator'),
-    eq(settlementBatches.state, 'failed'),
-  );
   return {
-    size: async () => {
-      const [row] = await db.select({ size: count() }).from(settlementBatches).where(isQueued);
-      return row?.size ?? 0;
-    },
     read: async (first) => {
       const rows = await db
         .select()
         .from(settlementBatches)
-        .where(isQueued)
+        .where(isForOperator)
         .orderBy(asc(settlementBatches.createdAtMs), settlementBatches.id)
         .limit(Math.min(Math.max(first, 1), maxFirst));
       return rows.map((row) => ({

@@ -13,6 +13,7 @@ import {
 } from './batch-records.ts';
 import { canBeSentAgain, isWorthSendingAgain } from './failure-policy.ts';
 import { departGroup } from './group-departure.ts';
+import { isToBeRetried } from './indexed-conditions.ts';
 import type { Instructions } from './instructions.ts';
 import type { Reversals } from './reversals.ts';
 import type { SettlementNeeds } from './settlement-needs.ts';
@@ -47,13 +48,7 @@ export class SettlementRetries {
     const due = await db
       .select({ id: settlementBatches.id })
       .from(settlementBatches)
-      .where(
-        and(
-          eq(settlementBatches.state, 'failed'),
-          eq(settlementBatches.afterFailure, 'retry'),
-          lte(settlementBatches.retryAtMs, nowMs()),
-        ),
-      )
+      .where(and(isToBeRetried, lte(settlementBatches.retryAtMs, nowMs())))
       .orderBy(asc(settlementBatches.retryAtMs))
       .limit(mostAtOnce);
     for (const { id } of due) {

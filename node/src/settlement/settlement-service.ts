@@ -1,8 +1,6 @@
 import type { SettledLeg } from '@stoa/contracts';
 import type { Execution, MemberId, Refusal, Side } from '@stoa/schema';
-import { inArray } from 'drizzle-orm';
 import type { Transaction } from '../store/database.ts';
-import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { whenEnded } from '../store/transactions.ts';
 import { Affirmations } from './affirmations.ts';
 import { BatchAssembly } from './batch-assembly.ts';
@@ -28,6 +26,7 @@ import type { QueuedSettlement } from './settlement-view.ts';
 import { SettlementWorker } from './settlement-worker.ts';
 import { createTokenHoldings } from './token-holdings.ts';
 import { UnsettledFills, type UnsettledTrades } from './unsettled-fills.ts';
+import { readWorkAtHand } from './work-at-hand.ts';
 
 export type { Instruction } from './instructions.ts';
 export type { SettlementMessage, SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
@@ -146,7 +145,7 @@ export function createSettlementService(
       if (options.indexTokens !== false) holdings.start(signal);
     },
     stop: async () => {
-      await Promise.all([worker.stop(), holdings.stop()]);
+      await Promise.all([worker.stop(), holdings.stop(), reconciliation.stop()]);
     },
   };
 }
@@ -182,12 +181,12 @@ function assemble(options: SettlementOptions, needs: SettlementNeeds) {
   const queue = createOperatorQueue(db);
   let reconciledAtMs = nowMs();
 
-  async function reconcileWhenDue(): Promise<void> {
+  /** Beside the rounds: settling does not wait for it, and what cannot be compared now is compared later. */
+  function reconcileWhenDue(): void {
     const intervalMs = options.reconcileIntervalMs ?? defaultReconcileIntervalMs;
     if (nowMs() < reconciledAtMs + intervalMs) return;
     reconciledAtMs = nowMs();
-    // What cannot be compared now is compared later: settling does not wait for it.
-    await reconciliation.run().catch((error: unknown) => {
+    reconciliation.run().catch((error: unknown) => {
       const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
       needs.logger.warn({ reason }, 'settlement could not be reconciled');
     });
@@ -203,18 +202,16 @@ function assemble(options: SettlementOptions, needs: SettlementNeeds) {
    */
   async function round(): Promise<number> {
     const finalNumber = await follower.advance();
-    await retries.step();
-    await reversals.step();
-    const batchInMs = await assembly.step();
-    await submitter.step(finalNumber);
-    const open = await db.$count(
-      settlementBatches,
-      inArray(settlementBatches.state, ['instructed', 'affirmed', 'submitted']),
-    );
-    metrics.openBatches.set(open);
-    metrics.operatorQueue.set(await queue.size());
-    await reconcileWhenDue();
-    return Math.max(0, Math.min(batchInMs ?? idlePollMs, open > 0 ? pollMs : idlePollMs));
+    const found = await readWorkAtHand(db, { venue: options.venue, nowMs: nowMs() });
+    if (found.retries) await retries.step();
+    if (found.reversals) await reversals.step();
+    const batchInMs = found.waiting ? await assembly.step() : undefined;
+    const isBusy = found.open > 0 || found.retries || found.reversals || found.waiting;
+    if (isBusy) await submitter.step(finalNumber);
+    metrics.openBatches.set(found.open);
+    metrics.operatorQueue.set(found.forOperator);
+    reconcileWhenDue();
+    return Math.max(0, Math.min(batchInMs ?? idlePollMs, isBusy ? pollMs : idlePollMs));
   }
 
   const worker = new SettlementWorker(

@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray } from 'drizzle-orm';
+import { and, asc, eq, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../store/database.ts';
 import { executionChanges } from '../store/tables/execution-changes.ts';
 import { executions } from '../store/tables/executions.ts';
@@ -16,17 +16,25 @@ export async function standingTrades(
   numbers: readonly number[],
 ): Promise<Map<number, StandingTrade>> {
   if (numbers.length === 0) return new Map();
-  const rows = await db
-    .select({ trade: executions, change: executionChanges })
+  // One by one by its unique number, whatever the planner knows of the table: taken as a condition on the
+  // whole of it, a plan made while it was small would read all of the venue's trades ever after.
+  const trade = db
+    .select()
     .from(executions)
+    .where(and(eq(executions.venue, venue), sql`${executions.tradeNumber} = asked.number`))
+    .limit(1)
+    .as('trade');
+  const rows = await db
+    .select({ trade: trade._.selectedFields, change: executionChanges })
+    .from(sql`unnest(${`{${numbers.join(',')}}`}::text::bigint[]) as asked(number)`)
+    .crossJoinLateral(trade)
     .leftJoin(
       executionChanges,
       and(
-        eq(executionChanges.venue, executions.venue),
-        eq(executionChanges.executionId, executions.executionId),
+        eq(executionChanges.venue, trade.venue),
+        eq(executionChanges.executionId, trade.executionId),
       ),
     )
-    .where(and(eq(executions.venue, venue), inArray(executions.tradeNumber, [...numbers])))
     .orderBy(asc(executionChanges.revision));
   return new Map(
     rows.map(({ trade, change }) => {

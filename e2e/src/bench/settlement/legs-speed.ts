@@ -7,6 +7,7 @@ import { createDatabase, startEmbeddedPostgres } from '@stoa/node/embedded-postg
 import type { SettlementNode } from '@stoa/node/testing/settlement-node';
 import { type NetworkFixture, startNetworkFixture } from '../../chain/network-fixture.ts';
 import { rounded, spread } from '../statistics.ts';
+import { measureChainAlone, rememberChain } from './chain-floor.ts';
 import {
   admitSigner,
   type BenchVenue,
@@ -19,6 +20,8 @@ const legsPerOrder = 50;
 /** For every batch that is ever open at once: see {@link AnvilOptions.blockGasLimit}. */
 const blockGasLimit = 1_000_000_000;
 const withinMs = 600_000;
+/** Orders whose groups are closed at once: with all of them, none would be sent before the last is composed. */
+const closingAtOnce = 8;
 
 /** Legs that settle per second, end to end. */
 export interface LegsFigures {
@@ -29,6 +32,8 @@ export interface LegsFigures {
   };
   readonly legs: number;
   readonly legsPerBatch: number;
+  /** The same transactions of the last round, signed and sent to the chain alone: the floor under it. */
+  readonly chainAloneLegsPerSecond: number;
 }
 
 /**
@@ -43,14 +48,28 @@ export async function measureLegsPerSecond(
 ): Promise<LegsFigures> {
   await using world = await startSpeedWorld();
   const speeds: number[] = [];
+  let goBack = async (): Promise<void> => {};
   // One more, which is not counted: code and caches are cold in it.
   for (let round = 0; round <= rounds; round += 1) {
+    if (round === rounds) goBack = await rememberChain(world.fixture);
     const speed = await measureRound(world, round === 0 ? Math.ceil(orders / 4) : orders);
     say(`settlement: round ${round}, ${rounded(speed)} legs a second`);
     if (round > 0) speeds.push(speed);
   }
   const legs = orders * legsPerOrder;
-  return { legsPerSecond: spread(speeds), legs, legsPerBatch: legsPerOrder };
+  const signed = (await world.nodes.alpha.transactions()).slice(-orders);
+  await world.stopNodes();
+  await goBack();
+  const [first] = signed;
+  if (!first) throw new Error('nothing was signed');
+  const rawTransactions = signed.map(({ rawTransaction }) => rawTransaction);
+  const chainMs = await measureChainAlone(world.fixture, {
+    ...{ sender: first.sender, rawTransactions },
+  });
+  return {
+    ...{ legsPerSecond: spread(speeds), legs, legsPerBatch: legsPerOrder },
+    chainAloneLegsPerSecond: rounded((legs / chainMs) * 1_000),
+  };
 }
 
 interface SpeedWorld extends AsyncDisposable {
@@ -59,6 +78,8 @@ interface SpeedWorld extends AsyncDisposable {
   /** Trades and orders so far. */
   trades: number;
   orders: number;
+  /** Ends both venues, while chain and stores go on. Safe to call twice. */
+  stopNodes(): Promise<void>;
 }
 
 async function startSpeedWorld(): Promise<SpeedWorld> {
@@ -72,11 +93,16 @@ async function startSpeedWorld(): Promise<SpeedWorld> {
   const signerKey = await admitSigner(fixture, 'beta');
   const nodes = await startNodes(fixture, urls, 'alpha');
   const child: ChildProcess = await startVenueProcess(fixture, 'beta', { urls, signerKey });
+  let stopped: Promise<unknown> | undefined;
+  const stopNodes = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    stopped ??= Promise.all([nodes.alpha.stop(), nodes.beta.stop()]);
+    await stopped;
+  };
   return {
-    ...{ fixture, nodes, trades: 0, orders: 0 },
+    ...{ fixture, nodes, trades: 0, orders: 0, stopNodes },
     [Symbol.asyncDispose]: async () => {
-      child.kill('SIGKILL');
-      await Promise.all([nodes.alpha.stop(), nodes.beta.stop()]);
+      await stopNodes();
       await Promise.all([fixture.stop(), server.stop()]);
       await rm(folder, { recursive: true, force: true });
     },
@@ -97,7 +123,7 @@ async function measureRound(world: SpeedWorld, orders: number): Promise<number> 
     await alpha.instruct(`alpha-${world.orders}`, trades);
   }
   const begun = performance.now();
-  const composed = Promise.all(ids.map((id) => alpha.service.closeGroup(id)));
+  const composed = closeGroups(alpha, ids);
   for (;;) {
     await alpha.receiveFrom('beta', beta);
     const { failed, settled = 0 } = await alpha.states();
@@ -110,4 +136,15 @@ async function measureRound(world: SpeedWorld, orders: number): Promise<number> 
   }
   await composed;
   return (orders * legsPerOrder) / ((performance.now() - begun) / 1_000);
+}
+
+async function closeGroups(
+  { service }: SettlementNode,
+  orderIds: readonly string[],
+): Promise<void> {
+  const waiting = orderIds.values();
+  const close = async (): Promise<void> => {
+    for (const id of waiting) await service.closeGroup(id);
+  };
+  await Promise.all(Array.from({ length: closingAtOnce }, close));
 }

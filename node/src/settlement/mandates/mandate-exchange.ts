@@ -7,6 +7,7 @@ import { executions } from '../../store/tables/executions.ts';
 import { mandates } from '../../store/tables/mandates.ts';
 import { lower } from '../batch-composition.ts';
 import type { LegRow } from '../batch-records.ts';
+import { isActiveMandate } from '../indexed-conditions.ts';
 import type { SettlementMessage } from '../settlement-needs.ts';
 import { mandateFromMessage } from './mandate-message.ts';
 import { keepActive, subjectKey } from './mandate-register.ts';
@@ -62,6 +63,7 @@ export function namedMandates(
   legs: readonly SettlementLegMessage[],
   attached: readonly AttachedMandate[],
 ): NonNullable<Request['mandates']> {
+  if (attached.length === 0) return [];
   const subjects = new Set(legs.flatMap((leg) => [subjectOf(leg, 'buy'), subjectOf(leg, 'sell')]));
   return [...new Map(attached.map((one) => [one.hash, one])).values()]
     .filter(({ signed }) => subjects.has(subjectKey(signed.mandate)))
@@ -79,6 +81,7 @@ export async function missingMandates(
   venue: VenueId,
   request: Request,
 ): Promise<MandateRow[]> {
+  if (request.purpose === 'reverse') return [];
   const accounts = request.legs.flatMap(({ buyer, seller }) => [buyer, seller]);
   const own = (await activeOf(tx, accounts)).filter(({ source }) => source === venue);
   const subjects = new Set(
@@ -148,7 +151,7 @@ function activeOf(tx: Transaction, accounts: readonly `0x${string}`[]): Promise<
   return tx
     .select()
     .from(mandates)
-    .where(and(eq(mandates.state, 'active'), inArray(mandates.investor, investors)));
+    .where(and(isActiveMandate, inArray(mandates.investor, investors)));
 }
 
 /** The side of each trade that an order of this home is on. */

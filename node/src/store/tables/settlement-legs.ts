@@ -48,7 +48,8 @@ export const settlementLegs = pgTable(
   (table) => [
     primaryKey({ columns: [table.executingVenue, table.tradeNumber] }),
     index().on(table.orderId),
-    index().on(table.batchId),
+    // Without the trades in no batch: an order's own are found by the order, however many others wait.
+    index().on(table.batchId).where(sql`batch_id is not null`),
     index('settlement_legs_to_reverse')
       .on(table.recordedAtMs)
       .where(sql`reversal is not null and state = 'settled'`),
@@ -56,8 +57,5 @@ export const settlementLegs = pgTable(
       .on(table.readyAtMs)
       .where(sql`batch_id is null and ready_at_ms is not null`),
     index('settlement_legs_block').on(table.blockNumber),
-    index('settlement_legs_open')
-      .on(table.recordedAtMs)
-      .where(sql`state in ('instructed', 'affirmed', 'submitted')`),
   ],
 );
