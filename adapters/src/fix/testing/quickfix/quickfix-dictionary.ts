@@ -17,7 +17,7 @@ export function dictionaryOf(version: FixVersion | 'FIXT.1.1'): string {
     ...(admin ? ['0', '1', '2', '3', '4', '5', 'A'] : []),
     ...(version === 'FIXT.1.1'
       ? []
-      : ['D', 'F', 'G', 'H', 'q', 'AF', 'V', 'e', '8', '9', 'j', 'r']),
+      : ['D', 'F', 'G', 'H', 'q', 'AF', 'V', 'e', 'x', 'c', '8', '9', 'j', 'r']),
   ];
   const messages = types.map((type) => {
     const groups = Object.entries(GROUPS[type] ?? {}).map(([name, fields]) => {

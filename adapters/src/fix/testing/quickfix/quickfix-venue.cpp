@@ -91,6 +91,8 @@ class Venue : public FIX::Application {
     else if (type == "AF") { for (auto& one : orders) if (one.second->open() && one.first == one.second->id) report(*one.second, 'I'); }
     else if (type == "q") { auto all = openOrders(); for (auto& one : all) end(one, '4', "mass cancel"); publish(); }
     else if (type == "V") subscribe(m);
+    else if (type == "x") tellList(m.getField(320));
+    else if (type == "c") tellDefinition(m.getField(320), m.getField(55));
     else if (type == "e") { statusAsked = true; tellStatus(); }
   }
 
@@ -366,6 +368,24 @@ class Venue : public FIX::Application {
     sequence++;
     entry(x, '0', '2', price, quantity, id);
     send(x, "X");
+  }
+  void tellList(const std::string& request) {
+    FIX::Message y;
+    y.setField(320, request); y.setField(322, request); y.setField(560, "0"); y.setField(393, "2");
+    for (auto& name : {symbol, std::string("OTHER")}) {
+      FIX::Group entry(146, 55);
+      entry.setField(55, name);
+      if (name == symbol) entry.setField(965, "1");
+      y.addGroup(entry);
+    }
+    send(y, "y");
+  }
+  void tellDefinition(const std::string& request, const std::string& asked) {
+    FIX::Message d;
+    d.setField(320, request); d.setField(322, request);
+    d.setField(323, asked == symbol ? "1" : "6");
+    if (asked == symbol) d.setField(55, symbol);
+    send(d, "d");
   }
   void tellStatus() {
     FIX::Message f;
