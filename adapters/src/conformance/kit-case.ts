@@ -9,6 +9,8 @@ export interface KitCase {
   readonly covers: readonly number[];
   /** What the adapter must be able to, or else the case is skipped and said to be. */
   readonly capability?: keyof VenueCapabilities;
+  /** What it must not be able to, likewise: the case is about how it says so. */
+  readonly lacks?: keyof VenueCapabilities;
   /** How long orders must be able to live, or else likewise. */
   readonly timesInForce?: readonly TimeInForce[];
   /** What it must be able to negotiate, likewise. */

@@ -72,7 +72,7 @@ export function venueAdapterSuite(name: string, setup: () => Promise<VenueUnderT
 }
 
 function whyNot(
-  { capability, rfq, drivers = [], timesInForce = [] }: KitCase,
+  { capability, lacks, rfq, drivers = [], timesInForce = [] }: KitCase,
   bench: VenueBench,
 ): string | undefined {
   const { timesInForce: able } = bench.adapter.capabilities;
@@ -83,6 +83,9 @@ function whyNot(
   }
   if (capability !== undefined && !bench.adapter.capabilities[capability]) {
     return `the adapter does not have ${capability}`;
+  }
+  if (lacks !== undefined && bench.adapter.capabilities[lacks] === true) {
+    return `the adapter has ${lacks}`;
   }
   const missing = drivers.filter((driver) => bench.venue.drive[driver] === undefined);
   return missing.length === 0 ? undefined : `the venue cannot be driven to ${missing.join(', ')}`;
