@@ -17,6 +17,8 @@ export interface ApiContext extends TraceContext {
   readonly request?: Request;
   /** Where the operation is served on a stream. */
   readonly stream?: StreamContext;
+  /** In a mutation: says that it was accepted, as what, while its answer waits for more. */
+  readonly accept?: (id: string) => void;
 }
 
 /**

@@ -9,7 +9,8 @@ import { type AuditedOutcome, auditEntry, auditUnavailable } from './audit-entry
 
 /**
  * Has every mutation recorded before it is answered, and none begun that could not be. To be applied
- * beneath the policies: what they deny has not begun.
+ * beneath the policies: what they deny has not begun. A resolver that has accepted something, and waits
+ * for more before it answers, says so (`context.accept`): the record is then written meanwhile.
  */
 export function auditMutations(
   schema: GraphQLSchema,
@@ -30,12 +31,18 @@ export function auditMutations(
             ...idsIn(args, value),
           }),
         );
+      const accepted = (value: unknown) => record({ outcome: 'accepted', code: null }, value);
+      let recorded: Promise<void> | undefined;
+      const accept = (id: string): void => {
+        recorded ??= accepted({ accepted: { id } });
+      };
       try {
-        const value: unknown = await resolve(source, args, context, info);
+        const value: unknown = await resolve(source, args, { ...context, accept }, info);
         if (isRefusal(value)) await record({ outcome: 'refused', code: value.code });
-        else await record({ outcome: 'accepted', code: null }, value);
+        else await (recorded ?? accepted(value));
         return value;
       } catch (error) {
+        await recorded;
         // That is told as a denial, by the policy that this one stands beneath.
         if (!isDenial(error)) await record({ outcome: 'failed', code: codeOf(error) });
         throw error;

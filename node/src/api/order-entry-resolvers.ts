@@ -87,6 +87,7 @@ function orderMutations(needs: OrderEntryNeeds) {
       const placed = await orders.place(caller, request, {
         answerWithinMs: waitMs,
         answerOn: answerOn === 'ACKNOWLEDGED' ? 'acknowledged' : 'done',
+        onRecorded: (id) => context.accept?.(id),
       });
       if (isRefusal(placed)) return placed;
       context.traceOrder?.(placed.order.id);

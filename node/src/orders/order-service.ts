@@ -72,6 +72,14 @@ interface PromisedBy {
   readonly side: Side;
 }
 
+/** What whoever places an order waits for. */
+interface PlaceOptions {
+  readonly answerWithinMs?: number;
+  readonly answerOn?: AnswerOn;
+  /** Told of the order's id when it is durable, before any venue is waited for. */
+  readonly onRecorded?: (orderId: string) => void;
+}
+
 /** An order that was placed, now or before. */
 interface PlacedOrder {
   readonly order: OrderView;
@@ -89,7 +97,7 @@ export interface OrderService {
   place(
     caller: Caller,
     request: OrderRequest,
-    options?: { readonly answerWithinMs?: number; readonly answerOn?: AnswerOn },
+    options?: PlaceOptions,
   ): Promise<PlacedOrder | Refusal>;
   /**
    * Asks for another total quantity and, where given, another limit of one of the caller's orders. A
@@ -219,10 +227,7 @@ class Orders implements OrderService {
   async place(
     caller: Caller,
     request: OrderRequest,
-    {
-      answerWithinMs = 0,
-      answerOn = 'done',
-    }: { readonly answerWithinMs?: number; readonly answerOn?: AnswerOn } = {},
+    { answerWithinMs = 0, answerOn = 'done', onRecorded }: PlaceOptions = {},
   ): Promise<PlacedOrder | Refusal> {
     const { clientOrderId } = request;
     const placed = this.#open ? await this.#entry.place(caller, request) : notOpen();
@@ -232,6 +237,7 @@ class Orders implements OrderService {
     }
     const { order, existed } = placed;
     if (!existed) this.#placed.inc();
+    onRecorded?.(order.state.id);
     const answered =
       answerWithinMs > 0 ? await this.#answers.wait(order, answerOn, answerWithinMs) : order;
     return { order: viewOf(answered), existed };
