@@ -3,6 +3,7 @@ import { createPublicClient, http, type PublicClient } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import type { NodeConfig } from '../config.ts';
 import { openChainDirectory } from '../network/chain-directory.ts';
+import { createChainFetch } from '../network/chain-fetch.ts';
 import { createRemoteSigner } from '../settlement/remote-signer.ts';
 import type { SettlementSigner } from '../settlement/settlement-signer.ts';
 import { listedInstruments, requireVenue } from '../venue-standing.ts';
@@ -22,7 +23,11 @@ export interface Chain {
 
 export async function readChain({ config, logger, running }: Base): Promise<Chain> {
   const client = createPublicClient({
-    transport: http(config.STOA_RPC_URL, { timeout: RPC_TIMEOUT_MS, retryCount: 0 }),
+    transport: http(config.STOA_RPC_URL, {
+      ...{ timeout: RPC_TIMEOUT_MS, retryCount: 0 },
+      // What it may take at most, it knows itself.
+      ...{ fetchFn: createChainFetch(), maxResponseBodySize: false },
+    }),
     cacheTime: 0,
   });
   const addresses = {
