@@ -98,6 +98,7 @@ export class TradeTape {
     const terms = { price, quantity, executedAtMs, negotiated };
     // A bust only names the trade: what it was, and when, is what was known of it.
     const trade = { venue, executionId, place, ...(isBusted && known ? known.trade : terms) };
+    const lastBefore = this.#last;
     this.#changed();
     if (!known && this.#mayBeSummed(trade)) {
       // It may be in the sums already, and twice would be worse than not at all.
@@ -106,6 +107,10 @@ export class TradeTape {
     }
     this.#trades.set(key, { trade, isBusted, saidAt });
     if (known) return;
+    // The usual one is the latest, and the day's many are not gone through to find it.
+    if (!isBusted && lastBefore) {
+      this.#last = compareTrades(trade, lastBefore) > 0 ? trade : lastBefore;
+    }
     this.#budget.take(1);
     if (this.#budget.isSpent && this.#trades.size > MIN_TRADES) this.#sumUp();
   }
