@@ -7,6 +7,7 @@ import {
 } from '@stoa/schema';
 import { and, asc, count, eq, inArray, lte, min, notInArray, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../store/database.ts';
+import { isAnyTextOf, readRows } from '../store/read-rows.ts';
 import { legs } from '../store/tables/legs.ts';
 import { orderEvents } from '../store/tables/order-events.ts';
 import { orders } from '../store/tables/orders.ts';
@@ -35,16 +36,11 @@ export async function nextOrderNumbers(
  */
 export async function holdOrders(tx: Transaction, ids: readonly string[]): Promise<StoredOrder[]> {
   if (ids.length === 0) return [];
-  // Sent together, done in this order: the legs are read when the orders are held. A query begins
-  // when it is awaited, or told to execute: here that must be before the next one.
-  const held = tx
-    .select()
-    .from(orders)
-    .where(inArray(orders.id, [...ids]))
-    .orderBy(asc(orders.id))
-    .for('update')
-    .execute();
-  const [rows, all] = await together(held, legRows(tx, ids));
+  // Sent together, done in this order: the legs are read when the orders are held.
+  const [rows, all] = await together(
+    readRows(tx, orders, sql`where ${isAnyTextOf('id', ids)} order by id for update`),
+    legRows(tx, ids),
+  );
   const byOrder = Map.groupBy(all, ({ orderId }) => orderId);
   return rows.map((row) => storedOrder(row, byOrder.get(row.id) ?? []));
 }
@@ -235,9 +231,9 @@ async function withLegs(reader: Reader, rows: readonly OrderRow[]): Promise<Stor
 
 async function legRows(reader: Reader, orderIds: readonly string[]): Promise<LegRow[]> {
   if (orderIds.length === 0) return [];
-  return reader
-    .select()
-    .from(legs)
-    .where(inArray(legs.orderId, [...orderIds]))
-    .orderBy(asc(legs.orderId), asc(legs.number));
+  return readRows(
+    reader,
+    legs,
+    sql`where ${isAnyTextOf('order_id', orderIds)} order by order_id, number`,
+  );
 }

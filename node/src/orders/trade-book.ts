@@ -1,6 +1,8 @@
 import { CodedError, type Execution, type Side, type VenueId } from '@stoa/schema';
-import { and, asc, eq, inArray, max, or } from 'drizzle-orm';
+import { and, asc, eq, inArray, max, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../store/database.ts';
+import { insertRows, isAnyOf } from '../store/insert-rows.ts';
+import { isAnyTextOf, readRows } from '../store/read-rows.ts';
 import { executionChanges } from '../store/tables/execution-changes.ts';
 import { executions } from '../store/tables/executions.ts';
 import { issue } from '../store/transactions.ts';
@@ -59,15 +61,12 @@ export class TradeBook {
     const ids = [...new Set([...trades.map(({ executionId }) => executionId), ...changing])];
     if (ids.length === 0) return book;
     const numbers = trades.map(({ tradeNumber }) => tradeNumber);
-    const known = await tx
-      .select()
-      .from(executions)
-      .where(
-        and(
-          eq(executions.venue, venue),
-          or(inArray(executions.executionId, ids), inArray(executions.tradeNumber, numbers)),
-        ),
-      );
+    const known = await readRows(
+      tx,
+      executions,
+      sql`where venue = ${venue} and (${isAnyTextOf('execution_id', ids)}
+        or ${isAnyOf(sql`trade_number`, numbers)})`,
+    );
     for (const row of known) book.#keep(row);
     if (changing.length > 0) await book.#readChanges(changing);
     return book;
@@ -166,7 +165,7 @@ export class TradeBook {
     const fresh = this.#fresh.splice(0).map(at);
     const changes = this.#freshChanges.splice(0).map(at);
     const tx = this.#tx;
-    if (fresh.length > 0) issue(tx, tx.insert(executions).values(fresh));
+    if (fresh.length > 0) issue(tx, insertRows(executions, fresh));
     if (changes.length > 0) issue(tx, tx.insert(executionChanges).values(changes));
   }
 

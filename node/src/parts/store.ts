@@ -4,11 +4,12 @@ import { openAuditLog } from '../records/audit/audit-log.ts';
 import { createAuditTable } from '../records/audit/audit-table.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { startEmbeddedPostgres } from '../store/embedded-postgres.ts';
+import { createStoreMetrics } from '../store/store-metrics.ts';
 import type { Base } from './base.ts';
 
 const HOUR_MS = 3_600_000;
 
-export async function openStore({ config, logger, onStop }: Base): Promise<Database> {
+export async function openStore({ config, logger, metrics, onStop }: Base): Promise<Database> {
   let url = config.DATABASE_URL;
   if (url === undefined) {
     const server = await startEmbeddedPostgres({
@@ -19,6 +20,7 @@ export async function openStore({ config, logger, onStop }: Base): Promise<Datab
     url = server.url('postgres');
   }
   const database = await openDatabase(url);
+  createStoreMetrics(metrics, database.counts);
   onStop(() => database.close());
   return database.db;
 }

@@ -1,6 +1,8 @@
+import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from './database.ts';
 import { startTemporaryDatabases, type TemporaryDatabases } from './testing/temporary-databases.ts';
+import { issue } from './transactions.ts';
 
 let databases: TemporaryDatabases;
 
@@ -30,6 +32,25 @@ describe('the store', () => {
        status, filled, received_at_ms)
       values ('a-1.1.1', 'a', 'b', '0x', 'i', 'buy', 'ioc', 10, 5, 'new', 11, 0)`;
     await expect(insert).rejects.toThrow('venue_orders_filled_within');
+    await store.close();
+  });
+
+  it('hands a transaction that reads nothing to the server in one piece', async () => {
+    const store = await openDatabase(await databases.fresh());
+    await store.sql`create table notes (note text)`;
+    const write = () =>
+      store.db.transaction(async (tx) => {
+        for (const letter of ['a', 'b', 'c']) {
+          issue(tx, sql`insert into notes (note) values (${letter.repeat(2_000)})`);
+        }
+      });
+    // The statements are prepared first, which takes trips of its own.
+    await write();
+    const before = { ...store.counts };
+    await write();
+    expect(store.counts.statements - before.statements).toBe(5);
+    expect(store.counts.writes - before.writes).toBe(1);
+    expect(await store.sql`select note from notes`).toHaveLength(6);
     await store.close();
   });
 

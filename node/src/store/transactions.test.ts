@@ -165,3 +165,26 @@ it('is not begun once the store is being closed, which waits for those that run'
   await closing;
   expect(await notes()).toEqual(['last']);
 });
+
+it('uses the connection again that was used last, and none that broke meanwhile', async () => {
+  const pid = (meanwhile?: () => Promise<void>): Promise<number> =>
+    run(async (tx) => {
+      const [row] = await tx.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`);
+      await meanwhile?.();
+      return row?.pid ?? 0;
+    });
+  const all = Promise.withResolvers<void>();
+  let begun = 0;
+  const untilAll = (): Promise<void> => {
+    begun += 1;
+    if (begun === 5) all.resolve();
+    return all.promise;
+  };
+  const used = await Promise.all(Array.from({ length: 5 }, () => pid(untilAll)));
+  expect(new Set(used).size).toBe(5);
+  const last = await pid();
+  expect([await pid(), await pid()]).toEqual([last, last]);
+  await store.sql`select pg_terminate_backend(${last})`;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect([last, 0]).not.toContain(await pid());
+});

@@ -1,5 +1,5 @@
 import { CodedError } from '@stoa/schema';
-import type { SQLWrapper } from 'drizzle-orm';
+import type { SQL, SQLWrapper } from 'drizzle-orm';
 import { PgDialect } from 'drizzle-orm/pg-core';
 import {
   type PostgresJsDatabase,
@@ -56,6 +56,18 @@ export function issue<Given extends Row = Row>(
   answer.then(onRows, () => undefined);
 }
 
+/** Asks for rows as the driver has them: in a transaction at once, before whatever is asked for next. */
+export async function ask<Given extends Row>(
+  reader: PostgresJsDatabase | Transaction,
+  statement: SQL,
+): Promise<readonly Given[]> {
+  const state = running.get(reader as Transaction);
+  if (state === undefined) return reader.execute(statement) as Promise<readonly unknown[]> as never;
+  const { sql, params } = dialect.sqlToQuery(statement);
+  const { client } = runningOf(reader as Transaction);
+  return client.unsafe<Given[]>(sql, params as never[]).execute();
+}
+
 /** Calls back when the transaction has ended, before whoever began it hears of it. */
 export function whenEnded(tx: Transaction, call: (end: TransactionEnd) => void): void {
   runningOf(tx).whenEnded.push(call);
@@ -71,17 +83,32 @@ function statementTooLate(): CodedError {
   return new CodedError('TRANSACTION_ENDED', 'A statement came after the end of its transaction.');
 }
 
+/** A connection of the pool that transactions have for themselves. */
+interface Taken {
+  readonly connection: ReservedSql;
+  isLost: boolean;
+}
+
+/** Connections that are kept for the next transactions, at most; the pool has more. */
+const MOST_KEPT = 3;
+
 /**
  * Transactions over a pool of connections. What one asks for is not awaited unless its answer is: its
- * begin goes out with its first statement, its commit with its last.
+ * begin goes out with its first statement, its commit with its last. The next transaction gets the
+ * connection that was used last: the server's process behind it knows the statements, and has what
+ * they need at hand. A pool gives the one that has waited longest, whose process knows it least.
  */
 export class Transactions {
   readonly #pool: Sql;
+  readonly #kept: Taken[] = [];
   readonly #open = new Set<Promise<unknown>>();
+  readonly #counts: { statements: number };
   #closed = false;
 
-  constructor(pool: Sql) {
+  /** @param counts raised with each statement */
+  constructor(pool: Sql, counts: { statements: number }) {
     this.#pool = pool;
+    this.#counts = counts;
   }
 
   /** Runs `work` as one transaction: all of it is committed, or nothing. */
@@ -100,23 +127,34 @@ export class Transactions {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#open);
+    for (const { connection, isLost } of this.#kept.splice(0)) if (!isLost) connection.release();
+  }
+
+  async #take(): Promise<Taken> {
+    for (let kept = this.#kept.pop(); kept; kept = this.#kept.pop()) if (!kept.isLost) return kept;
+    return { connection: await this.#pool.reserve(), isLost: false };
+  }
+
+  #giveBack(taken: Taken): void {
+    if (!this.#closed && this.#kept.length < MOST_KEPT) this.#kept.push(taken);
+    else taken.connection.release();
   }
 
   async #run<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result> {
-    const connection = await this.#pool.reserve();
-    let lost: Error | undefined;
+    const taken = await this.#take();
+    const { connection } = taken;
     const state: Running = {
       ...{ client: connection, whenEnded: [], unanswered: new Set() },
       ...{ failure: undefined, ended: false },
     };
-    const client = guarded(connection, state);
+    const client = guarded(connection, state, this.#counts);
     const tx = transactionOver(client);
     running.set(tx, Object.assign(state, { client }));
     // The driver tells this option the connection that takes the statement. One that breaks must be
     // noticed: it would connect again, and what follows would stand outside of any transaction.
-    const onexecute = (taken: Connection): true => {
-      taken.onclose = (error) => {
-        lost = error;
+    const onexecute = (by: Connection): true => {
+      by.onclose = (error) => {
+        taken.isLost = true;
         state.failure ??= { error };
         // Those that waited for another one to be prepared the driver forgets: nobody else ends them.
         for (const statement of state.unanswered) statement.reject(error);
@@ -135,7 +173,9 @@ export class Transactions {
     }
     state.ended = true;
     const isGood = state.failure === undefined;
-    const end = lost === undefined ? await ended(connection, state, isGood) : 'rolled-back';
+    this.#counts.statements += 1;
+    const giveBack = (): void => this.#giveBack(taken);
+    const end = taken.isLost ? 'rolled-back' : await ended({ connection, giveBack }, state, isGood);
     for (const call of state.whenEnded) call(end);
     if (end === 'committed') return result as Result;
     throw state.failure?.error ?? new CodedError('NOT_COMMITTED', 'A commit was refused.');
@@ -144,7 +184,7 @@ export class Transactions {
 
 /** Commits or rolls back, and gives the connection back where it still answers. */
 async function ended(
-  connection: ReservedSql,
+  { connection, giveBack }: { readonly connection: ReservedSql; readonly giveBack: () => void },
   state: Running,
   isGood: boolean,
 ): Promise<TransactionEnd> {
@@ -153,13 +193,13 @@ async function ended(
     const last = connection.unsafe(isGood ? 'commit' : 'rollback');
     state.unanswered.add(last as unknown as Statement);
     const { command } = await last;
-    connection.release();
+    giveBack();
     return command === 'COMMIT' ? 'committed' : 'rolled-back';
   } catch (error) {
     state.failure ??= { error };
     // What the server itself refuses has not happened; a broken connection says nothing.
     const isAnswered = error instanceof postgres.PostgresError;
-    if (isAnswered) connection.release();
+    if (isAnswered) giveBack();
     return isAnswered || !isGood ? 'rolled-back' : 'unknown';
   }
 }
@@ -185,7 +225,7 @@ function transactionOver(client: Sql): Transaction {
 }
 
 /** The connection for the statements of one transaction: it takes none after a failure or the end. */
-function guarded(connection: Sql, state: Running): Sql {
+function guarded(connection: Sql, state: Running, counts: { statements: number }): Sql {
   return new Proxy(connection, {
     get(target, name) {
       if (name !== 'unsafe') return Reflect.get(target, name) as unknown;
@@ -193,6 +233,7 @@ function guarded(connection: Sql, state: Running): Sql {
         const [text, parameters, options] = asked;
         if (state.ended) throw statementTooLate();
         if (state.failure) throw state.failure.error;
+        counts.statements += 1;
         const query = target.unsafe(text, parameters, { ...options, prepare: true });
         const statement = query as unknown as Statement;
         state.unanswered.add(statement);

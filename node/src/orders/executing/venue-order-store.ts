@@ -1,7 +1,9 @@
 import type { OpenOrder, VenueOrder } from '@stoa/adapters';
 import { type LegOrder, TERMINAL_STATUSES, type VenueId } from '@stoa/schema';
-import { asc, eq, inArray, notInArray, sql } from 'drizzle-orm';
+import { asc, eq, notInArray, sql } from 'drizzle-orm';
 import type { Transaction } from '../../store/database.ts';
+import { insertRows } from '../../store/insert-rows.ts';
+import { isAnyTextOf, readRows } from '../../store/read-rows.ts';
 import { venueOrders } from '../../store/tables/venue-orders.ts';
 import { issue } from '../../store/transactions.ts';
 
@@ -28,12 +30,26 @@ export function insertVenueOrders(
   onRecorded?: (legIds: ReadonlySet<string>) => void,
 ): void {
   if (added.length === 0) return;
-  const rows = added.map(({ leg, ...as }) => ({ ...leg, ...as, filled: 0, receivedAtMs: nowMs }));
-  const insert = tx
-    .insert(venueOrders)
-    .values(rows)
-    .onConflictDoNothing({ target: venueOrders.legId })
-    .returning({ legId: venueOrders.legId });
+  const rows = added.map(({ leg, homeVenue, status, reason = null }) => ({
+    legId: leg.legId,
+    homeVenue,
+    member: leg.member,
+    account: leg.account,
+    instrument: leg.instrument,
+    side: leg.side,
+    timeInForce: leg.timeInForce,
+    quantity: leg.quantity,
+    limitPrice: leg.limitPrice,
+    expireAtMs: leg.expireAtMs ?? null,
+    minQuantity: leg.minQuantity ?? null,
+    allOrNone: leg.allOrNone ?? false,
+    quoteId: leg.quoteId ?? null,
+    status,
+    reason,
+    filled: 0,
+    receivedAtMs: nowMs,
+  }));
+  const insert = sql`${insertRows(venueOrders, rows)} on conflict (leg_id) do nothing returning leg_id`;
   issue<{ leg_id: string }>(tx, insert, (recorded) => {
     onRecorded?.(new Set(recorded.map((row) => row.leg_id)));
   });
@@ -54,12 +70,11 @@ export async function holdVenueOrders(
   legIds: readonly string[],
 ): Promise<Map<string, VenueOrderRow>> {
   if (legIds.length === 0) return new Map();
-  const rows = await tx
-    .select()
-    .from(venueOrders)
-    .where(inArray(venueOrders.legId, [...legIds]))
-    .orderBy(asc(venueOrders.legId))
-    .for('update');
+  const rows = await readRows(
+    tx,
+    venueOrders,
+    sql`where ${isAnyTextOf('leg_id', legIds)} order by leg_id for update`,
+  );
   return new Map(rows.map((row) => [row.legId, row]));
 }
 

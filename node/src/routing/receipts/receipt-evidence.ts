@@ -1,4 +1,4 @@
-import { inArray, sql } from 'drizzle-orm';
+import { inArray, type SQL, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../store/database.ts';
 import { receiptEvidence } from '../../store/tables/receipt-evidence.ts';
 import { issue } from '../../store/transactions.ts';
@@ -23,15 +23,22 @@ export class EvidenceShelf {
   /** What a transaction added itself: it is there, and may yet not be. */
   readonly #added = new WeakMap<Transaction, Set<string>>();
 
-  /** Adds what the store does not have, in the caller's transaction. */
-  keep(tx: Transaction, evidence: readonly Evidence[]): void {
+  /**
+   * Adds what the store does not have, in the caller's transaction.
+   *
+   * @param beside what is inserted by the same statement
+   */
+  keep(tx: Transaction, evidence: readonly Evidence[], beside?: SQL): void {
     const added = this.#added.get(tx) ?? new Set();
     const unknown = new Map(
       evidence
         .filter(({ hash }) => !this.#known.has(hash) && !added.has(hash))
         .map((piece) => [piece.hash, piece]),
     );
-    if (unknown.size === 0) return;
+    if (unknown.size === 0) {
+      if (beside) issue(tx, beside);
+      return;
+    }
     // Noted at once: another call within this transaction must not take them for committed.
     for (const hash of unknown.keys()) added.add(hash);
     this.#added.set(tx, added);
@@ -45,7 +52,10 @@ export class EvidenceShelf {
         as given(hash text, kind text, bytes text)
       where not exists (select from receipt_evidence where receipt_evidence.hash = given.hash)
       returning hash`;
-    issue<{ hash: string }>(tx, insert, (written) => {
+    const both = beside
+      ? sql`with beside as (${beside}), kept as (${insert}) select hash from kept`
+      : insert;
+    issue<{ hash: string }>(tx, both, (written) => {
       const fresh = new Set(written.map(({ hash }) => hash));
       for (const hash of unknown.keys()) {
         if (!fresh.has(hash)) this.#know(hash);

@@ -9,13 +9,15 @@ import {
   type VenueId,
   type VenueTerms,
 } from '@stoa/schema';
-import { desc, inArray } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { LoggedFrame } from '../../market/logged-frame.ts';
 import type { VenueEvidence } from '../../market/market-view.ts';
 import type { Transaction } from '../../store/database.ts';
+import { insertRows } from '../../store/insert-rows.ts';
+import { isAnyTextOf } from '../../store/read-rows.ts';
 import { fades } from '../../store/tables/fades.ts';
 import { receipts } from '../../store/tables/receipts.ts';
-import { issue } from '../../store/transactions.ts';
+import { ask, issue } from '../../store/transactions.ts';
 import type { Route, RouteInput } from '../route.ts';
 import { routeInputToJson } from '../route-json.ts';
 import { canonicalJson, sha256Hex } from './canonical-json.ts';
@@ -168,8 +170,7 @@ class Receipts implements ReceiptStore {
       : (await this.#lastOf(tx, [orderId])).get(orderId);
     const row = this.#row(body, last);
     this.#note(tx, [row]);
-    this.#shelf.keep(tx, [...evidence.values()]);
-    issue(tx, tx.insert(receipts).values(row));
+    this.#shelf.keep(tx, [...evidence.values()], receiptRows([row]));
   }
 
   async legOutcomes(tx: Transaction, outcomes: readonly LegOutcome[]): Promise<void> {
@@ -198,8 +199,7 @@ class Receipts implements ReceiptStore {
     }
     if (rows.length === 0) return;
     this.#note(tx, rows);
-    this.#shelf.keep(tx, [...evidence.values()]);
-    issue(tx, tx.insert(receipts).values(rows));
+    this.#shelf.keep(tx, [...evidence.values()], receiptRows(rows));
     if (suspects.size === 0) return;
     const doubtful = tx.insert(fades).values([...suspects.values()]);
     issue(tx, doubtful.onConflictDoNothing());
@@ -327,13 +327,21 @@ class Receipts implements ReceiptStore {
 
 /** The last revision of each order. */
 async function lastOf(tx: Transaction, orderIds: readonly string[]): Promise<Map<string, Last>> {
-  const { orderId, revision, hash } = receipts;
-  const rows = await tx
-    .selectDistinctOn([orderId], { orderId, revision, hash })
-    .from(receipts)
-    .where(inArray(orderId, [...orderIds]))
-    .orderBy(orderId, desc(revision));
-  return new Map(rows.map((row) => [row.orderId, row]));
+  const rows = await ask<{ order_id: string } & Last>(
+    tx,
+    sql`select distinct on (order_id) order_id, revision, hash from receipts
+      where ${isAnyTextOf('order_id', orderIds)} order by order_id, revision desc`,
+  );
+  return new Map(rows.map(({ order_id, revision, hash }) => [order_id, { revision, hash }]));
+}
+
+function receiptRows(rows: readonly Row[]): SQL {
+  const given = rows.map(({ signature, ...row }) => ({
+    ...row,
+    // As PostgreSQL reads bytes in a text.
+    signature: `\\x${Buffer.from(signature).toString('hex')}`,
+  }));
+  return insertRows(receipts, given as never);
 }
 
 function messageOf(bytes: Uint8Array): Evidence {
