@@ -8,10 +8,19 @@ export interface BrokerConnection {
 
 /** One kept connection to a venue's node, as a broker's system has it. */
 export async function openConnection(network: Network, venue: string): Promise<BrokerConnection> {
-  const url = network.venues.get(venue)?.graphql ?? '';
   const token = await brokerToken(network);
+  return keptConnection(network.venues.get(venue)?.graphql ?? '', {
+    authorization: `Bearer ${token}`,
+  });
+}
+
+/** One kept connection to where GraphQL is answered. */
+export function keptConnection(
+  url: string,
+  more: Readonly<Record<string, string>> = {},
+): BrokerConnection {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
+  const headers = { 'content-type': 'application/json', ...more };
   return {
     ask: (query, variables) =>
       new Promise((resolve, reject) => {

@@ -9,6 +9,8 @@ import { readMetricSums } from '../../scenario/node-metrics.ts';
 import type { BenchNeeds } from '../bench.ts';
 import { quantile, rounded } from '../statistics.ts';
 import { type BrokerConnection, openConnection } from './broker-connection.ts';
+import { measureFloor } from './floor.ts';
+import { measureCosts } from './order-costs.ts';
 
 const home = 'alpha';
 const remote = 'beta';
@@ -55,7 +57,13 @@ export async function measureRoundTrip(say: BenchNeeds['say']) {
     const place = orders(network, connection, await priceOf(desk));
     await warmUp(desk, place);
     const figures = await measure(network, place, (order) => untilSettled(desk, order));
-    return { ...figures, network: `${home}, ${remote}` };
+    say('  what an order costs each node');
+    const nodes = { home: nodeOf(network, home), venue: nodeOf(network, remote) };
+    const perOrder = await measureCosts(nodes, place);
+    say('  the same commits, messages and mutation, and nothing else');
+    const floor = await measureFloor(network);
+    const toFloor = rounded(figures.p50Ms / floor.p50Ms, 2);
+    return { ...figures, perOrder, floor, toFloor, network: `${home}, ${remote}` };
   } finally {
     await network.stop();
   }
