@@ -300,26 +300,30 @@ describe('a client of the network', () => {
     const credentials = { kind: 'bound', token: bound, key } as const;
     // The first thing that either does is refused for the want of a nonce, and done with it.
     await placed(connect({ url, credentials }));
-    const client = connect({ url, credentials });
-    const watch = follow(client.subscribe(OrderEventsDocument, {}));
-    await eventually('the stream', async () => watch.isOpen || undefined);
-    const id = await placed(client);
-    await eventually(
-      'its event',
-      async () => watch.events.some(({ event }) => event?.orderId === id) || undefined,
-    );
-    await watch.end();
+    for (const streamsOver of ['sse', 'ws'] as const) {
+      const client = connect({ url, credentials, streamsOver });
+      const watch = follow(client.subscribe(OrderEventsDocument, {}));
+      await eventually('the stream', async () => watch.isOpen || undefined);
+      const id = await placed(client);
+      await eventually(
+        'its event',
+        async () => watch.events.some(({ event }) => event?.orderId === id) || undefined,
+      );
+      await watch.end();
+    }
     // Whoever has stolen the token alone has nothing.
     const other = await createProofKey();
     for (const stolen of [
       { kind: 'bearer', token: bound },
       { kind: 'bound', token: bound, key: other },
     ] as const) {
-      const thief = connect({ url, credentials: stolen });
-      expect(await placeOrder(thief, resting())).toMatchObject({ kind: 'not-done' });
-      await expect(thief.subscribe(OrderEventsDocument, {}).next()).rejects.toMatchObject({
-        code: 'STREAM_REFUSED',
-      });
+      for (const streamsOver of ['sse', 'ws'] as const) {
+        const thief = connect({ url, credentials: stolen, streamsOver });
+        expect(await placeOrder(thief, resting())).toMatchObject({ kind: 'not-done' });
+        await expect(thief.subscribe(OrderEventsDocument, {}).next()).rejects.toMatchObject({
+          code: 'STREAM_REFUSED',
+        });
+      }
     }
   });
 });

@@ -9,9 +9,7 @@ export type ClientErrorCode =
   /** The API ended a subscription for a reason that coming back does not mend; `errors` says which. */
   | 'STREAM_REFUSED'
   /** A subscription could not be resumed for as long as it was to be tried. */
-  | 'STREAM_LOST'
-  /** A token that is bound to a key was to go over WebSocket, where it cannot. */
-  | 'TRANSPORT_UNFIT';
+  | 'STREAM_LOST';
 
 /** One entry of an answer's `errors`, as docs/api.md describes them. */
 export interface ApiError {

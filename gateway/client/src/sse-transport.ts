@@ -1,8 +1,7 @@
 import { createClient, NetworkError } from 'graphql-sse';
 import type { AuthorizedFetch } from './authorized-fetch.ts';
 import { apiErrorsOf } from './client-error.ts';
-import { RefreshProofDocument } from './generated/api.ts';
-import { sendOperation } from './send-operation.ts';
+import { refreshProof } from './refresh-proof.ts';
 import type { StreamEnd } from './stream-inbox.ts';
 import type { StreamTransport } from './stream-transport.ts';
 
@@ -28,11 +27,7 @@ export function createSseTransport(needs: {
       });
       return close;
     },
-    async renewProof() {
-      // A stream's answer has begun before its proof is looked at, and cannot say which nonce is wanted.
-      const asked = { document: RefreshProofDocument, variables: {}, timeoutMs: 10_000 };
-      await sendOperation(asked, needs);
-    },
+    renewProof: () => refreshProof(needs),
     close: () => client.dispose(),
   };
 }

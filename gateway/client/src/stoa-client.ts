@@ -1,4 +1,4 @@
-import { createAuthorizedFetch } from './authorized-fetch.ts';
+import { createAuthorizedFetch, type ServerNonce } from './authorized-fetch.ts';
 import { type ApiError, StoaClientError } from './client-error.ts';
 import type { Credentials } from './credentials.ts';
 import type { TypedDocumentString } from './generated/api.ts';
@@ -91,22 +91,19 @@ export const STREAM_OPTIONS: StreamOptions = {
 const TIMEOUT_MS = 15_000;
 const QUERY_RETRY: QueryRetryOptions = { attempts: 3, firstWaitMs: 250 };
 
-/**
- * Creates a {@link StoaClient}.
- *
- * @throws StoaClientError TRANSPORT_UNFIT
- */
+/** Creates a {@link StoaClient}. */
 export function createStoaClient(
   options: StoaClientOptions,
   needs: StoaClientNeeds = {},
 ): StoaClient {
   const { url, credentials = { kind: 'none' }, timeoutMs = TIMEOUT_MS } = options;
-  const send = createAuthorizedFetch(credentials, needs.fetch ?? globalThis.fetch.bind(globalThis));
-  const http = { url, fetch: send };
+  const nonce: ServerNonce = { latest: undefined };
+  const given = needs.fetch ?? globalThis.fetch.bind(globalThis);
+  const http = { url, fetch: createAuthorizedFetch(credentials, given, nonce) };
   const transport =
     options.streamsOver === 'ws'
       ? createWsTransport({
-          ...{ url, credentials },
+          ...{ ...http, credentials, nonce },
           webSocket: needs.webSocket ?? globalThis.WebSocket,
         })
       : createSseTransport(http);

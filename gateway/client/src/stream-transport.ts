@@ -5,7 +5,7 @@ export interface StreamOperation {
   readonly query: string;
   readonly variables: Record<string, unknown>;
   /** `after`: where to go on (docs/streams.md). */
-  readonly extensions?: { readonly after: string };
+  readonly extensions?: { readonly after?: string; readonly dpop?: string };
 }
 
 /** A way to a server's streams. */

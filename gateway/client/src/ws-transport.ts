@@ -1,8 +1,10 @@
 import { type Client, createClient } from 'graphql-ws';
-import { apiErrorsOf, StoaClientError } from './client-error.ts';
+import type { AuthorizedFetch, ServerNonce } from './authorized-fetch.ts';
+import { apiErrorsOf } from './client-error.ts';
 import { type Credentials, tokenOf } from './credentials.ts';
-import type { StreamEnd } from './stream-inbox.ts';
-import type { StreamTransport } from './stream-transport.ts';
+import { refreshProof } from './refresh-proof.ts';
+import type { StreamEnd, StreamInbox } from './stream-inbox.ts';
+import type { StreamOperation, StreamTransport } from './stream-transport.ts';
 
 /** A server that answers no ping for so long has vanished without closing. */
 const PING_MS = 10_000;
@@ -17,22 +19,22 @@ const LASTING: ReadonlyMap<number, string> = new Map([
   [4406, 'BAD_REQUEST'],
 ]);
 
+interface WsTransportNeeds {
+  readonly url: string;
+  /** Over HTTP: what a proof needs is asked for there. */
+  readonly fetch: AuthorizedFetch;
+  readonly credentials: Credentials;
+  readonly nonce: ServerNonce;
+  readonly webSocket: unknown;
+}
+
 /**
  * Creates a {@link StreamTransport} over graphql-transport-ws: all streams share one connection, which is
- * made when it is needed.
- *
- * @throws StoaClientError TRANSPORT_UNFIT for a bound token, of which a WebSocket carries no proof
+ * made when it is needed. Of a bound token each operation carries a proof of its own (docs/security.md).
  */
-export function createWsTransport(needs: {
-  readonly url: string;
-  readonly credentials: Credentials;
-  readonly webSocket: unknown;
-}): StreamTransport {
+export function createWsTransport(needs: WsTransportNeeds): StreamTransport {
   const { credentials } = needs;
-  if (credentials.kind === 'bound') {
-    const message = 'A token bound to a key cannot go over WebSocket: use Server-Sent Events.';
-    throw new StoaClientError('TRANSPORT_UNFIT', message);
-  }
+  const tokens = connectionTokens(credentials);
   let pongTimer: ReturnType<typeof setTimeout> | undefined;
   const client: Client = createClient({
     url: needs.url.replace(/^http/, 'ws'),
@@ -41,8 +43,9 @@ export function createWsTransport(needs: {
     keepAlive: PING_MS,
     connectionAckWaitTimeout: ACK_WITHIN_MS,
     async connectionParams() {
-      const token = await tokenOf(credentials);
-      return token === undefined ? {} : { authorization: `Bearer ${token}` };
+      const token = await tokens.current();
+      const scheme = credentials.kind === 'bound' ? 'DPoP' : 'Bearer';
+      return token === undefined ? {} : { authorization: `${scheme} ${token}` };
     },
     on: {
       ping(received) {
@@ -51,20 +54,81 @@ export function createWsTransport(needs: {
       pong(received) {
         if (received) clearTimeout(pongTimer);
       },
-      closed: () => clearTimeout(pongTimer),
+      closed() {
+        clearTimeout(pongTimer);
+        tokens.renew();
+      },
     },
   });
   return {
     open(operation, inbox) {
-      return client.subscribe(operation, {
-        next: (result) => inbox.put(result),
-        error: (error) => inbox.end(endOf(error)),
-        complete: () => inbox.end({ kind: 'complete' }),
-      });
+      let close = (): void => undefined;
+      let isClosed = false;
+      const failed = (error: unknown): void => inbox.end(endOf(error));
+      provenOperation(operation, { ...needs, tokens }).then((proven) => {
+        if (!isClosed) close = subscribe(client, proven, inbox);
+      }, failed);
+      return () => {
+        isClosed = true;
+        close();
+      };
     },
-    renewProof: async () => undefined,
+    renewProof: () => refreshProof(needs),
     close: () => void client.dispose(),
   };
+}
+
+function subscribe(client: Client, operation: StreamOperation, inbox: StreamInbox): () => void {
+  return client.subscribe(
+    { ...operation },
+    {
+      next: (result) => inbox.put(result),
+      error: (error) => inbox.end(endOf(error)),
+      complete: () => inbox.end({ kind: 'complete' }),
+    },
+  );
+}
+
+/** The token of one connection: proofs on it are for that one, though there may be a newer by then. */
+interface ConnectionTokens {
+  current(): Promise<string | undefined>;
+  /** The next connection takes a new one. */
+  renew(): void;
+}
+
+function connectionTokens(credentials: Credentials): ConnectionTokens {
+  let token: Promise<string | undefined> | undefined;
+  const renew = (): void => {
+    token = undefined;
+  };
+  return {
+    async current() {
+      token ??= tokenOf(credentials);
+      try {
+        return await token;
+      } catch (error) {
+        renew();
+        throw error;
+      }
+    },
+    renew,
+  };
+}
+
+/** An operation with the proof that goes with it, as if it were the POST that it stands for. */
+async function provenOperation(
+  operation: StreamOperation,
+  { url, credentials, nonce, tokens }: WsTransportNeeds & { readonly tokens: ConnectionTokens },
+): Promise<StreamOperation> {
+  if (credentials.kind !== 'bound') return operation;
+  for (;;) {
+    const token = await tokens.current();
+    const subject = { method: 'POST', url, ...(token !== undefined && { token }) };
+    const dpop = await credentials.key.prove({ ...subject, nonce: nonce.latest });
+    // A connection that was closed meanwhile has taken its token along.
+    if ((await tokens.current()) !== token) continue;
+    return { ...operation, extensions: { ...operation.extensions, dpop } };
+  }
 }
 
 function endOf(error: unknown): StreamEnd {
