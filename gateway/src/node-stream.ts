@@ -39,9 +39,14 @@ export async function* subscribeAtNode(
   try {
     response = await open(subscription);
     const opened = response;
-    opened.socket.setTimeout(silenceMs, () => {
+    const { socket } = opened;
+    socket.setTimeout(silenceMs);
+    socket.on('timeout', () => {
       // A reader that stalls leaves something unread, and then it is not the node that is silent.
-      if (opened.readableLength > 0) return;
+      if (opened.readableLength > 0) {
+        socket.setTimeout(silenceMs);
+        return;
+      }
       silent = true;
       opened.destroy();
     });

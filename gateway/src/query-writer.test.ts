@@ -1,6 +1,7 @@
 import { buildMarketSchema, createSubscriptionStreams } from '@stoa/node/market-api';
 import type { ConsolidatedBook } from '@stoa/node/observer';
 import {
+  buildSchema,
   execute,
   type GraphQLObjectType,
   getNamedType,
@@ -215,6 +216,19 @@ describe('the writer of public queries', () => {
     expect(compileQueryWriter(schema, document)?.({ contextValue: {} })).toBeUndefined();
     // A rejection that nobody heard would end the process.
     await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  it('has resolvers that take their time work once for an answer, and not twice each time', async () => {
+    let searches = 0;
+    const counting = buildSchema('type Query { now: Int later: Int }');
+    const fields = counting.getQueryType()?.getFields() ?? {};
+    if (fields['later']) fields['later'].resolve = () => Promise.resolve((searches += 1));
+    const document = parse('query ($x: Boolean!) { now @skip(if: $x) later }');
+    const write = compileQueryWriter(counting, document);
+    for (const x of [true, true, true]) {
+      expect(write?.({ contextValue: {}, variableValues: { x } })).toBeUndefined();
+    }
+    expect(searches).toBe(1);
   });
 });
 

@@ -32,6 +32,13 @@ export type QueryWriter = (
   args: Pick<ExecutionArgs, 'rootValue' | 'contextValue' | 'variableValues'>,
 ) => string | undefined;
 
+/** One way in which an operation's conditions can come out. */
+interface OperationPlan {
+  readonly write: WriteValue;
+  /** Whether a value was met that is yet to come. */
+  isAwaited: boolean;
+}
+
 /** What every part of an answer is written with. */
 interface Writing {
   readonly context: unknown;
@@ -43,6 +50,8 @@ type WriteValue = (value: unknown, writing: Writing) => string;
 
 /** Thrown where the reference has to answer; nobody sees it. */
 const NOT_PLAIN = new Error('this answer is not plain');
+/** The same where a value is yet to come: the next time it will be, too. */
+const YET_TO_COME = new Error('a value is yet to come');
 /** Plans of one operation, one for each way its @skip and @include can come out. */
 const MAX_PLANS = 16;
 
@@ -62,25 +71,33 @@ export function compileQueryWriter(
   const root = schema.getQueryType();
   if (operation?.operation !== 'query' || !root) return undefined;
   const conditions = conditionVariables(document);
-  const plans = new Map<string, WriteValue>();
+  const plans = new Map<string, OperationPlan>();
 
-  function planFor(variables: Readonly<Record<string, unknown>>): WriteValue {
+  function planFor(variables: Readonly<Record<string, unknown>>): OperationPlan {
     const key = conditions.map((name) => String(variables[name])).join(' ');
     const known = plans.get(key);
     if (known) return known;
     if (plans.size >= MAX_PLANS) throw NOT_PLAIN;
     const compiler = new PlanCompiler(schema, document, variables);
-    const plan = compiler.object(root as GraphQLObjectType, [operation?.selectionSet ?? NOTHING]);
-    plans.set(key, plan.write);
-    return plan.write;
+    const { write } = compiler.object(root as GraphQLObjectType, [
+      operation?.selectionSet ?? NOTHING,
+    ]);
+    const plan = { write, isAwaited: false };
+    plans.set(key, plan);
+    return plan;
   }
 
   return ({ rootValue, contextValue, variableValues }) => {
+    let plan: OperationPlan | undefined;
     try {
       const variables = coerced(schema, operation, variableValues ?? {});
-      const data = planFor(variables)(rootValue ?? {}, { context: contextValue, variables });
+      plan = planFor(variables);
+      // Its resolvers would do all their work twice each time, once for nothing.
+      if (plan.isAwaited) return undefined;
+      const data = plan.write(rootValue ?? {}, { context: contextValue, variables });
       return `{"data":${data}}`;
-    } catch {
+    } catch (error) {
+      if (plan && error === YET_TO_COME) plan.isAwaited = true;
       // Whatever it was: a query changes nothing, and the reference words it.
       return undefined;
     }
@@ -291,10 +308,9 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
 
 /** Nobody waits for what was not plain: what becomes of it is told to nobody. */
 function notPlain(values: readonly unknown[]): Error {
-  for (const value of values) {
-    if (isPromise(value)) void value.then(undefined, () => undefined);
-  }
-  return NOT_PLAIN;
+  const awaited = values.filter(isPromise);
+  for (const value of awaited) void value.then(undefined, () => undefined);
+  return awaited.length > 0 ? YET_TO_COME : NOT_PLAIN;
 }
 
 /** The arguments of a field; made once where no variable is among them. */

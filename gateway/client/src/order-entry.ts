@@ -1,4 +1,4 @@
-import type { ApiError } from './client-error.ts';
+import { type ApiError, StoaClientError } from './client-error.ts';
 import {
   AcceptQuoteDocument,
   type AcceptQuoteInput,
@@ -29,8 +29,9 @@ export type OrderEntryOutcome =
   | { readonly kind: 'not-done'; readonly errors: readonly ApiError[] }
   /**
    * It may have been placed or not. `ask()` says what its home node has under the client order id: null as
-   * long as it has none, which a request still on its way can change. Sending the same order again, under
-   * the same client order id, is safe: it answers the order that there is.
+   * long as it has none, which a request still on its way can change. It throws NO_ANSWER or OPERATION_FAILED
+   * where the home node does not say. Sending the same order again, under the same client order id, is safe:
+   * it answers the order that there is.
    */
   | {
       readonly kind: 'unknown';
@@ -104,7 +105,11 @@ function entryOutcome(
     reason: sent.outcome === 'UNKNOWN' ? sent.reason : '',
     clientOrderId,
     async ask() {
-      const { data } = await client.query(OrderByClientOrderIdDocument, { clientOrderId });
+      const { data, errors } = await client.query(OrderByClientOrderIdDocument, { clientOrderId });
+      // No order beside an error is no word of the home node's: it may well have one.
+      if (data.order === null && errors[0]) {
+        throw new StoaClientError('OPERATION_FAILED', errors[0].message, { errors });
+      }
       return data.order;
     },
   };

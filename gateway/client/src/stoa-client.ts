@@ -124,7 +124,7 @@ export function createStoaClient(
     async mutate(document, variables, call = {}) {
       const signal = signalOf(call.signal);
       const request = { document, variables, timeoutMs: call.timeoutMs ?? timeoutMs, signal };
-      return mutationOutcomeOf(await sendOperation(request, http));
+      return mutationOutcomeOf(await sendOperation(request, http), document.toString());
     },
     subscribe<Data, Variables>(
       document: TypedDocumentString<Data, Variables>,

@@ -34,6 +34,7 @@ const TYPE = 'stoa-forwarded+jwt';
 const LIFETIME_SECONDS = 15;
 const MAX_STATEMENT_CHARACTERS = 4_096;
 const CLOCK_TOLERANCE_SECONDS = 5;
+const MAX_AGE_SECONDS = LIFETIME_SECONDS + CLOCK_TOLERANCE_SECONDS;
 
 /** Base64url of the SHA-256 of a body. */
 function bodyHash(body: string): string {
@@ -82,6 +83,7 @@ const claims = z.object({
   iss: z.string().refine(isMemberId),
   jti: z.string().min(1).max(64),
   exp: z.number(),
+  iat: z.number(),
   ath: z.string(),
   htm: z.string().max(16),
   htu: z.string().max(2_048),
@@ -99,11 +101,15 @@ export async function checkForwarded(
   if (statement.length > MAX_STATEMENT_CHARACTERS) return bad('is too long');
   const parsed = await verifiedBy(statement, self, directory, nowMs);
   if (!parsed) return bad('is not signed by a gateway of the member registry, or has expired');
-  const { iss, jti, exp, ath, htm, htu, bh } = parsed;
+  const { iss, jti, exp, iat, ath, htm, htu, bh } = parsed;
   if (ath !== tokenHash(token)) return bad('is for another token');
   if (bh !== bodyHash(body)) return bad('is for another body');
-  const until = exp * 1_000 + CLOCK_TOLERANCE_SECONDS * 1_000;
-  if (uses.take(`forwarded ${iss} ${jti}`, until, nowMs) !== 'first') return bad('was used before');
+  // It is taken until the earlier of the two. Kept for as long as it says itself, one that is good for years
+  // would stand at the front of all uses, and none of them would ever be forgotten.
+  const end = Math.min(exp, iat + MAX_AGE_SECONDS) + CLOCK_TOLERANCE_SECONDS + 1;
+  if (uses.take(`forwarded ${iss} ${jti}`, end * 1_000, nowMs) !== 'first') {
+    return bad('was used before');
+  }
   return { method: htm, url: htu };
 }
 
@@ -124,7 +130,7 @@ async function verifiedBy(
         ...{ issuer: member.id, audience: self, typ: TYPE, algorithms: ['EdDSA'] },
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
         currentDate: new Date(nowMs),
-        maxTokenAge: `${LIFETIME_SECONDS + CLOCK_TOLERANCE_SECONDS}s`,
+        maxTokenAge: `${MAX_AGE_SECONDS}s`,
       }).catch(() => undefined);
       if (verified) return claims.safeParse(verified.payload).data;
     }

@@ -1,10 +1,12 @@
+import { createHash, createPrivateKey } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Directory, type DirectorySource, nodeKeyFromSeed } from '@stoa/schema';
+import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLogger } from '../telemetry/logger.ts';
-import { createForwarder } from './forwarded-proof.ts';
+import { checkForwarded, createForwarder } from './forwarded-proof.ts';
 import { createReplayStore } from './replay-store.ts';
 import { createProofMaker, type ProofMaker, type ProofSpec } from './testing/proof-maker.ts';
 import { createTokenIssuer, type TokenIssuer } from './testing/token-issuer.ts';
@@ -174,6 +176,37 @@ describe('a proof that a gateway forwards', () => {
     const stolen = await thief.proof({ token, url: URL_GATEWAY });
     const told = await present(stolen, { body, forwarded: await forwarded() });
     expect(told).toContain('another key');
+  });
+});
+
+describe('a statement of a gateway that says it is good for years', () => {
+  it('is remembered for as long as it is taken, and no longer', async () => {
+    const body = '{}';
+    const nowMs = Date.now();
+    const privateKey = createPrivateKey({
+      key: Buffer.concat([
+        Buffer.from('302e020100300506032b657004220420', 'hex'),
+        Buffer.alloc(32, 7),
+      ]),
+      ...{ format: 'der', type: 'pkcs8' },
+    });
+    const hash = (text: string) => createHash('sha256').update(text).digest('base64url');
+    const statement = await new SignJWT({
+      ...{ ath: hash(token), htm: 'POST', htu: URL_GATEWAY, bh: hash(body), jti: 'one' },
+      ...{ iss: 'gateway', aud: 'alpha', exp: 9_999_999_999, iat: Math.floor(nowMs / 1_000) },
+    })
+      .setProtectedHeader({ alg: 'EdDSA', typ: 'stoa-forwarded+jwt' })
+      .sign(privateKey);
+    const uses = createReplayStore(1);
+    const check = (atMs: number) =>
+      checkForwarded(statement, { self: 'alpha', token, body, directory, uses }, atMs);
+    expect(await check(nowMs)).toEqual({ method: 'POST', url: URL_GATEWAY });
+    for (const laterMs of [1_000, 15_000, 24_000]) {
+      expect(await check(nowMs + laterMs)).toMatchObject({ kind: 'refused' });
+      expect(uses.take('another', nowMs + 90_000, nowMs + laterMs)).toBe('full');
+    }
+    expect(await check(nowMs + 27_000)).toMatchObject({ kind: 'refused' });
+    expect(uses.take('another', nowMs + 90_000, nowMs + 27_000)).toBe('first');
   });
 });
 

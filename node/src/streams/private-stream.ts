@@ -18,10 +18,13 @@ export async function sendPrivateStream(
 ): Promise<void> {
   const { signal, idOf } = options;
   const iterator = source[Symbol.asyncIterator]();
-  // A source that waits would otherwise be held for as long as it has nothing to tell.
-  const stop = (): void => void iterator.return?.().catch(() => undefined);
-  signal.addEventListener('abort', stop, { once: true });
   let onReady: (() => void) | undefined;
+  // A source that waits would otherwise be held for as long as it has nothing to tell.
+  const stop = (): void => {
+    void iterator.return?.().catch(() => undefined);
+    onReady?.();
+  };
+  signal.addEventListener('abort', stop, { once: true });
   reader.onReady = () => onReady?.();
   try {
     for (;;) {
@@ -38,7 +41,7 @@ export async function sendPrivateStream(
       if (reader.write(batch)) continue;
       await new Promise<void>((resolve) => {
         onReady = resolve;
-        signal.addEventListener('abort', () => resolve(), { once: true });
+        if (signal.aborted) resolve();
       });
     }
     reader.end({});

@@ -85,13 +85,18 @@ export class TransportWsConnection<Session> {
   #listen(): void {
     const socket = this.#socket;
     const wire = this.#wire;
+    /** Whoever takes no answers is read no more: what is owed to it stays bounded. */
+    const pauseWhereOwed = (): void => {
+      if (wire.writableNeedDrain) socket.pause();
+    };
     socket.on('message', (data: RawData, isBinary) => {
       const message = isBinary ? undefined : parseMessage(data);
       if (message) this.#receive(message);
       else this.close(4400, 'The message is not a JSON object');
-      // Whoever takes no answers is read no more: what is owed to it stays bounded.
-      if (wire.writableNeedDrain) socket.pause();
+      pauseWhereOwed();
     });
+    // Each was answered with a pong before it is told here.
+    socket.on('ping', pauseWhereOwed);
     wire.on('drain', () => {
       socket.resume();
       for (const operation of this.#operations.values()) operation.onReady();
