@@ -25,9 +25,12 @@ export async function startTemporaryDatabases(): Promise<TemporaryDatabases> {
   const serverUrl = server.url('postgres');
   const file = randomBytes(4).toString('hex');
   const urls = new Map<string, string>();
+  let lastFresh = 0;
   return {
     async fresh() {
-      const name = `${file}_fresh_${urls.size + 1}`;
+      // Counted before anything is waited for: who asks for several at once gets several.
+      lastFresh += 1;
+      const name = `${file}_fresh_${lastFresh}`;
       const url = await createDatabase(serverUrl, name);
       urls.set(name, url);
       return url;
