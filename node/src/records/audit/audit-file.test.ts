@@ -44,6 +44,16 @@ describe('an audit log in files', () => {
     expect(await check()).toMatchObject({ fault: undefined, head: { number: 5 } });
   });
 
+  it('keeps what it holds where more than one line was cut off', async () => {
+    const head = await write(EMPTY_LOG, 3);
+    const [path = ''] = await auditFilesIn(folder);
+    // What a file system may leave of a batch whose bytes did not reach the disk.
+    await appendFile(path, Buffer.alloc(100_000));
+    const { number } = await write(head, 2);
+    expect(number).toBe(5);
+    expect(await check()).toMatchObject({ fault: undefined, head: { number: 5 } });
+  });
+
   it('shows a line that was taken out, and takes no folder that another process writes to', async () => {
     await write(EMPTY_LOG, 3);
     const [path = ''] = await auditFilesIn(folder);

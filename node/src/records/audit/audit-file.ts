@@ -7,8 +7,8 @@ import type { AuditSink } from './audit-sink.ts';
 
 /** From this size on records go into a new file: what retention removes are whole files. */
 const MAX_FILE_BYTES = 64 * 1_048_576;
-/** No line of ours is longer. */
-const MAX_LINE_BYTES = 16 * 1_024;
+/** Read at once from a file's end: most often there is a whole line in it. */
+const TAIL_BYTES = 32 * 1_024;
 const NAME = /^audit-(\d{12})\.jsonl$/;
 
 /** A log in files that has to be closed. */
@@ -71,7 +71,7 @@ class Files implements AuditFiles {
       throw new CodedError('AUDIT_SHARED', 'Another process writes to this audit log.');
     }
     try {
-      await file.write(lines, 0, lines.length, this.#bytes);
+      await writeWhole(file, lines, this.#bytes);
       await file.datasync();
     } catch (error) {
       // A part of a line would make the next one unreadable.
@@ -148,17 +148,29 @@ async function lastRecordIn(path: string): Promise<AuditRecord | undefined> {
   }
 }
 
+/** A disk that fills up takes a part of a write, and says only how much of it. */
+async function writeWhole(file: FileHandle, bytes: Buffer, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done);
+    done += bytesWritten;
+  }
+}
+
 /** The last whole line of a file, and where it ends. */
 async function lastRecord(file: FileHandle, path: string) {
   const { size } = await file.stat();
-  const tail = Buffer.alloc(Math.min(size, 2 * MAX_LINE_BYTES));
-  const from = size - tail.length;
-  await file.read(tail, 0, tail.length, from);
-  const end = tail.lastIndexOf('\n');
-  if (end < 0) return { record: undefined, endsAt: 0 };
-  const begin = end === 0 ? 0 : tail.lastIndexOf('\n', end - 1) + 1;
-  const record = recordIn(tail.subarray(begin, end).toString('utf8'), path);
-  return { record, endsAt: from + end + 1 };
+  // What was cut off may be longer than a line: as far back as the last one that is whole.
+  for (let length = TAIL_BYTES; ; length *= 8) {
+    const tail = Buffer.alloc(Math.min(size, length));
+    const from = size - tail.length;
+    await file.read(tail, 0, tail.length, from);
+    const end = tail.lastIndexOf('\n');
+    const begin = end <= 0 ? 0 : tail.lastIndexOf('\n', end - 1) + 1;
+    if (begin === 0 && from > 0) continue;
+    if (end < 0) return { record: undefined, endsAt: 0 };
+    const record = recordIn(tail.subarray(begin, end).toString('utf8'), path);
+    return { record, endsAt: from + end + 1 };
+  }
 }
 
 function recordIn(text: string, where: string): AuditRecord {

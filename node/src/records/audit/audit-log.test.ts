@@ -134,6 +134,18 @@ describe('the audit log', () => {
     expect((await check()).fault).toMatchObject({ code: 'BEGINNING_MISSING', number: 4 });
   });
 
+  it('removes nothing that is younger for a record of a clock that was wrong', async () => {
+    const log = await open();
+    for (const years of [6, 1, 50]) {
+      await log.mutation(entry({ atMs: Date.now() - years * YEAR_MS }));
+    }
+    await log.stop();
+    const table = createAuditTable(store.db);
+    expect(await table.lastBefore(Date.now() - 4 * YEAR_MS)).toMatchObject({ number: 1 });
+    expect(await table.lastBefore(Date.now() - 7 * YEAR_MS)).toBeUndefined();
+    expect(await table.lastBefore(Date.now() + YEAR_MS)).toMatchObject({ number: 3 });
+  });
+
   it('counts a flood of denials, and tells its first ones apart', async () => {
     const log = await open();
     const denied = { kind: 'denied', outcome: 'denied', code: 'FORBIDDEN' } as const;

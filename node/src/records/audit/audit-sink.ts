@@ -7,7 +7,8 @@ export interface AuditSink {
   /** Adds records behind the head; resolves when they are durable, all of them. */
   append(records: readonly AuditRecord[]): Promise<void>;
   /**
-   * The last of the records before a moment, where any is older than that: what retention would remove.
+   * The last of the records before the first one that is younger than a moment: what retention would
+   * remove. Undefined where the first of all is younger.
    */
   lastBefore(atMs: number): Promise<AuditHead | undefined>;
   /** Removes the records up to this one, the oldest first. */

@@ -44,8 +44,13 @@ export function createAuditTable(database: Database): AuditSink & AuditReader {
       await database.execute(insertRows(auditRecords, records));
     },
     async lastBefore(atMs) {
-      const older = lt(auditRecords.atMs, atMs);
-      const [last] = await heads(database).where(older).orderBy(desc(auditRecords.atMs)).limit(1);
+      // By number, which no clock that was wrong can change: nothing younger leaves with what is old.
+      const [young] = await heads(database)
+        .where(gte(auditRecords.atMs, atMs))
+        .orderBy(asc(auditRecords.number))
+        .limit(1);
+      const older = young && lt(auditRecords.number, young.number);
+      const [last] = await heads(database).where(older).orderBy(desc(auditRecords.number)).limit(1);
       return last;
     },
     async removeThrough(number) {

@@ -54,6 +54,7 @@ export class AuditWriter {
 
   /** Why nothing more can be recorded now; undefined where it can. */
   get failure(): string | undefined {
+    if (this.#stopping.signal.aborted) return 'it is closed';
     return this.#failure ?? (this.isFull ? 'it falls behind' : undefined);
   }
 
@@ -64,12 +65,12 @@ export class AuditWriter {
   record(entry: AuditEntry): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#queue.push({ entry, done: resolve });
-    if (this.#failure !== undefined) resolve();
+    if (this.#failure !== undefined || this.#stopping.signal.aborted) resolve();
     this.#writing ??= this.#writeAll();
     return promise;
   }
 
-  /** Writes what is queued, for two seconds at most. */
+  /** Writes what is queued, for two seconds at most; nobody waits for what is not written by then. */
   async stop(): Promise<void> {
     const ended = new AbortController();
     const deadline = sleep(STOP_WITHIN_MS, undefined, { signal: ended.signal });
@@ -79,24 +80,33 @@ export class AuditWriter {
     if (this.#queue.length > 0) {
       this.#logger.error({ records: this.#queue.length }, 'audit records not written at the stop');
     }
+    for (const { done } of this.#queue) done();
   }
 
   async #writeAll(): Promise<void> {
     // What is asked for in one turn of the event loop goes out together.
     await Promise.resolve();
+    let records: readonly AuditRecord[] = [];
     while (this.#queue.length > 0 && !this.#stopping.signal.aborted) {
-      const batch = this.#queue.slice(0, MAX_BATCH);
-      const records = chainRecords(
-        this.#head,
-        batch.map(({ entry }) => entry),
-      );
+      // A write without an answer may be durable: the same records again, however many came since.
+      if (records.length === 0) records = this.#nextRecords();
       if (!(await this.#append(records))) continue;
       this.#head = headOf(records, this.#head);
-      this.#queue = this.#queue.slice(batch.length);
-      for (const { done } of batch) done();
+      const written = this.#queue.slice(0, records.length);
+      this.#queue = this.#queue.slice(records.length);
+      records = [];
+      for (const { done } of written) done();
     }
     // In this very turn: whoever records on hearing that it is done must find that nobody writes.
     this.#writing = undefined;
+  }
+
+  #nextRecords(): AuditRecord[] {
+    const batch = this.#queue.slice(0, MAX_BATCH);
+    return chainRecords(
+      this.#head,
+      batch.map(({ entry }) => entry),
+    );
   }
 
   /** Whether all of them are durable; what is not is to be tried again. */
