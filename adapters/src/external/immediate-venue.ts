@@ -81,14 +81,24 @@ export class ImmediateVenue implements VenueAdapter {
 
   async submit(request: VenueRequest): Promise<Receipt> {
     if (request.kind === 'new' && request.order.timeInForce === 'ioc') {
-      const receipt = await this.#adapter.submit({ kind: 'new', order: asDay(request.order) });
-      if (receipt.outcome !== 'refused') this.#stands(request.order);
-      return receipt;
+      return this.#enter(request.order);
     }
     const standing = request.kind === 'cancel' ? this.#of(request.orderId) : undefined;
     if (standing) standing.asked += 1;
     const receipt = await this.#adapter.submit(request);
     if (standing && receipt.outcome === 'refused') standing.asked -= 1;
+    return receipt;
+  }
+
+  async #enter(order: VenueOrder): Promise<Receipt> {
+    const wasStanding = this.#standing.has(order.orderId);
+    // Before the venue hears of it: its end may be told before the receipt comes.
+    this.#stands(order);
+    const receipt = await this.#adapter.submit({ kind: 'new', order: asDay(order) });
+    if (receipt.outcome === 'refused' && !wasStanding) {
+      clearTimeout(this.#standing.get(order.orderId)?.timer);
+      this.#standing.delete(order.orderId);
+    }
     return receipt;
   }
 
@@ -130,7 +140,8 @@ export class ImmediateVenue implements VenueAdapter {
     const standing = this.#standing.get(orderId);
     if (!standing) return;
     const { instrument } = standing;
-    await this.#adapter.submit({ kind: 'cancel', orderId, instrument });
+    // Whatever became of it: the order's end is what counts, and until then it is said again.
+    await this.#adapter.submit({ kind: 'cancel', orderId, instrument }).catch(() => undefined);
     this.#cancelLater(orderId);
   }
 
