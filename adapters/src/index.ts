@@ -26,7 +26,7 @@ export { SessionStore } from './fix/session/session-store.ts';
 export { readDecimal } from './fix/wire/decimal-field.ts';
 export { FixFields } from './fix/wire/fix-fields.ts';
 export { FrameSplitter } from './fix/wire/frame-splitter.ts';
-export { MessageWriter } from './fix/wire/message-writer.ts';
+export { isWritable, MessageWriter } from './fix/wire/message-writer.ts';
 export { readGroup } from './fix/wire/repeating-group.ts';
 export { REJECT, TAG } from './fix/wire/tags.ts';
 export { readTimestamp } from './fix/wire/utc-timestamp.ts';

@@ -1,4 +1,5 @@
 import { type FixVersion, TAG } from '@stoa/adapters';
+import { CodedError } from '@stoa/schema';
 import { type AuditLog, nothingBegun } from '../records/audit/audit-log.ts';
 import { type AuditOutcome, NOBODY } from '../records/audit/audit-record.ts';
 import { idAmong } from '../records/audit/audited-id.ts';
@@ -48,7 +49,11 @@ export class AuditedDesk {
     const field = CHANGES[message.msgType];
     if (field === undefined) return desk.answer(message);
     const failure = audit.failure();
-    if (failure !== undefined) return this.#unavailable(message, failure);
+    if (failure !== undefined) {
+      // Before a crash, or a failure of the store, it may have been done: it waits until that can be said.
+      if (message.possDup) throw new CodedError('AUDIT_UNAVAILABLE', nothingBegun(failure));
+      return this.#unavailable(message, failure);
+    }
     const atMs = nowMs();
     const record = (outcome: AuditOutcome, code: string | null): Promise<void> =>
       audit.mutation({ ...this.#about(message), kind: 'mutation', field, atMs, outcome, code });

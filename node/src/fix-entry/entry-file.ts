@@ -9,6 +9,8 @@ import type { FixEntryOptions } from './entry-options.ts';
 const MAX_FILE_BYTES = 1_048_576;
 
 const compId = z.string().regex(/^[!-~]{1,64}$/, 'must be 1 to 64 printable characters');
+/** Account(1): it stands in every report. */
+const accountName = z.string().regex(/^[ -~]{1,64}$/, 'must be 1 to 64 characters of ASCII');
 const fileName = z.string().min(1).max(4_096);
 const wallet = z
   .string()
@@ -26,7 +28,7 @@ const session = z.strictObject({
   allowedAddresses: z.array(network).max(64).default([]),
   schedule: scheduleShape.optional(),
   cancelOnDisconnect: z.boolean().default(false),
-  accounts: z.record(z.string().min(1).max(64), wallet).default({}),
+  accounts: z.record(accountName, wallet).default({}),
   defaultAccount: wallet.optional(),
   maxClockSkewMs: z.int().min(1_000).max(600_000).default(120_000),
   maxRequestsPerSecond: z.int().min(1).max(100_000).default(100),

@@ -9,6 +9,7 @@ const MAX_ENDED = 100_000;
 const note = z.union([
   z.strictObject({ ids: z.array(z.tuple([z.string(), z.string()])) }),
   z.strictObject({ ended: z.string() }),
+  z.strictObject({ dropped: z.string() }),
   z.strictObject({ feed: z.int(), part: z.int() }),
   z.strictObject({ answered: z.int(), begunAtMs: z.number() }),
 ]);
@@ -21,12 +22,12 @@ export interface FeedPlace {
 }
 
 /**
- * What a member's session remembers beside its messages, in the same records: which ClOrdIDs came over
- * it, how far its orders' events were told, and up to which request it answered. A message and what it
+ * What a member's session remembers beside its messages, in the same records: which ClOrdIDs are
+ * its own, how far its orders' events were told, and up to which request it answered. A message and what it
  * means here are durable together, so that neither is said twice or never.
  */
 export class EntryJournal {
-  /** ClOrdID of every request → ClOrdID of the NewOrderSingle(D) that its chain began with. */
+  /** ClOrdID of every request that was taken → ClOrdID of the NewOrderSingle(D) that its chain began with. */
   readonly #roots = new Map<string, string>();
   /** Roots of orders that ended, oldest first. */
   readonly #ended = new Set<string>();
@@ -68,6 +69,11 @@ export class EntryJournal {
     return this.#note({ ended: root });
   }
 
+  /** The request of this id was refused: nothing goes by it, and it is free again. */
+  dropped(clientOrderId: string): Buffer {
+    return this.#note({ dropped: clientOrderId });
+  }
+
   told(place: FeedPlace): Buffer {
     return this.#note({ feed: place.feed, part: place.part });
   }
@@ -100,7 +106,8 @@ export class EntryJournal {
     } else if ('ended' in one) {
       this.#ended.add(one.ended);
       if (this.#ended.size > MAX_ENDED) this.#forget();
-    } else if ('feed' in one) this.#place = one;
+    } else if ('dropped' in one) this.#roots.delete(one.dropped);
+    else if ('feed' in one) this.#place = one;
     else this.#answered = one;
   }
 

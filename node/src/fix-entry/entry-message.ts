@@ -1,4 +1,4 @@
-import { FixFields, REJECT, TAG } from '@stoa/adapters';
+import { FixFields, isWritable, REJECT, TAG } from '@stoa/adapters';
 
 /** What is wrong with a message of the application, by its own fields: answered with Reject(3). */
 export interface EntryFault {
@@ -16,7 +16,7 @@ export interface EntryMessage {
   /** Which numbering of the session it is of, and when that began. */
   readonly numbering: number;
   readonly begunAtMs: number;
-  /** PossDupFlag(43): it may have come before, under the same number. */
+  /** It may have come before, under the same number: PossDupFlag(43), or it failed here and is tried again. */
   readonly possDup: boolean;
   /** PossResend(97): the same may have come under another. */
   readonly possResend: boolean;
@@ -39,6 +39,11 @@ const VALUES: readonly (readonly [tag: number, values: RegExp])[] = [
   [TAG.OrdType, /^[1-9A-W]$/],
   [TAG.TimeInForce, /^[0-9A-D]$/],
   [TAG.MassCancelRequestType, /^[1-9A-G]$/],
+];
+
+/** What answers repeat of a message. */
+const REPEATED: readonly number[] = [
+  ...[TAG.ClOrdID, TAG.OrigClOrdID, TAG.Symbol, TAG.OrdStatusReqID],
 ];
 
 /** Whether this node takes messages of this type; undefined: the standard has no such type. */
@@ -65,6 +70,10 @@ export function faultOf({ fields, msgType }: EntryMessage): EntryFault | undefin
   const twice = REQUIRED[msgType]?.find((tag) => fields.find(tag, fields.find(tag) + 1) >= 0);
   if (twice !== undefined) {
     return { reason: REJECT.TagAppearsTwice, tag: twice, text: 'Tag appears more than once' };
+  }
+  const unsaid = REPEATED.find((tag) => !isWritable(fields.text(tag) ?? ' '));
+  if (unsaid !== undefined) {
+    return { reason: REJECT.IncorrectDataFormat, tag: unsaid, text: 'Incorrect data format' };
   }
   const odd = VALUES.find(([tag, values]) => !values.test(fields.text(tag) ?? '1'));
   return odd && { reason: REJECT.ValueOutOfRange, tag: odd[0], text: 'Value is incorrect' };

@@ -10,6 +10,7 @@ import {
 } from '@stoa/adapters';
 import type { Instrument, VenueId } from '@stoa/schema';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { isTaken } from './entry-message.ts';
 import type { FixEntryOptions } from './entry-options.ts';
 import { EntrySymbols } from './entry-symbols.ts';
 import { whyNotAdmitted } from './logon-judge.ts';
@@ -60,7 +61,10 @@ export class FixEntry {
     mkdirSync(needs.folder, { recursive: true, mode: 0o700 });
     this.#sessions = this.#open((session, type, answered) =>
       // What is no type of the standard is anybody's text.
-      requests.inc({ session, type: type.slice(0, 2), answer: answered ?? 'none' }),
+      requests.inc({
+        ...{ session, answer: answered ?? 'none' },
+        type: isTaken(type, false) === undefined ? 'other' : type,
+      }),
     );
     const sessions = this.#sessions;
     new Gauge({

@@ -22,12 +22,17 @@ export interface OrderReading {
   readonly cancelOnDisconnect: boolean;
 }
 
-const SIDES: Readonly<Record<string, Side>> = { '1': 'buy', '2': 'sell' };
+/** Side(54). */
+export const SIDES: Readonly<Record<string, Side>> = { '1': 'buy', '2': 'sell' };
 const TIMES: Readonly<Record<string, TimeInForce>> = {
   ...{ '0': 'day', '1': 'gtc', '3': 'ioc', '4': 'fok', '6': 'gtd' },
 };
 /** HandlInst(21), LocateReqd(114) and the like say nothing here; these ask for what nobody would do. */
-const NOT_DONE: readonly number[] = [TAG.MaxFloor, 99, 211, 168];
+const NOT_DONE: readonly number[] = [
+  // MaxFloor and DisplayQty, StopPx and TriggerType, PegOffsetValue and PegPriceType, EffectiveTime.
+  ...[TAG.MaxFloor, 1_138, 99, 1_100, 211, 1_094, 168],
+];
+const PRICE_TYPE = 423;
 
 /**
  * Reads a NewOrderSingle(D) as an order request. Amounts are read exactly in the instrument's units, or
@@ -110,6 +115,7 @@ function readAmounts(
   fields: FixFields,
   { priceDecimals, quantityDecimals }: Instrument,
 ): { readonly quantity: Quantity; readonly limitPrice?: Price } | Refusal {
+  if ((fields.text(PRICE_TYPE) ?? '2') !== '2') return unsupported('PriceType(423) is 2 here.');
   const quantity = readAmount(fields, TAG.OrderQty, quantityDecimals);
   if (isRefusal(quantity)) return quantity;
   const limitPrice = readAmount(fields, TAG.Price, priceDecimals);

@@ -1,4 +1,4 @@
-import { type FixVersion, TAG } from '@stoa/adapters';
+import { type FixVersion, isWritable, TAG } from '@stoa/adapters';
 import type { EntryAnswer } from './entry-answer.ts';
 import type { EntryFault, EntryMessage } from './entry-message.ts';
 import { writeText } from './report-writer.ts';
@@ -16,7 +16,8 @@ export function sessionReject(
     msgType: '3',
     refusal: 'FIX_MESSAGE_INVALID',
     body: (writer) => {
-      writer.int(TAG.RefSeqNum, seq).int(TAG.RefTagID, tag).text(TAG.RefMsgType, msgType);
+      writer.int(TAG.RefSeqNum, seq).int(TAG.RefTagID, tag);
+      if (isWritable(msgType)) writer.text(TAG.RefMsgType, msgType);
       if (version !== 'FIX.4.2' || reason <= 11) writer.int(TAG.SessionRejectReason, reason);
       writer.text(TAG.Text, text);
     },
@@ -36,7 +37,7 @@ export function businessReject(
     refusal: reject.refusal,
     body: (writer) => {
       writer.int(TAG.RefSeqNum, seq).text(TAG.RefMsgType, msgType);
-      if (id !== undefined) writer.text(TAG.BusinessRejectRefID, id);
+      if (id !== undefined && isWritable(id)) writer.text(TAG.BusinessRejectRefID, id);
       writer.int(TAG.BusinessRejectReason, isKnown ? reject.reason : BUSINESS_REJECT.other);
       writeText(writer, reject.text);
     },

@@ -1,5 +1,5 @@
 import { type FixVersion, type MessageWriter, REJECT, TAG } from '@stoa/adapters';
-import { type DirectorySource, isRefusal, type Refusal, refuse, type Side } from '@stoa/schema';
+import { type DirectorySource, isRefusal, type Refusal, refuse } from '@stoa/schema';
 import { standingScopes } from '../access/roles.ts';
 import type { OrderBlotter } from '../orders/blotter/order-blotter.ts';
 import type { Caller, OrderView } from '../orders/blotter/order-view.ts';
@@ -14,6 +14,7 @@ import {
   readInstrument,
   readNewOrder,
   readReplacement,
+  SIDES,
 } from './order-reader.ts';
 import { BUSINESS_REJECT, businessReject, sessionReject } from './reject-answers.ts';
 import { writeCancelReject, writeStatus, writeText } from './report-writer.ts';
@@ -38,8 +39,6 @@ export interface RequestDeskNeeds {
   readonly told: (orderId: string) => Promise<ReportedOrder | undefined>;
   readonly nowMs: () => number;
 }
-
-const SIDES: Readonly<Record<string, Side>> = { '1': 'buy', '2': 'sell' };
 
 /** Does what a member asks for over its session, through the order desk that everybody uses. */
 export class RequestDesk {
@@ -88,7 +87,9 @@ export class RequestDesk {
     if (fault) return sessionReject(message, fault, version);
     const standing = standingScopes(this.#needs.directory, caller.member, caller.scopes);
     if ('reason' in standing) return refused(notAuthorized, 'FORBIDDEN', standing.reason);
-    if (!message.isTooFast) return undefined;
+    // What was taken already and comes again after a crash is not refused now.
+    const isRepeat = message.possDup && this.#isKnown(message);
+    if (!message.isTooFast || isRepeat) return undefined;
     return refused(throttleReason(version), 'RATE_LIMITED', 'More messages than were agreed on');
   }
 
@@ -96,11 +97,14 @@ export class RequestDesk {
     const { caller, reading } = this.#options;
     const { orders, journal, note } = this.#needs;
     const clientOrderId = message.fields.text(TAG.ClOrdID) ?? '';
-    const isKnown = journal.rootOf(clientOrderId) !== undefined;
-    if (isKnown && (message.possDup || message.possResend)) {
+    const isKnown = this.#isKnown(message);
+    const isRepeat = message.possDup || message.possResend;
+    if (isKnown && isRepeat) {
       const before = await this.#orderOf(clientOrderId);
       if (before) return message.possResend ? this.#status(message) : undefined;
-    } else if (isKnown) return this.#notEntered(message, reused(clientOrderId));
+    } else if (isKnown || (!isRepeat && (await this.#isElsewhere(clientOrderId)))) {
+      return this.#notEntered(message, reused(clientOrderId));
+    }
     const request = readNewOrder(message.fields, reading);
     if (isRefusal(request)) {
       await orders.refused(caller, { action: 'place', clientOrderId }, request);
@@ -109,9 +113,12 @@ export class RequestDesk {
     // Before it can happen: its events are this session's from the first on.
     if (CLIENT_ORDER_ID.test(clientOrderId)) note(journal.entered(clientOrderId, clientOrderId));
     const placed = await orders.place(caller, request);
-    if (isRefusal(placed)) return this.#notEntered(message, placed);
-    if (!placed.existed || message.possDup || message.possResend) return undefined;
-    return this.#notEntered(message, reused(clientOrderId));
+    if (!isRefusal(placed)) {
+      if (!placed.existed || message.possDup) return undefined;
+      if (message.possResend) return this.#status(message);
+    }
+    if (!isKnown) this.#drop(clientOrderId);
+    return this.#notEntered(message, isRefusal(placed) ? placed : reused(clientOrderId));
   }
 
   async #change(message: EntryMessage): Promise<EntryAnswer | undefined> {
@@ -122,8 +129,8 @@ export class RequestDesk {
     const known = await this.#orderOf(fields.text(TAG.OrigClOrdID) ?? '');
     if (known === undefined) return this.#notChanged(message, undefined, unknownOrder());
     const isRepeat = message.possDup || message.possResend;
-    const isUsed = journal.rootOf(clientOrderId) !== undefined && !isRepeat;
-    if (isUsed || !CLIENT_ORDER_ID.test(clientOrderId)) {
+    const isKnown = this.#isKnown(message);
+    if ((isKnown && !isRepeat) || !CLIENT_ORDER_ID.test(clientOrderId)) {
       return this.#notChanged(message, known, reused(clientOrderId));
     }
     const to = msgType === 'G' ? this.#replacement(message, known) : undefined;
@@ -135,7 +142,27 @@ export class RequestDesk {
     const asked = to
       ? await orders.replace(caller, known.id, { ...to, clientOrderId })
       : await orders.cancel(caller, known.id, { clientOrderId });
-    return isRefusal(asked) ? this.#notChanged(message, known, asked) : undefined;
+    if (!isRefusal(asked)) return undefined;
+    if (!isKnown) this.#drop(clientOrderId);
+    return this.#notChanged(message, known, asked);
+  }
+
+  /** Whether a request under this ClOrdID was taken before. */
+  #isKnown({ fields }: EntryMessage): boolean {
+    return this.#needs.journal.rootOf(fields.text(TAG.ClOrdID) ?? '') !== undefined;
+  }
+
+  /** Whether the member has an order of this id that did not come over this session. */
+  async #isElsewhere(clientOrderId: string): Promise<boolean> {
+    if (!CLIENT_ORDER_ID.test(clientOrderId)) return false;
+    const { member } = this.#options.caller;
+    return (await this.#needs.blotter.order(member, { clientOrderId })) !== undefined;
+  }
+
+  /** A refused request leaves nothing: whoever asks wrongly for ever does not fill the journal. */
+  #drop(clientOrderId: string): void {
+    const { journal, note } = this.#needs;
+    if (journal.rootOf(clientOrderId) !== undefined) note(journal.dropped(clientOrderId));
   }
 
   #replacement({ fields }: EntryMessage, order: OrderView) {
@@ -164,7 +191,14 @@ export class RequestDesk {
     const { caller } = this.#options;
     const { fields } = message;
     const type = fields.text(TAG.MassCancelRequestType) ?? '';
-    const side = SIDES[fields.text(TAG.Side) ?? ''];
+    const sideText = fields.text(TAG.Side);
+    const side = SIDES[sideText ?? ''];
+    if (sideText !== undefined && side === undefined) {
+      const text = 'Side(54) is 1 or 2 here.';
+      return massCancelReport(message, {
+        ...{ rejectReason: 99, refusal: 'FIX_MESSAGE_UNSUPPORTED', text },
+      });
+    }
     if (type !== '1' && type !== '7') {
       return massCancelReport(message, { rejectReason: 0, refusal: 'FIX_MESSAGE_UNSUPPORTED' });
     }

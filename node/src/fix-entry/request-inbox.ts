@@ -44,7 +44,11 @@ export class RequestInbox {
   async #work(): Promise<void> {
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
       if (this.#ended.signal.aborted) return;
-      if (!(await this.#isDone(next))) continue;
+      if (!(await this.#isDone(next))) {
+        // It may have been done all the same, and is no repeat of itself.
+        this.#waiting[0] = { ...next, possDup: true };
+        continue;
+      }
       this.#waiting.shift();
       if (this.#waiting.length <= MAX_WAITING / 2) this.#needs.resume();
     }

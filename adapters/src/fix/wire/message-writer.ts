@@ -9,6 +9,11 @@ const SOH = 1;
 /** Latin-1 without control characters. */
 const WRITABLE = /^[ -~\xa0-\xff]+$/;
 
+/** Whether a value can stand in a message: {@link MessageWriter.text} takes it. */
+export function isWritable(value: string): boolean {
+  return WRITABLE.test(value);
+}
+
 /** Writes one message at a time; length and checksum are added when it is finished. */
 export class MessageWriter {
   #buffer = Buffer.allocUnsafe(1_024);
@@ -33,7 +38,7 @@ export class MessageWriter {
    * outside Latin-1: it would end the field or break the message.
    */
   text(tag: number, value: string): this {
-    if (!WRITABLE.test(value)) {
+    if (!isWritable(value)) {
       throw new CodedError('FIX_VALUE_INVALID', `A value of field ${tag} cannot be written.`, {
         data: { tag, value },
       });
