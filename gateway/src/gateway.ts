@@ -101,7 +101,8 @@ export async function createGateway(
     maskError,
     market: createMarketSubgraph(schema, createErrorMask(logger)),
     // Before execution, in this order: size, cheapest check first; who calls; whether it may go on now;
-    // then what is recorded; last what is executed past the engine's plans, and so has passed every check before it.
+    // then what is recorded; then what is executed past the engine's plans, and so has passed every check before
+    // it; last how long it may take, whatever is executed.
     stages: [
       guards.ofRequests.plugin,
       credentials.plugin,
@@ -112,6 +113,7 @@ export async function createGateway(
       auditedOperations(needs.audit, Date.now),
       homeExecution(pool, { known, audit: needs.audit, nowMs: Date.now }),
       publicExecution({ schema, maskError, execution: publicQueries(schema, known) }),
+      guards.ofExecution.timing,
     ],
   });
   const endpoint = createStreamEndpoint(options.streams ?? {}, {

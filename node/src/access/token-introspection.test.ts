@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../telemetry/logger.ts';
+import { until } from '../testing/until.ts';
 import { createTokenIssuer } from './testing/token-issuer.ts';
 import { createTokenVerifier, type TokenVerifier } from './token-verifier.ts';
 
@@ -24,7 +25,8 @@ let asked: { authorization: string | undefined; body: string }[];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'stoa-introspection-'));
   [nowMs, asked] = [Date.now(), []];
-  tokens = { good: { ...SAID, exp: Math.floor(nowMs / 1_000) + 3_600 } };
+  const good = { ...SAID, exp: Math.floor(nowMs / 1_000) + 3_600 };
+  tokens = { good, ended: good };
   server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk) => (body += chunk));
@@ -73,6 +75,21 @@ describe('a token that only its issuer can read', () => {
     expect(await verify('good')).toMatchObject({ kind: 'caller' });
     nowMs += 2_000;
     expect(await verify('good')).toMatchObject({ kind: 'refused', code: 'UNAUTHENTICATED' });
+  });
+
+  it('ends what is watched when its issuer says so, and not while its issuer cannot be asked', async () => {
+    const [kept, ended] = await Promise.all([verify('good'), verify('ended')]);
+    if (kept.kind !== 'caller' || ended.kind !== 'caller') throw new Error('a token is refused');
+    const lost: string[] = [];
+    verifier.watch(kept, ({ code }) => lost.push(`kept ${code}`));
+    verifier.watch(ended, ({ code }) => lost.push(`ended ${code}`));
+    tokens = { ...tokens, good: [], ended: { active: false } };
+    nowMs += 31_000;
+    await until(() => lost.length > 0);
+    expect(lost).toEqual(['ended UNAUTHENTICATED']);
+    tokens['good'] = { active: false };
+    await until(() => lost.length > 1);
+    expect(lost[1]).toBe('kept UNAUTHENTICATED');
   });
 
   it('moves nothing without a proof where it is bound to a key', async () => {

@@ -160,6 +160,9 @@ class Verifier implements TokenVerifier {
   readonly #known = new Map<string, Remembered>();
   /** What a token said whose caller is told to others, for as long as they hold it. */
   readonly #factsOf = new WeakMap<VerifiedCaller, Remembered>();
+  /** Tokens of which the issuer is asked again while what was opened with them is watched. */
+  readonly #tokenOf = new WeakMap<VerifiedCaller, string>();
+  readonly #renewing = new WeakSet<VerifiedCaller>();
   readonly #watched = new Map<VerifiedCaller, Set<(refusal: RefusedCredentials) => void>>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -194,6 +197,7 @@ class Verifier implements TokenVerifier {
       ...{ kind: 'caller', caller, expiresAtMs, subject, client, holding, keyThumbprint },
     };
     this.#factsOf.set(verified, known);
+    if (known.askAgainAtMs !== undefined) this.#tokenOf.set(verified, token);
     return verified;
   }
 
@@ -364,15 +368,32 @@ class Verifier implements TokenVerifier {
   }
 
   #look(): void {
-    for (const [caller, listeners] of this.#watched) {
+    for (const caller of this.#watched.keys()) {
       const remembered = this.#factsOf.get(caller);
       if (!remembered) continue;
       const rights = this.#rights(remembered);
       const lost = 'kind' in rights ? rights : lostRights(caller, rights);
-      if (!lost) continue;
-      this.#watched.delete(caller);
-      for (const listener of listeners) listener(lost);
+      if (lost) this.#tellLost(caller, lost);
+      else if (this.#needs.now() >= (remembered.askAgainAtMs ?? Infinity)) void this.#renew(caller);
     }
+  }
+
+  /** Has its issuer say again what the token of a watched caller is worth; never rejects. */
+  async #renew(caller: VerifiedCaller): Promise<void> {
+    const token = this.#tokenOf.get(caller);
+    if (token === undefined || this.#renewing.has(caller)) return;
+    this.#renewing.add(caller);
+    const found = await this.#facts(token);
+    this.#renewing.delete(caller);
+    if (!('kind' in found)) this.#factsOf.set(caller, found);
+    // An issuer that cannot be asked now says nothing against a token: it is asked again.
+    else if (found.code !== 'AUTH_UNAVAILABLE') this.#tellLost(caller, found);
+  }
+
+  #tellLost(caller: VerifiedCaller, lost: RefusedCredentials): void {
+    const listeners = this.#watched.get(caller) ?? [];
+    this.#watched.delete(caller);
+    for (const listener of listeners) listener(lost);
   }
 }
 

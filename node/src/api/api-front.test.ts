@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ApiServerNeeds, ApiServerOptions } from './api-server.ts';
 import { type SampleApi, startSampleApi } from './testing/sample-api.ts';
+import { ACME } from './testing/sample-market.ts';
 import { createSampleOrders } from './testing/sample-orders.ts';
 import { createTokenIssuer, type TokenIssuer } from './testing/token-issuer.ts';
 
@@ -141,6 +142,36 @@ describe('the guards of a server', () => {
     // Mutations are counted apart.
     const act = { query: 'mutation { cancelAllOrders { __typename } }' };
     expect((await ask(api, act, mine)).text).not.toContain('RATE_LIMITED');
+  });
+
+  it('count operations and streams without a token by who is behind the proxy, and a network as one', async () => {
+    const api = await start({
+      front: { trustedProxies: 1 },
+      guards: { rates: { query: { perSecond: 0.01, burst: 1 } } },
+      streams: { maxSubscriptionsPerClient: 1 },
+    });
+    const leaving = new AbortController();
+    const from = (client: string, query: string, accept: string) =>
+      fetch(`${api.url}/graphql`, {
+        ...{ method: 'POST', body: JSON.stringify({ query }), signal: leaving.signal },
+        headers: { 'content-type': 'application/json', accept, 'x-forwarded-for': client },
+      });
+    const clients = ['1.1.1.1', '2.2.2.2', '2001:db8::1', '2001:db8::2'];
+    const told: string[] = [];
+    for (const client of clients) {
+      const { status } = await from(client, VENUES.query, 'application/json');
+      const book = `subscription { book(instrument: "${ACME.id}") { version } }`;
+      const response = await from(client, book, 'text/event-stream');
+      const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+      let text = '';
+      while (!/event: (next|complete)/.test(text)) text += (await reader?.read())?.value ?? '';
+      told.push(`${status} ${/TOO_MANY_SUBSCRIPTIONS/.exec(text)?.[0]}`);
+    }
+    leaving.abort();
+    expect(told).toEqual([
+      ...['200 undefined', '200 undefined', '200 undefined'],
+      '429 TOO_MANY_SUBSCRIPTIONS',
+    ]);
   });
 
   it('tell the schema to whom the policy says', async () => {

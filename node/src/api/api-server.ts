@@ -208,9 +208,9 @@ export async function createApiServer(
       metrics.plugin,
       federatedTracing(makeSchema, needs.nowMs),
       ...(needs.tracer ? [tracedOperations(needs.tracer)] : []),
-      // Last: what is shared has passed every check before it.
+      // Behind every check: what is shared has passed all of them.
       publicExecution({ schema: buildMarketSchema({ ...needs, streams }), maskError }),
-      knownExecution(known),
+      ...[knownExecution(known), guards.ofExecution.timing],
     ],
     maskedErrors: { maskError },
     batching: false,

@@ -11,6 +11,7 @@ import type { Plugin } from 'graphql-yoga';
 import type { Verification } from '../access/verification.ts';
 import { type Rate, RateLimits } from '../orders/terms/rate-limit.ts';
 import { apiError } from './api-error.ts';
+import { networkOf } from './http-front.ts';
 import { createOperationCosts, readCostRules } from './operation-cost.ts';
 import { CLIENT_ADDRESS_HEADER } from './request-facts.ts';
 import { subgraphTypeDefs } from './subgraph-schema.ts';
@@ -50,8 +51,10 @@ export interface ExecutionGuards {
   refusalOf(args: ExecutionArgs): GraphQLError | undefined;
   /** Bounds the time of a query. */
   withinTime(execute: Execute): Execute;
-  /** Both, where an engine executes. */
+  /** Refuses, where an engine executes. */
   readonly plugin: Plugin;
+  /** Bounds the time there. It stands behind all stages that say by what is executed: they take no notice of it. */
+  readonly timing: Plugin;
 }
 
 /**
@@ -86,21 +89,22 @@ export function executionGuards(
 
   const withinTime = (execute: Execute) => withTimeLimit(execute, options.maxQueryMs);
   const plugin: Plugin = {
-    onExecute({ args, executeFn, setExecuteFn, setResultAndStopExecution }) {
+    onExecute({ args, setResultAndStopExecution }) {
       const refusal = refusalOf(args as ExecutionArgs);
-      if (refusal) {
-        setResultAndStopExecution({ errors: [refusal] });
-        return;
-      }
-      const operation = getOperationAST(args.document, args.operationName)?.operation;
-      if (operation === 'query') setExecuteFn(withinTime(executeFn));
+      if (refusal) setResultAndStopExecution({ errors: [refusal] });
     },
     onSubscribe({ args, setResultAndStopExecution }) {
       const refusal = refusalOf(args as ExecutionArgs);
       if (refusal) setResultAndStopExecution({ errors: [refusal] });
     },
   };
-  return { refusalOf, withinTime, plugin };
+  const timing: Plugin = {
+    onExecute({ args, executeFn, setExecuteFn }) {
+      const operation = getOperationAST(args.document, args.operationName)?.operation;
+      if (operation === 'query') setExecuteFn(withinTime(executeFn));
+    },
+  };
+  return { refusalOf, withinTime, plugin, timing };
 }
 
 type Execute = (args: ExecutionArgs) => unknown;
@@ -123,7 +127,8 @@ function withTimeLimit(execute: Execute, maxMs: number): Execute {
 
 const schemaQuestions = new WeakMap<DocumentNode, boolean>();
 
-function asksForSchema(document: DocumentNode): boolean {
+/** Whether any field of a document, wherever it stands, asks for the schema. */
+export function asksForSchema(document: DocumentNode): boolean {
   const known = schemaQuestions.get(document);
   if (known !== undefined) return known;
   let asks = false;
@@ -136,10 +141,10 @@ function asksForSchema(document: DocumentNode): boolean {
   return asks;
 }
 
-/** A member's client, or whoever comes from one address. */
+/** A member's client, or whoever comes from one network. */
 function clientOf({ auth, request }: GuardedContext): string {
   if (auth?.kind === 'caller') return `${auth.caller.member} ${auth.client}`;
-  return request?.headers.get(CLIENT_ADDRESS_HEADER) ?? '';
+  return networkOf(request?.headers.get(CLIENT_ADDRESS_HEADER) ?? '');
 }
 
 function noIntrospection({ introspection }: ExecutionGuardOptions): GraphQLError {

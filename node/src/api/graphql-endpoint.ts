@@ -11,8 +11,9 @@ import {
   type TransportWsOptions,
 } from '../streams/transport-ws.ts';
 import { answerDirectly, type DirectAnswerNeeds } from './direct-answer.ts';
+import { networkOf } from './http-front.ts';
 import { afterOf, operationOf, refuseRequest } from './operation-request.ts';
-import { factsOf } from './request-facts.ts';
+import { CLIENT_ADDRESS_HEADER, factsOf } from './request-facts.ts';
 import { RequestHead } from './request-head.ts';
 import type { StreamOperations } from './stream-operations.ts';
 
@@ -175,6 +176,8 @@ function isProofMissing(auth: Verification): boolean {
   return auth.kind === 'refused' && auth.code === 'PROOF_REQUIRED';
 }
 
-function addressOf({ socket }: IncomingMessage): string {
-  return socket.remoteAddress ?? '';
+/** As this server's front has noted it: behind a proxy the socket is the proxy's for everybody. */
+function addressOf({ headers, socket }: IncomingMessage): string {
+  const noted = headers[CLIENT_ADDRESS_HEADER];
+  return networkOf(typeof noted === 'string' ? noted : (socket.remoteAddress ?? ''));
 }

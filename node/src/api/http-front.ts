@@ -122,7 +122,7 @@ function clientAddress(request: IncomingMessage, trustedProxies: number): string
 }
 
 /** A client of IPv6 has a /64 to itself, and with it 2^64 addresses: it counts as one. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!address.includes(':') || address.startsWith('::ffff:')) return address;
   const [head = '', tail] = address.split('::');
   const groups = head.split(':').filter((group) => group !== '');

@@ -93,7 +93,7 @@ export function createKnownQueries(needs: KnownQueriesNeeds): KnownQueries {
 
 /**
  * The stage that knows every query that is executed on this schema, and has it executed in the same way when
- * it comes again. It stands last: what it sees has passed all others.
+ * it comes again. It stands behind all checks: what it sees has passed them.
  */
 export function knownExecution(known: KnownQueries): Plugin {
   const answer: AnswerKnown = async (args) => ({ result: await execute(args) });

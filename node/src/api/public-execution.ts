@@ -4,7 +4,6 @@ import {
   type ExecutionResult,
   GraphQLError,
   type GraphQLSchema,
-  Kind,
   print,
   subscribe,
   validate,
@@ -13,6 +12,7 @@ import type { Plugin, PromiseOrValue } from 'graphql-yoga';
 import type { StreamResult } from '../streams/stream-hub.ts';
 import type { ApiContext } from './api-context.ts';
 import { apiError } from './api-error.ts';
+import { asksForSchema } from './execution-guards.ts';
 import type { StreamContext } from './stream-context.ts';
 
 /** A subscription whose results are the same for every viewer: it is executed once for all of them. */
@@ -79,14 +79,7 @@ export function publicExecution({ schema, maskError, execution }: PublicMarket):
 
 /** Public is what is valid in the public schema; what asks for the schema itself asks for all of it. */
 function judge(schema: GraphQLSchema, document: DocumentNode): boolean {
-  const asksForSchema = document.definitions.some(
-    (definition) =>
-      'selectionSet' in definition &&
-      definition.selectionSet.selections.some(
-        (field) => field.kind === Kind.FIELD && /^__(schema|type)$/.test(field.name.value),
-      ),
-  );
-  return !asksForSchema && validate(schema, document).length === 0;
+  return !asksForSchema(document) && validate(schema, document).length === 0;
 }
 
 function sorted(variables: Readonly<Record<string, unknown>>): Record<string, unknown> {
