@@ -15,7 +15,7 @@ export interface StoaClientOptions {
   readonly url: string;
   /** Who asks; nobody where left out. */
   readonly credentials?: Credentials;
-  /** How subscriptions are read: Server-Sent Events where left out. A bound token needs them. */
+  /** How subscriptions are read: Server-Sent Events where left out. */
   readonly streamsOver?: 'sse' | 'ws';
   /** How long an answer is waited for; 15 s where left out. */
   readonly timeoutMs?: number;
