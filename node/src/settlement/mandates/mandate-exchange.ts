@@ -1,4 +1,4 @@
-import { mandateHash, type SignedMandate } from '@stoa/contracts';
+import { type Mandate, mandateHash, type SignedMandate } from '@stoa/contracts';
 import { invariant, type SettlementLegMessage, type Side, type VenueId } from '@stoa/schema';
 import { and, eq, inArray, ne } from 'drizzle-orm';
 import type { Hex } from 'viem';
@@ -133,6 +133,7 @@ export async function keepGivenMandates(
   const own = given.legs.filter(({ executingVenue }) => executingVenue === from);
   const subjects = new Set(own.flatMap((leg) => [subjectOf(leg, 'buy'), subjectOf(leg, 'sell')]));
   const taken = given.answer.mandates.map(mandateFromMessage);
+  if (!taken.every(({ mandate }) => isEncodable(mandate))) return false;
   if (!taken.every(({ mandate }) => subjects.has(subjectKey(mandate)))) return false;
   const ended = (given.answer.ended ?? []).map(lower);
   await tx
@@ -144,6 +145,11 @@ export async function keepGivenMandates(
     await keepActive(tx, { source: from, member: null, hash, signed, registeredAtMs: nowMs });
   }
   return true;
+}
+
+/** Whether its amounts are uint256: its digits say more than a word holds. */
+function isEncodable({ limitAmount, limitQuantity, quantity, nonce }: Mandate): boolean {
+  return [limitAmount, limitQuantity, quantity, nonce].every((word) => word < 2n ** 256n);
 }
 
 function activeOf(tx: Transaction, accounts: readonly `0x${string}`[]): Promise<MandateRow[]> {

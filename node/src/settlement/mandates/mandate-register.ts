@@ -66,6 +66,8 @@ export class MandateRegister {
   readonly #needs: RegisterNeeds;
   /** Those that count, by subject: what every order is held against. */
   readonly #active = new Map<string, RegisteredMandate>();
+  /** What counts is changed by one after the other, so that the store says the same as this. */
+  #changing: Promise<unknown> = Promise.resolve();
 
   constructor(options: RegisterOptions, needs: RegisterNeeds) {
     this.#options = options;
@@ -105,7 +107,7 @@ export class MandateRegister {
       (await this.#checkSignature(signed)) ??
       (await this.#checkStanding(signed.mandate));
     if (refused) return refused;
-    const kept = await this.#keep(member, hash, signed);
+    const kept = await this.#inTurn(() => this.#keep(member, hash, signed));
     if (isRefusal(kept)) return kept;
     return { mandate: await this.#view(kept), existed: false };
   }
@@ -126,12 +128,14 @@ export class MandateRegister {
       const message = 'Another mandate for the same took its place.';
       return refuse('MANDATE_ENDED', message, 'Revoke the one that counts.');
     }
-    await this.#needs.db
-      .update(mandates)
-      .set({ state: 'revoked' })
-      .where(and(eq(mandates.source, this.#options.venue), eq(mandates.hash, before.hash)));
-    const key = subjectKey(before);
-    if (this.#active.get(key)?.hash === before.hash) this.#active.delete(key);
+    await this.#inTurn(async () => {
+      await this.#needs.db
+        .update(mandates)
+        .set({ state: 'revoked' })
+        .where(and(eq(mandates.source, this.#options.venue), eq(mandates.hash, before.hash)));
+      const key = subjectKey(before);
+      if (this.#active.get(key)?.hash === before.hash) this.#active.delete(key);
+    });
     return this.#view(registered({ ...before, state: 'revoked' }));
   }
 
@@ -189,6 +193,12 @@ export class MandateRegister {
     return refuse('MANDATE_QUANTITY_EXCEEDED', message, 'Have one signed with another nonce.');
   }
 
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#changing.then(change);
+    this.#changing = done.catch(() => undefined);
+    return done;
+  }
+
   async #keep(
     member: MemberId,
     hash: Hex,
@@ -236,7 +246,7 @@ export class MandateRegister {
   }
 }
 
-/** Keeps a mandate as the one that counts of its source; the same one again is as it was. */
+/** Keeps a mandate as the one that counts of its source, and of whoever brought it last. */
 export async function keepActive(
   tx: Transaction,
   {
@@ -268,7 +278,7 @@ export async function keepActive(
     .values({ ...row, signed: message, state: 'active', registeredAtMs })
     .onConflictDoUpdate({
       target: [mandates.source, mandates.hash],
-      set: { state: 'active', signed: message },
+      set: { state: 'active', signed: message, member, registeredAtMs },
     });
 }
 
