@@ -96,6 +96,7 @@ export class MemberSession {
     );
     const desk = new RequestDesk(deskOptions(options), {
       ...{ orders, blotter, directory, nowMs, journal, note },
+      synced: () => this.runner.synced(),
       told: (orderId) => this.#reports.current(orderId, this.#connected.signal),
     });
     this.#desk = new AuditedDesk({ member, compId, version }, { desk, audit: needs.audit, nowMs });

@@ -21,7 +21,11 @@ const READING: OrderReading = {
 };
 
 /** A desk before orders that do as they are told, and what it makes of messages. */
-function deskWith(orders: Partial<RequestDeskNeeds['orders']>, known?: typeof ORDER) {
+function deskWith(
+  orders: Partial<RequestDeskNeeds['orders']>,
+  known?: typeof ORDER,
+  synced: () => Promise<void> | undefined = () => undefined,
+) {
   const journal = new EntryJournal();
   const desk = new RequestDesk(
     {
@@ -32,7 +36,7 @@ function deskWith(orders: Partial<RequestDeskNeeds['orders']>, known?: typeof OR
       orders: { refused: async () => undefined, ...orders } as RequestDeskNeeds['orders'],
       blotter: { order: async () => known as OrderView | undefined },
       ...{ directory: directoryOf(['alpha']), journal, note: () => undefined, nowMs: () => 0 },
-      told: async () => undefined,
+      ...{ told: async () => undefined, synced },
     },
   );
   return { desk, journal };
@@ -95,6 +99,23 @@ it('a request whose outcome was not known is done when it is tried again, and no
   await until(() => answers.length === 1);
   expect(answers).toEqual([undefined]);
   expect(times).toBe(2);
+});
+
+it('places no order before it is durable whose it is', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done: string[] = [];
+  const place = async () => {
+    done.push('placed');
+    return placed;
+  };
+  const { desk } = deskWith({ place }, undefined, () => promise);
+  const answered = desk.answer(message('D', {}));
+  setImmediate(() => {
+    done.push('durable');
+    resolve();
+  });
+  await answered;
+  expect(done).toEqual(['durable', 'placed']);
 });
 
 it('says of no request that nothing was done for it when it may have been before', async () => {

@@ -33,8 +33,9 @@ export interface RequestDeskNeeds {
   readonly blotter: Pick<OrderBlotter, 'order'>;
   readonly directory: DirectorySource;
   readonly journal: EntryJournal;
-  /** Makes a note durable before what it announces is done. */
   readonly note: (note: Buffer) => void;
+  /** Resolves when all that was noted is as durable as was asked for. */
+  readonly synced: () => Promise<void> | undefined;
   /** An order as far as its member was told of it, after everything that has happened by now. */
   readonly told: (orderId: string) => Promise<ReportedOrder | undefined>;
   readonly nowMs: () => number;
@@ -110,8 +111,11 @@ export class RequestDesk {
       await orders.refused(caller, { action: 'place', clientOrderId }, request);
       return this.#notEntered(message, request);
     }
-    // Before it can happen: its events are this session's from the first on.
-    if (CLIENT_ORDER_ID.test(clientOrderId)) note(journal.entered(clientOrderId, clientOrderId));
+    // Before it can happen, and durable: its events are this session's from the first on.
+    if (CLIENT_ORDER_ID.test(clientOrderId)) {
+      note(journal.entered(clientOrderId, clientOrderId));
+      await this.#needs.synced();
+    }
     const placed = await orders.place(caller, request);
     if (!isRefusal(placed)) {
       if (!placed.existed || message.possDup) return undefined;
