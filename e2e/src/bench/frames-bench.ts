@@ -7,6 +7,8 @@ import { rounded } from './statistics.ts';
 const seed = 20_260_101;
 /** Of what a node may need for a case, many times over: a process that hangs is a finding too. */
 const maxMsPerCase = 20;
+/** After so many cases it is told how far they are. */
+const toldEvery = 20_000;
 
 /**
  * Frames that somebody tampered with, judged by the market of a node that follows the venues and by
@@ -23,13 +25,19 @@ export const framesBench: Bench = {
     say(`frames: ${cases} cases in ${step} processes`);
     await using processes = benchProcesses();
     const begun = performance.now();
-    const reports = await Promise.all(
-      Array.from({ length: step }, (_, from) =>
-        processes
-          .start<MutationCommands>('frames/mutation-process.ts')
-          .ask('run', { seed, from, to: cases, step }, 60_000 + cases * maxMsPerCase),
-      ),
+    const running = Array.from({ length: step }, () =>
+      processes.start<MutationCommands>('frames/mutation-process.ts'),
     );
+    const reports: MutationReport[] = [];
+    for (let first = 0; first < cases; first += toldEvery) {
+      const to = Math.min(first + toldEvery, cases);
+      const withinMs = 60_000 + toldEvery * maxMsPerCase;
+      const some = running.map((one, at) =>
+        one.ask('run', { seed, from: first + at, to, step }, withinMs),
+      );
+      reports.push(...(await Promise.all(some)));
+      say(`  ${to} of ${cases} cases`);
+    }
     const seconds = (performance.now() - begun) / 1_000;
     const total = (count: (report: MutationReport) => number): number =>
       reports.reduce((sum, report) => sum + count(report), 0);
