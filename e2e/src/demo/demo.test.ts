@@ -105,8 +105,10 @@ describe('the demo', () => {
 
   it('stops at once when it is told to while it still starts', async () => {
     run();
-    await eventually('The first stage', async () =>
-      stderr.includes('starting the nodes') ? true : undefined,
+    await eventually(
+      'The first stage',
+      async () => (stderr.includes('starting the nodes') ? true : undefined),
+      60_000,
     );
     demo.kill('SIGTERM');
     await once(demo, 'exit');
