@@ -110,6 +110,9 @@ const OPERATIONS: readonly (readonly [string, unknown])[] = [
   ['a persisted operation that nobody persisted', { documentId: `sha256:${'0'.repeat(64)}` }],
 ];
 
+/** An attack that holds others up does so for as long as it goes on; a busy machine takes seconds. */
+const HELD_UP_MS = 10_000;
+
 describe.each(['node', 'gateway'] as const)('an attack on the %s', (server) => {
   const urlOf = () => servers.urls[server];
 
@@ -117,7 +120,7 @@ describe.each(['node', 'gateway'] as const)('an attack on the %s', (server) => {
     const query = `{ instrument(id: "${SAMPLE_INSTRUMENT.id}") { symbol } }`;
     const began = performance.now();
     expect((await send(urlOf(), { query })).text).toContain('"symbol"');
-    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(performance.now() - began).toBeLessThan(HELD_UP_MS);
   }
 
   it('by an operation is refused before it is executed, at once, and others are served', async () => {
@@ -130,7 +133,7 @@ describe.each(['node', 'gateway'] as const)('an attack on the %s', (server) => {
       expect(answer.codes.length, told).toBeGreaterThan(0);
       expect(answer.codes, told).not.toContain('INTERNAL_SERVER_ERROR');
       expect(answer.text, told).not.toContain('"data":{');
-      expect(performance.now() - began, told).toBeLessThan(2_000);
+      expect(performance.now() - began, told).toBeLessThan(HELD_UP_MS);
     }
     expect(await servers.operations('query')).toBe(before);
     await isHealthy();

@@ -52,6 +52,13 @@ describe('the cost of an operation', () => {
     expect(cost(entities, { r: representations })).toBe(30 + 30 * 10);
   });
 
+  it('counts lists without pages as long as they may get, so that none is multiplied by another', () => {
+    const most = 10_000;
+    expect(cost('{ instruments { symbol listings { venue { id } status } } }')).toBeLessThan(most);
+    const nested = '{ instruments { listings { venue { listings { status } } } } }';
+    expect(cost(nested)).toBeGreaterThan(most);
+  });
+
   it('stops counting once it is enough', () => {
     const nested =
       '{ orders(first: 100) { edges { node { legs { order { executions { legId } } } } } } }';
