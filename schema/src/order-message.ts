@@ -250,6 +250,16 @@ export const orderMessageBody = z.discriminatedUnion('kind', [
     /** Hashes of mandates that this venue gave before and that were revoked since. */
     ended: z.array(hex).max(100).optional(),
   }),
+  /**
+   * From the home of orders to the venue where their legs are to rest: what their investors signed, said
+   * before the leg and whenever it changes. Whoever settles a trade of such an order settles under it.
+   */
+  z.strictObject({
+    kind: z.literal('settlement-mandates-held'),
+    mandates: z.array(signedMandate).max(100),
+    /** Hashes of mandates that were held and count no more. */
+    ended: z.array(hex).max(100).optional(),
+  }),
   z.strictObject({
     kind: z.literal('settlement-affirmed'),
     batchId: hex,

@@ -5,12 +5,15 @@ import {
   settlementAbi,
   signMandate,
 } from '@stoa/contracts';
-import { contractSignerAbi, contractSignerBytecode } from '@stoa/contracts/testing/contract-signer';
 import { isRefusal } from '@stoa/schema';
-import { type Hex, parseSignature, serializeSignature, toHex } from 'viem';
+import type { Hex } from 'viem';
 import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { restAtBeta, takeAtBeta } from './orders-at-beta.ts';
 import { cash, SettlementWorld, shares } from './settlement-world.ts';
+import { deploySigner, messageOf, secondForm } from './signed-mandates.ts';
+
+type Venue = 'alpha' | 'beta' | 'gamma';
 
 let world: SettlementWorld;
 let alice: PrivateKeyAccount;
@@ -21,6 +24,7 @@ beforeAll(async () => {
   const { network } = world.fixture;
   alice = privateKeyToAccount(network.alice.privateKey);
   seller = privateKeyToAccount(network.flowWallets['beta']?.privateKey ?? '0x');
+  await restAtBeta(world, { home: 'gamma', id: 'gamma-9', account: seller.address });
 }, 60_000);
 afterAll(() => world.stop());
 beforeEach(() => {
@@ -49,7 +53,7 @@ const sales = (overrides: Partial<Mandate> = {}) =>
   mandate({ investor: seller.address, side: 'sell', ...overrides });
 
 async function register(
-  venue: 'alpha' | 'beta',
+  venue: Venue,
   signed: SignedMandate,
   from: Partial<ReturnType<typeof domain>> = {},
 ) {
@@ -58,20 +62,20 @@ async function register(
 }
 
 /** Has the mandate registered; the test is not about that. */
-async function give(venue: 'alpha' | 'beta', account: PrivateKeyAccount, terms: Mandate) {
+async function give(venue: Venue, account: PrivateKeyAccount, terms: Mandate) {
   const given = await register(venue, await signMandate(account, domain(), terms));
   if (isRefusal(given)) throw new Error(given.message);
   return given.mandate;
 }
 
-const revokeAll = async (venue: 'alpha' | 'beta') => {
+const revokeAll = async (venue: Venue) => {
   const { mandates } = world.nodes[venue].service;
   for (const { hash, state } of await mandates.list('harbor', 100)) {
     if (state === 'active') await mandates.revoke('harbor', hash);
   }
 };
 afterEach(async () => {
-  await Promise.all([revokeAll('alpha'), revokeAll('beta')]);
+  await Promise.all([revokeAll('alpha'), revokeAll('beta'), revokeAll('gamma')]);
 });
 
 /** An order whose one trade, or two, settle all or none. */
@@ -114,6 +118,139 @@ it('settles within both sides’ mandates, of which the venues tell each other, 
 
   await declareRequired(network.alice.privateKey, false);
   await declareRequired(sellerKey, false);
+});
+
+it('settles what a resting order of a third home trades within the mandate that its home holds', async () => {
+  const sellerKey = world.fixture.network.flowWallets['beta']?.privateKey ?? '0x';
+  await declareRequired(sellerKey, true);
+  const sold = sales({ quantity: 9n * shares });
+  await give('gamma', seller, sold);
+  await until(async () => (await heldAtBeta()) === 'active');
+  await world.restart('beta');
+  const first = await settleAgainstGamma();
+  await world.untilState(first, 'settled');
+  expect(await filled(sold)).toBe(shares);
+
+  // Amended: the same nonce, and what the venue heard first counts no more.
+  const amended = { ...sold, quantity: 2n * shares };
+  await give('gamma', seller, amended);
+  const changed = async () => (await world.nodes.beta.mandates()).length;
+  await until(async () => (await changed()) > 1);
+  const second = await settleAgainstGamma();
+  await world.untilState(second, 'settled');
+  const [settledUnder] = (await world.nodes.alpha.batches()).slice(-1);
+  expect(settledUnder?.mandates?.flat()).toMatchObject([{ quantity: `${2n * shares}` }]);
+
+  await revokeAll('gamma');
+  await until(async () => (await heldAtBeta()) === 'revoked');
+  const third = await settleAgainstGamma();
+  await world.untilState(third, 'failed');
+  expect((await world.settlementOf(third))?.code).toBe('MANDATE_REQUIRED');
+  await declareRequired(sellerKey, false);
+});
+
+it('takes the word of an order’s own home for its mandates, and no other’s', async () => {
+  const { beta } = world.nodes;
+  const { mandates } = await holding('gamma');
+  await beta.receive('alpha', { kind: 'settlement-mandates-held', mandates });
+  // The order that rests is gamma's, and gamma holds none.
+  const id = await settleAgainstGamma();
+  await world.untilState(id, 'settled');
+  const [batch] = (await world.nodes.alpha.batches()).slice(-1);
+  expect(batch?.mandates).toBeNull();
+});
+
+it('settles under both sides’ mandates where both orders have the same home', async () => {
+  const { alpha, beta } = world.nodes;
+  const sellerKey = world.fixture.network.flowWallets['beta']?.privateKey ?? '0x';
+  await declareRequired(sellerKey, true);
+  const [bought, sold] = [mandate(), sales()];
+  await give('alpha', alice, bought);
+  await give('alpha', seller, sold);
+  // One of beta's own members has others of the same investors: not for these orders.
+  await give('beta', alice, mandate({ quantity: shares }));
+  await give('beta', seller, sales({ quantity: shares }));
+  await restAtBeta(world, { home: 'alpha', id: 'alpha-99', account: seller.address });
+  const trade = world.nextTrade('beta');
+  const id = await world.order([trade]);
+  const sides = { buyLegId: `${id}.1.1`, sellLegId: 'alpha-99.1.1' };
+  await alpha.tamper(`update executions set sell_leg_id = '${sides.sellLegId}'
+    where venue = 'beta' and trade_number = ${trade.tradeNumber}`);
+  const taken = { home: 'alpha', legId: sides.buyLegId, account: alice.address, side: 'buy' };
+  await takeAtBeta(world, taken);
+  await beta.recordTrade(trade, sides);
+  const known = (await alpha.batches()).length;
+  await alpha.service.closeGroup(id);
+  await world.untilState(id, 'settled');
+  const batches = (await alpha.batches()).slice(known);
+  expect(batches.map(({ state }) => state)).toEqual(['settled']);
+  expect(batches[0]?.mandates?.flat()).toMatchObject([
+    { side: 'buy', quantity: `${2n * shares}` },
+    { side: 'sell', quantity: `${2n * shares}` },
+  ]);
+  await declareRequired(sellerKey, false);
+});
+
+it('says what is held of a leg’s account, side and instrument before the leg is sent', async () => {
+  await give('gamma', seller, sales());
+  const { instrument } = world.fixture.network;
+  const leg = { account: seller.address, instrument, side: 'sell' } as const;
+  await world.nodes.gamma.transaction(async (tx) => {
+    const { mandates } = world.nodes.gamma.service;
+    expect(mandates.heldFor(tx, leg)).toMatchObject({ mandates: [{ side: 'sell' }] });
+    expect(mandates.heldFor(tx, { ...leg, side: 'buy' })).toBeUndefined();
+    expect(mandates.heldFor(tx, { ...leg, account: alice.address })).toBeUndefined();
+  });
+});
+
+it('says a mandate again that was registered while a leg was under way with the one before', async () => {
+  const { beta, gamma } = world.nodes;
+  const { instrument } = world.fixture.network;
+  const before = sales({ quantity: 9n * shares });
+  const after = { ...before, quantity: 2n * shares };
+  await give('gamma', seller, before);
+  const leg = { account: seller.address, instrument, side: 'sell' } as const;
+  const setLeg = (status: string) =>
+    gamma.tamper(`update legs set status = '${status}' where id = '${restingLeg}'`);
+  // As whoever registers sees it: not there before its transaction has ended.
+  await setLeg('canceled');
+  const given = await gamma.transaction(async (tx) => {
+    const held = gamma.service.mandates.heldFor(tx, leg);
+    const amended = give('gamma', seller, after);
+    await until(async () =>
+      (await gamma.mandates()).some(
+        ({ state, signed }) => state === 'active' && signed.quantity === `${after.quantity}`,
+      ),
+    );
+    await setLeg('new');
+    if (held) await beta.receive('gamma', held);
+    return { amended };
+  });
+  await given.amended;
+  await until(async () => (await countedAtBeta()) === `${after.quantity}`);
+});
+
+it('keeps so many mandates of one home, of which those that ended make room', async () => {
+  const { beta } = world.nodes;
+  const { mandates } = await holding('gamma');
+  await beta.tamper(`insert into mandates (source, hash, investor, side, token, cash_token, signed, state,
+    registered_at_ms) select 'flooding', '0x' || n, '0x' || n, 'sell', '0x', '0x', '{}', 'active', 1
+    from generate_series(1, 10000) n`);
+  const kept = async () =>
+    (await beta.mandates()).filter(({ source }) => source === 'flooding').map(({ hash }) => hash);
+  const body = { kind: 'settlement-mandates-held' as const, mandates };
+  await beta.receive('flooding', body);
+  expect(new Set(await kept()).has('0x10000')).toBe(true);
+  expect((await kept()).some((hash) => hash.length === 66)).toBe(false);
+
+  const [one] = mandates;
+  const beyond = { ...one, nonce: (2n ** 256n).toString() } as typeof one & object;
+  await beta.receive('flooding', { ...body, mandates: [beyond, ...mandates], ended: ['0x7'] });
+  const now = await kept();
+  expect(now).toHaveLength(10_000);
+  expect(now).not.toContain('0x7');
+  expect(now.some((hash) => hash.length === 66)).toBe(true);
+  await beta.tamper(`delete from mandates where source = 'flooding'`);
 });
 
 it('names a mandate that is used up, and settles when the investor has amended it', async () => {
@@ -201,7 +338,7 @@ it('registers once, knows a repeat, and lets the newest for the same count', asy
 });
 
 it('asks an investor that is a contract for its word (ERC-1271)', async () => {
-  const wallet = await deploySigner(alice);
+  const wallet = await deploySigner(world.fixture.client, alice);
   const terms = mandate({ investor: wallet });
   expect(await register('alpha', await signMandate(alice, domain(), terms))).toMatchObject({
     existed: false,
@@ -288,40 +425,38 @@ it('does not take a venue’s word for mandates of others’ trades', async () =
   expect((await world.settlementOf(order))?.code).toBe('MANDATES_DIFFER');
 });
 
+const restingLeg = 'gamma-9.1.1';
+
+async function settleAgainstGamma(): Promise<string> {
+  const trade = world.nextTrade('beta');
+  await world.nodes.beta.recordTrade(trade, { sellLegId: restingLeg });
+  const id = await world.order([trade]);
+  await world.nodes.alpha.service.closeGroup(id);
+  return id;
+}
+
+/** What beta makes of the newest mandate that it was told of. */
+async function heldAtBeta(): Promise<string | undefined> {
+  return (await world.nodes.beta.mandates()).at(-1)?.state;
+}
+
+/** The quantity of the mandate that beta counts for the seller, as gamma said it. */
+async function countedAtBeta(): Promise<string | undefined> {
+  const rows = await world.nodes.beta.mandates();
+  return rows.find((row) => row.source === 'gamma' && row.state === 'active')?.signed.quantity;
+}
+
+/** A mandate of the seller as its home would say it, which is registered nowhere. */
+async function holding(venue: Venue) {
+  const signed = await signMandate(seller, domain(), sales({ venues: [venue] }));
+  return { mandates: [messageOf(signed)] };
+}
+
+const until = (fact: () => Promise<boolean>) =>
+  expect.poll(fact, { timeout: 10_000, interval: 20 }).toBe(true);
+
 function instrumentOf() {
   const instrument = world.directory().instruments.get(world.fixture.network.instrument);
   if (!instrument) throw new Error('the instrument is not in the directory');
   return instrument;
-}
-
-function messageOf({ mandate: terms, signature }: SignedMandate) {
-  return {
-    ...terms,
-    limitAmount: terms.limitAmount.toString(),
-    limitQuantity: terms.limitQuantity.toString(),
-    quantity: terms.quantity.toString(),
-    nonce: terms.nonce.toString(),
-    venues: [...terms.venues],
-    signature,
-  };
-}
-
-/** The other signature that anyone can compute from a valid one (EIP-2). */
-function secondForm(signature: Hex): Hex {
-  const { r, s, yParity } = parseSignature(signature);
-  const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
-  return serializeSignature({ r, s: toHex(order - BigInt(s), { size: 32 }), yParity: 1 - yParity });
-}
-
-/** A contract that takes a key's signatures for its own. */
-async function deploySigner(owner: PrivateKeyAccount): Promise<Hex> {
-  const { client } = world.fixture;
-  await client.setBalance({ address: owner.address, value: 10n ** 20n });
-  const hash = await client.deployContract({
-    ...{ account: owner, abi: contractSignerAbi, bytecode: contractSignerBytecode },
-    args: [owner.address],
-  });
-  const { contractAddress } = await client.waitForTransactionReceipt({ hash });
-  if (!contractAddress) throw new Error('the contract was not deployed');
-  return contractAddress;
 }

@@ -1,4 +1,5 @@
 import type { LegOrder, MemberId, OrderMessageBody, VenueId } from '@stoa/schema';
+import type { LegMandates } from '../settlement/mandates/held-mandates.ts';
 import type { Transaction } from '../store/database.ts';
 import type { AfterCommit } from './after-commit.ts';
 import type { LegAsk, OwnLegs } from './leg-reports.ts';
@@ -8,6 +9,8 @@ import type { OrderSessions } from './sessions/order-session.ts';
 
 export interface OutgoingNeeds {
   readonly sessions: Pick<OrderSessions, 'send'>;
+  /** What investors signed that venues may do; absent: nobody needs it. */
+  readonly mandates?: Partial<LegMandates>;
   /** Takes what is for this venue's own book. */
   readonly ownLegs: (tx: Transaction, own: OwnLegs, after: AfterCommit) => Promise<void>;
 }
@@ -18,6 +21,8 @@ export class Outgoing {
   readonly #added: LegOrder[] = [];
   readonly #asked: LegAsk[] = [];
   readonly #messages = new Map<MemberId, OrderMessageBody[]>();
+  /** Legs whose trades another home may settle: what takes at once is settled from here. */
+  readonly #resting = new Set<LegOrder>();
 
   constructor(venue: VenueId) {
     this.#venue = venue;
@@ -38,6 +43,7 @@ export class Outgoing {
     };
     if (venue === this.#venue) this.#added.push(asOrder);
     else this.#message(venue, { kind: 'leg-new', leg: asOrder });
+    if (leg.purpose === 'rest') this.#resting.add(asOrder);
   }
 
   /** A leg's venue is asked what an effect says. */
@@ -49,7 +55,14 @@ export class Outgoing {
 
   async write(tx: Transaction, needs: OutgoingNeeds, after: AfterCommit): Promise<void> {
     const isForHere = this.#added.length > 0 || this.#asked.length > 0;
-    for (const [to, bodies] of this.#messages) needs.sessions.send(tx, to, ...bodies);
+    for (const [to, bodies] of this.#messages) {
+      const mandated = bodies.flatMap((body) => {
+        const isResting = body.kind === 'leg-new' && this.#resting.has(body.leg);
+        const held = isResting ? needs.mandates?.heldFor?.(tx, body.leg) : undefined;
+        return held ? [held, body] : [body];
+      });
+      needs.sessions.send(tx, to, ...mandated);
+    }
     if (isForHere) await needs.ownLegs(tx, { added: this.#added, asked: this.#asked }, after);
   }
 

@@ -11,6 +11,7 @@ import {
 } from '@stoa/schema';
 import { Counter, Gauge } from 'prom-client';
 import type { PreTradeChecks, Settleable } from '../compliance/pre-trade.ts';
+import type { LegMandates } from '../settlement/mandates/held-mandates.ts';
 import type { MandateChecks } from '../settlement/mandates/mandate-gate.ts';
 import type { UnsettledClaims } from '../settlement/unsettled-fills.ts';
 import type { AnswerOn } from './answer-on.ts';
@@ -55,7 +56,7 @@ export interface OrderServiceNeeds extends Omit<OrderWorkNeeds, 'settleableNow'>
   /** What wallets gave away in fills that have not settled; absent: nothing. */
   readonly unsettled?: UnsettledClaims;
   /** What investors signed; absent: nobody needs a mandate. */
-  readonly mandates?: MandateChecks;
+  readonly mandates?: MandateChecks & Partial<LegMandates>;
   readonly limits: MemberLimits;
   /** Names orders: their ids are `<venue>-<code>`. */
   readonly newCode: NewCode;

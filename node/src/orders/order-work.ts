@@ -387,6 +387,7 @@ export class OrderWork {
       case 'settlement-request':
       case 'settlement-affirmed':
       case 'settlement-mandates':
+      case 'settlement-mandates-held':
       case 'settlement-refused':
         return this.#needs.settlement.onMessage(tx, from, body);
       case 'quote-request':

@@ -17,7 +17,8 @@ import {
   lockLegs,
 } from './batch-records.ts';
 import type { GivenMandates } from './mandates/given-mandates.ts';
-import { endedMandates, missingMandates } from './mandates/mandate-exchange.ts';
+import { keepHeldMandates } from './mandates/held-mandates.ts';
+import { type MandateWord, wordOfMandates } from './mandates/mandate-exchange.ts';
 import type { SettlementMetrics } from './settlement-metrics.ts';
 import type { SettlementMessage, SettlementNeeds, SettlementOptions } from './settlement-needs.ts';
 import { checkReversalRequest, checkSettlementRequest } from './settlement-request-check.ts';
@@ -58,6 +59,8 @@ export class Affirmations {
         return this.#onRefused(tx, from, body);
       case 'settlement-mandates':
         return this.#needs.given.onMandates(tx, from, body);
+      case 'settlement-mandates-held':
+        return keepHeldMandates(tx, from, body, this.#needs);
     }
   }
 
@@ -70,12 +73,11 @@ export class Affirmations {
   async #onRequest(tx: Transaction, from: MemberId, request: Of<'settlement-request'>) {
     const batchId = lower(request.batchId);
     // Asked for together: they go out in one trip, and the batch is locked first all the same.
-    const [known, legsKnown, standing, missing, ended] = await Promise.all([
+    const [known, legsKnown, standing, { missing, ended }] = await Promise.all([
       lockBatch(tx, batchId),
       lockLegs(tx, this.#options.venue, numbersOf(request)),
       standingTrades(tx, this.#options.venue, numbersOf(request)),
-      missingMandates(tx, this.#options.venue, request),
-      endedMandates(tx, this.#options.venue, request),
+      wordOfMandates(tx, { venue: this.#options.venue, from }, request),
     ]);
     // Asked again, as after a crash: the same answer. A request that differs falls to the checks.
     if (known?.role === 'executing' && isSameRequest(known, from, request)) {
@@ -137,13 +139,7 @@ export class Affirmations {
     tx: Transaction,
     to: MemberId,
     request: Of<'settlement-request'>,
-    {
-      missing,
-      ended,
-    }: {
-      readonly missing: Awaited<ReturnType<typeof missingMandates>>;
-      readonly ended: readonly `0x${string}`[];
-    },
+    { missing, ended }: MandateWord,
   ) {
     const batchId = lower(request.batchId);
     if (request.replaces !== undefined) {

@@ -10,6 +10,7 @@ import type { CapTable, CapTableQuery } from './cap-table.ts';
 import { ChainFollower } from './chain-follower.ts';
 import { type Instruction, Instructions } from './instructions.ts';
 import { GivenMandates } from './mandates/given-mandates.ts';
+import { createLegMandates, type LegMandates } from './mandates/held-mandates.ts';
 import { type MandateChecks, MandateGate } from './mandates/mandate-gate.ts';
 import { MandateRegister } from './mandates/mandate-register.ts';
 import { Reconciliation, type ReconciliationReport } from './reconciliation.ts';
@@ -34,6 +35,7 @@ export type { UnsettledClaims } from './unsettled-fills.ts';
 
 /** Investors' mandates, as orders and the API need them. */
 export type InvestorMandates = MandateChecks &
+  LegMandates &
   Pick<MandateRegister, 'register' | 'revoke' | 'list'>;
 
 /** From executions to delivery against payment. */
@@ -104,7 +106,7 @@ export function createSettlementService(
   options: SettlementOptions,
   needs: SettlementNeeds,
 ): SettlementService {
-  const { unsettled, register, mandateGate, ...parts } = assemble(options, needs);
+  const { unsettled, register, legMandates, mandateGate, ...parts } = assemble(options, needs);
   const { instructions, affirmations, retries, reconciliation, holdings, queue, worker } = parts;
   return {
     ...createSettlementReader(needs.db),
@@ -116,6 +118,7 @@ export function createSettlementService(
       register: (member, asked) => register.register(member, asked),
       revoke: (member, hash) => register.revoke(member, hash),
       list: (member, first) => register.list(member, first),
+      heldFor: (tx, leg) => legMandates.heldFor(tx, leg),
     },
     load: async () => {
       await Promise.all([unsettled.load(), register.load()]);
@@ -225,5 +228,6 @@ function assemble(options: SettlementOptions, needs: SettlementNeeds) {
   return {
     ...{ instructions, affirmations, retries, reconciliation, holdings, queue, worker },
     ...{ unsettled, register, mandateGate },
+    legMandates: createLegMandates({ ...needs, register }),
   };
 }

@@ -1,4 +1,4 @@
-import { type Mandate, mandateHash, type SignedMandate } from '@stoa/contracts';
+import { mandateHash, type SignedMandate } from '@stoa/contracts';
 import { invariant, type SettlementLegMessage, type Side, type VenueId } from '@stoa/schema';
 import { and, eq, inArray, ne } from 'drizzle-orm';
 import type { Hex } from 'viem';
@@ -9,8 +9,9 @@ import { lower } from '../batch-composition.ts';
 import type { LegRow } from '../batch-records.ts';
 import { isActiveMandate } from '../indexed-conditions.ts';
 import type { SettlementMessage } from '../settlement-needs.ts';
-import { mandateFromMessage } from './mandate-message.ts';
-import { keepActive, subjectKey } from './mandate-register.ts';
+import { keepActive, subjectKey } from './kept-mandates.ts';
+import { isEncodable, mandateFromMessage } from './mandate-message.ts';
+import { homeOf, readOrderHomes } from './mandate-sources.ts';
 
 type Request = Extract<SettlementMessage, { kind: 'settlement-request' }>;
 type GivenMandates = Extract<SettlementMessage, { kind: 'settlement-mandates' }>;
@@ -23,8 +24,9 @@ export interface AttachedMandate {
 }
 
 /**
- * The mandates that groups of trades settle under: of the side whose order is this home's, what was
- * registered here; of the other side, what its executing venue gave. Of two for the same account, side
+ * The mandates that groups of trades settle under: of a side whose order is this home's, what was
+ * registered here; of an order that another home sent to this book, what that home said; of any other,
+ * what its executing venue gave. Of two for the same account, side
  * and tokens in one group the contract takes the first, so that only that is attached.
  *
  * @returns for each group its mandates; none at all where no account has one
@@ -35,12 +37,10 @@ export async function mandatesOf(
   groups: readonly (readonly LegRow[])[],
 ): Promise<readonly (readonly AttachedMandate[])[] | undefined> {
   const rows = groups.flat();
-  const found = await activeOf(
-    tx,
-    rows.flatMap(({ buyer, seller }) => [buyer, seller]),
-  );
+  const found = await activeOf(tx, rows);
   if (found.length === 0) return undefined;
   const known = new Map(found.map((row) => [`${row.source} ${subjectKey(row)}`, row]));
+  const homes = await readOrderHomes(tx, home, rows);
   const homeSides = await homeSidesOf(tx, rows);
   const attached = groups.map((legs) => {
     const bySubject = new Map<string, AttachedMandate>();
@@ -48,7 +48,8 @@ export async function mandatesOf(
       for (const side of ['buy', 'sell'] as const) {
         const isOurs = homeSides.get(tradeKey(leg.executingVenue, leg.executionId)) === side;
         const subject = subjectOf(leg, side);
-        const row = known.get(`${isOurs ? home : leg.executingVenue} ${subject}`);
+        const source = isOurs ? home : (homeOf(homes, leg, side) ?? leg.executingVenue);
+        const row = known.get(`${source} ${subject}`);
         if (!row || bySubject.has(subject)) continue;
         bySubject.set(subject, { hash: row.hash, signed: mandateFromMessage(row.signed) });
       }
@@ -72,50 +73,77 @@ export function namedMandates(
     }));
 }
 
-/**
- * Mandates registered at this executing venue that a request does not settle its legs under. A home that
- * was told of them once and names others for an account has its own word from that investor.
- */
-export async function missingMandates(
-  tx: Transaction,
-  venue: VenueId,
-  request: Request,
-): Promise<MandateRow[]> {
-  if (request.purpose === 'reverse') return [];
-  const accounts = request.legs.flatMap(({ buyer, seller }) => [buyer, seller]);
-  const own = (await activeOf(tx, accounts)).filter(({ source }) => source === venue);
-  const subjects = new Set(
-    request.legs.flatMap((leg) => [subjectOf(leg, 'buy'), subjectOf(leg, 'sell')]),
-  );
-  const named = request.mandates ?? [];
-  return own.filter(({ hash, investor, side, ...row }) => {
-    if (!subjects.has(subjectKey({ investor, side, ...row }))) return false;
-    return !named.some(
-      (one) =>
-        lower(one.hash) === hash ||
-        (request.replaces !== undefined && lower(one.investor) === investor && one.side === side),
-    );
-  });
+/** What an executing venue has to say of the mandates of a request. */
+export interface MandateWord {
+  /** Those that it does not settle its legs under. */
+  readonly missing: readonly MandateRow[];
+  /** Those that it names and that count no more. */
+  readonly ended: readonly Hex[];
 }
 
-/** Mandates that a request names, and that were registered at this venue and count here no more. */
-export async function endedMandates(
+/**
+ * Mandates registered at this executing venue, or held by the homes of orders in its book, against those
+ * that a request names. Of the asker's own orders nothing is said: it has its own word from their
+ * investors. A home that was told of a mandate once and names another for the account has that, too.
+ */
+export async function wordOfMandates(
   tx: Transaction,
-  venue: VenueId,
+  { venue, from }: { readonly venue: VenueId; readonly from: VenueId },
   request: Request,
-): Promise<Hex[]> {
-  const named = (request.mandates ?? []).map(({ hash }) => lower(hash));
-  if (named.length === 0) return [];
-  const rows = await tx
-    .select({ hash: mandates.hash })
+): Promise<MandateWord> {
+  const nothing = { missing: [], ended: [] };
+  if (request.purpose === 'reverse') return nothing;
+  const named = request.mandates ?? [];
+  const readHomes = () => readOrderHomes(tx, venue, request.legs);
+  const [active, homesAsked] = await Promise.all([
+    activeOf(tx, request.legs),
+    named.length > 0 ? readHomes() : undefined,
+  ]);
+  if (active.length === 0 && homesAsked === undefined) return nothing;
+  const homes = homesAsked ?? (await readHomes());
+  const sources = new Set<VenueId>();
+  const wanted = new Set<string>();
+  for (const leg of request.legs) {
+    for (const side of ['buy', 'sell'] as const) {
+      const source = homeOf(homes, leg, side) ?? venue;
+      if (source === from) continue;
+      sources.add(source);
+      wanted.add(`${source} ${subjectOf(leg, side)}`);
+    }
+  }
+  const hashes = named.map(({ hash }) => lower(hash));
+  const ended = await endedOf(tx, [...sources], hashes);
+  const isWanted = (row: MandateRow) => wanted.has(`${row.source} ${subjectKey(row)}`);
+  const missing = active
+    .filter(isWanted)
+    .filter(
+      ({ hash, investor, side }) =>
+        !named.some(
+          (one) =>
+            lower(one.hash) === hash ||
+            (request.replaces !== undefined &&
+              lower(one.investor) === investor &&
+              one.side === side),
+        ),
+    );
+  return { missing, ended: ended.filter(isWanted).map(({ hash }) => hash) };
+}
+
+async function endedOf(
+  tx: Transaction,
+  sources: readonly VenueId[],
+  hashes: readonly Hex[],
+): Promise<MandateRow[]> {
+  if (sources.length === 0 || hashes.length === 0) return [];
+  return tx
+    .select()
     .from(mandates)
     .where(
       and(
-        ...[eq(mandates.source, venue), ne(mandates.state, 'active')],
-        inArray(mandates.hash, named),
+        ...[inArray(mandates.source, [...sources]), inArray(mandates.hash, [...hashes])],
+        ne(mandates.state, 'active'),
       ),
     );
-  return rows.map(({ hash }) => hash);
 }
 
 /**
@@ -147,17 +175,24 @@ export async function keepGivenMandates(
   return true;
 }
 
-/** Whether its amounts are uint256: its digits say more than a word holds. */
-function isEncodable({ limitAmount, limitQuantity, quantity, nonce }: Mandate): boolean {
-  return [limitAmount, limitQuantity, quantity, nonce].every((word) => word < 2n ** 256n);
-}
-
-function activeOf(tx: Transaction, accounts: readonly `0x${string}`[]): Promise<MandateRow[]> {
-  const investors = [...new Set(accounts.map(lower))];
+/** For the accounts and tokens of trades alone: whatever else a member told of an account is not read. */
+function activeOf(
+  tx: Transaction,
+  trades: readonly Pick<LegRow, 'buyer' | 'seller' | 'token' | 'cashToken'>[],
+): Promise<MandateRow[]> {
+  const all = (words: readonly Hex[]) => [...new Set(words.map(lower))];
+  const investors = all(trades.flatMap(({ buyer, seller }) => [buyer, seller]));
+  const tokens = all(trades.map(({ token }) => token));
+  const cashTokens = all(trades.map(({ cashToken }) => cashToken));
   return tx
     .select()
     .from(mandates)
-    .where(and(isActiveMandate, inArray(mandates.investor, investors)));
+    .where(
+      and(
+        ...[isActiveMandate, inArray(mandates.investor, investors)],
+        ...[inArray(mandates.token, tokens), inArray(mandates.cashToken, cashTokens)],
+      ),
+    );
 }
 
 /** The side of each trade that an order of this home is on. */

@@ -5,7 +5,8 @@ import type { Address, Client } from 'viem';
 import type { Logger } from '../../telemetry/logger.ts';
 import { lower } from '../batch-composition.ts';
 import type { UnsettledTrades } from '../unsettled-fills.ts';
-import type { MandateRegister, RegisteredMandate } from './mandate-register.ts';
+import type { RegisteredMandate } from './kept-mandates.ts';
+import type { MandateRegister } from './mandate-register.ts';
 import {
   checkWithinMandate,
   type MandatedOrder,

@@ -34,3 +34,8 @@ export function mandateFromMessage(message: SignedMandateMessage): SignedMandate
   };
   return { mandate, signature };
 }
+
+/** Whether its amounts are uint256: its digits say more than a word holds. */
+export function isEncodable({ limitAmount, limitQuantity, quantity, nonce }: Mandate): boolean {
+  return [limitAmount, limitQuantity, quantity, nonce].every((word) => word < 2n ** 256n);
+}

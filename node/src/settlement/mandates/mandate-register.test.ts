@@ -22,7 +22,9 @@ const client = createClient({
 });
 
 /** No mandate here names a venue. */
-const directory = { current: () => ({ members: new Map() }) } as unknown as DirectorySource;
+const directory = {
+  current: () => ({ members: new Map(), instruments: new Map() }),
+} as unknown as DirectorySource;
 
 let databases: TemporaryDatabases;
 let store: OpenDatabase;
@@ -33,7 +35,7 @@ beforeAll(async () => {
   store = await openDatabase(await databases.empty('alpha'));
   register = new MandateRegister(
     { venue: 'alpha', domain: DOMAIN },
-    { db: store.db, client, directory, nowMs: Date.now },
+    { db: store.db, client, directory, send: async () => {}, nowMs: Date.now },
   );
 });
 afterAll(async () => {

@@ -6,35 +6,26 @@ import {
   type SignedMandate,
   signatureStanding,
 } from '@stoa/contracts';
-import type { DirectorySource, MemberId, Refusal, Side, VenueId } from '@stoa/schema';
+import type { DirectorySource, MemberId, Refusal, VenueId } from '@stoa/schema';
 import { isRefusal, refuse } from '@stoa/schema';
 import { and, count, desc, eq } from 'drizzle-orm';
-import { type Address, type Client, type Hex, hashTypedData } from 'viem';
+import { type Client, type Hex, hashTypedData } from 'viem';
 import type { Database, Transaction } from '../../store/database.ts';
 import { mandates } from '../../store/tables/mandates.ts';
+import { whenEnded } from '../../store/transactions.ts';
 import { lower } from '../batch-composition.ts';
+import type { SettlementNeeds } from '../settlement-needs.ts';
+import { tellRestingVenues } from './held-mandates.ts';
+import {
+  keepActive,
+  type MandateSubject,
+  type RegisteredMandate,
+  subjectKey,
+} from './kept-mandates.ts';
 import { mandateFromMessage, mandateToMessage } from './mandate-message.ts';
 import { checkMandate, type MandateDomain, type MandateRefusalCode } from './mandate-rules.ts';
 
 type MandateRow = typeof mandates.$inferSelect;
-
-/** For what a mandate is: of those for the same, the one registered last counts. */
-export interface MandateSubject {
-  readonly investor: Address;
-  readonly side: Side;
-  readonly token: Address;
-  readonly cashToken: Address;
-}
-
-/** A registered mandate. */
-export interface RegisteredMandate {
-  /** EIP-712 hashStruct. */
-  readonly hash: Hex;
-  readonly signed: SignedMandate;
-  readonly state: MandateRow['state'];
-  /** Unix milliseconds. */
-  readonly registeredAtMs: number;
-}
 
 /** The same with what the chain says of it. */
 export interface MandateView extends RegisteredMandate {
@@ -55,6 +46,7 @@ export interface RegisterNeeds {
   readonly db: Database;
   readonly client: Client;
   readonly directory: DirectorySource;
+  readonly send: SettlementNeeds['send'];
   readonly nowMs: () => number;
 }
 
@@ -68,6 +60,8 @@ export class MandateRegister {
   readonly #active = new Map<string, RegisteredMandate>();
   /** What counts is changed by one after the other, so that the store says the same as this. */
   #changing: Promise<unknown> = Promise.resolve();
+  /** Transactions under way in which a venue is told of the mandate for a subject. */
+  readonly #saying = new Map<string, Set<Promise<void>>>();
 
   constructor(options: RegisterOptions, needs: RegisterNeeds) {
     this.#options = options;
@@ -86,6 +80,23 @@ export class MandateRegister {
   /** The mandate that counts for an account's trades; undefined where none is registered here. */
   active(subject: MandateSubject): RegisteredMandate | undefined {
     return this.#active.get(subjectKey(subject));
+  }
+
+  /** The same, to be said in a transaction: who registers another meanwhile, says that once more after it. */
+  toBeSaid(tx: Transaction, subject: MandateSubject): RegisteredMandate | undefined {
+    const mandate = this.active(subject);
+    if (!mandate) return undefined;
+    const key = subjectKey(subject);
+    const saying = this.#saying.get(key) ?? new Set();
+    this.#saying.set(key, saying);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    saying.add(promise);
+    whenEnded(tx, () => {
+      saying.delete(promise);
+      if (saying.size === 0) this.#saying.delete(key);
+      resolve();
+    });
+    return mandate;
   }
 
   /**
@@ -129,12 +140,16 @@ export class MandateRegister {
       return refuse('MANDATE_ENDED', message, 'Revoke the one that counts.');
     }
     await this.#inTurn(async () => {
-      await this.#needs.db
-        .update(mandates)
-        .set({ state: 'revoked' })
-        .where(and(eq(mandates.source, this.#options.venue), eq(mandates.hash, before.hash)));
+      await this.#needs.db.transaction(async (tx) => {
+        await tx
+          .update(mandates)
+          .set({ state: 'revoked' })
+          .where(and(eq(mandates.source, this.#options.venue), eq(mandates.hash, before.hash)));
+        await this.#tell(tx, before, { ended: before.hash });
+      });
       const key = subjectKey(before);
       if (this.#active.get(key)?.hash === before.hash) this.#active.delete(key);
+      await this.#tellLater(before, { ended: before.hash });
     });
     return this.#view(registered({ ...before, state: 'revoked' }));
   }
@@ -217,12 +232,31 @@ export class MandateRegister {
         return refuse('TOO_MANY_MANDATES', message, 'Ask your venue.');
       }
       await keepActive(tx, { source: venue, member, hash, signed, registeredAtMs });
+      await this.#tell(tx, signed.mandate, { given: mandateToMessage(signed) });
       return undefined;
     });
     if (kept) return kept;
     const mandate = { hash, signed, state: 'active', registeredAtMs } as const;
     this.#active.set(subjectKey(signed.mandate), mandate);
+    await this.#tellLater(signed.mandate, { given: mandateToMessage(signed) });
     return mandate;
+  }
+
+  /** Legs that were under way with the mandate before go to venues that the change was not told to. */
+  async #tellLater(
+    subject: MandateSubject,
+    change: Parameters<typeof tellRestingVenues>[2],
+  ): Promise<void> {
+    const saying = this.#saying.get(subjectKey(subject));
+    if (!saying) return;
+    await Promise.all(saying);
+    await this.#needs.db.transaction((tx) => this.#tell(tx, subject, change));
+  }
+
+  #tell(tx: Transaction, subject: MandateSubject, change: Parameters<typeof tellRestingVenues>[2]) {
+    const { directory, send } = this.#needs;
+    const { venue } = this.#options;
+    return tellRestingVenues(tx, subject, change, { venue, directory: directory.current(), send });
   }
 
   async #find(member: MemberId, hash: Hex): Promise<MandateRow | undefined> {
@@ -246,47 +280,6 @@ export class MandateRegister {
   }
 }
 
-/** Keeps a mandate as the one that counts of its source, and of whoever brought it last. */
-export async function keepActive(
-  tx: Transaction,
-  {
-    source,
-    member,
-    hash,
-    signed,
-    registeredAtMs,
-  }: Omit<RegisteredMandate, 'state'> & {
-    readonly source: VenueId;
-    readonly member: MemberId | null;
-  },
-): Promise<void> {
-  const message = mandateToMessage(signed);
-  const { investor, side, token, cashToken } = message;
-  await tx
-    .update(mandates)
-    .set({ state: 'replaced' })
-    .where(
-      and(
-        ...[eq(mandates.source, source), eq(mandates.state, 'active')],
-        ...[eq(mandates.investor, investor), eq(mandates.side, side)],
-        ...[eq(mandates.token, token), eq(mandates.cashToken, cashToken)],
-      ),
-    );
-  const row = { source, hash, member, investor, side, token, cashToken };
-  await tx
-    .insert(mandates)
-    .values({ ...row, signed: message, state: 'active', registeredAtMs })
-    .onConflictDoUpdate({
-      target: [mandates.source, mandates.hash],
-      set: { state: 'active', signed: message, member, registeredAtMs },
-    });
-}
-
 function registered({ hash, signed, state, registeredAtMs }: MandateRow): RegisteredMandate {
   return { hash, signed: mandateFromMessage(signed), state, registeredAtMs };
-}
-
-/** Names what a mandate is for. */
-export function subjectKey({ investor, side, token, cashToken }: MandateSubject): string {
-  return `${side} ${lower(investor)} ${lower(token)} ${lower(cashToken)}`;
 }

@@ -8,11 +8,12 @@ import {
 } from '@stoa/schema';
 import { and, asc, count, eq, inArray, isNull } from 'drizzle-orm';
 import { Registry } from 'prom-client';
-import { type OpenDatabase, openDatabase } from '../../store/database.ts';
+import { type OpenDatabase, openDatabase, type Transaction } from '../../store/database.ts';
 import { chainCursors } from '../../store/tables/chain-cursors.ts';
 import { executionChanges } from '../../store/tables/execution-changes.ts';
 import { executions } from '../../store/tables/executions.ts';
 import { legs } from '../../store/tables/legs.ts';
+import { mandates } from '../../store/tables/mandates.ts';
 import { orders } from '../../store/tables/orders.ts';
 import { sessionOutbox } from '../../store/tables/session-outbox.ts';
 import { settlementBatches } from '../../store/tables/settlement-batches.ts';
@@ -72,6 +73,10 @@ export interface SettlementNode {
   position(): Promise<number | undefined>;
   /** How many batches there are in each state. */
   states(): Promise<Partial<Record<SettlementState, number>>>;
+  /** Runs what belongs to one transaction of the store. */
+  transaction<Result>(work: (tx: Transaction) => Promise<Result>): Promise<Result>;
+  /** Mandates that this node knows, in the order in which it heard of them. */
+  mandates(): Promise<(typeof mandates.$inferSelect)[]>;
   /** Every signed version of every transaction. */
   transactions(): Promise<(typeof settlementTransactions.$inferSelect)[]>;
   /** Positions of a broker's wallets, in lower case, of which `openOrders` is promised by open orders. */
@@ -222,6 +227,8 @@ export async function startSettlementNode(options: SettlementNodeOptions): Promi
         .groupBy(state);
       return Object.fromEntries(rows.map((row) => [row.state, row.count]));
     },
+    transaction: (work) => db.transaction(work),
+    mandates: () => db.select().from(mandates).orderBy(asc(mandates.registeredAtMs)),
     transactions: () =>
       db
         .select()

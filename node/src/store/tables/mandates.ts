@@ -4,8 +4,8 @@ import { bigint, index, jsonb, pgTable, primaryKey, text, uniqueIndex } from 'dr
 
 /**
  * What investors signed that venues may do for them: registered by this node's own members (`source` is
- * this venue), or given by the executing venue whose resting side they are for. Nothing is deleted: what
- * a trade settled under stays on record.
+ * this venue), said by the home of orders in this venue's book, or given by the executing venue whose
+ * resting side they are for. Of one's own nothing is deleted; what a trade settled under is in its batch.
  */
 export const mandates = pgTable(
   'mandates',
