@@ -10,6 +10,9 @@ import type { SettlementMessage, SettlementNeeds } from '../settlement-needs.ts'
 import { isOneOfTrades } from '../trade-condition.ts';
 import { keepGivenMandates } from './mandate-exchange.ts';
 
+/** So often a batch is composed anew at once; after that it waits as any other that failed. */
+const MOST_AT_ONCE = 4;
+
 type Answer = Extract<SettlementMessage, { kind: 'settlement-mandates' }>;
 
 export type GivenMandatesNeeds = Pick<SettlementNeeds, 'logger' | 'nowMs'> & {
@@ -45,6 +48,8 @@ export class GivenMandates {
     }
     const reason = `Composed anew with mandates of investors at ${from}.`;
     await records.apply(tx, batch.id, { kind: 'failed', code: 'MANDATES_ADDED', reason });
+    // A venue that answers every batch so would have the home write without end.
+    if (batch.attempts >= MOST_AT_ONCE) return;
     const groups = await this.#groupsLeft(tx, batch);
     // One that a trade was taken out of meanwhile is tried again as any other that failed.
     if (groups === undefined) return;
@@ -52,7 +57,7 @@ export class GivenMandates {
       .update(settlementBatches)
       .set({ afterFailure: 'replaced', retryAtMs: null })
       .where(eq(settlementBatches.id, batch.id));
-    const before = { attempts: batch.attempts, replaces: batch.id };
+    const before = { attempts: batch.attempts + 1, replaces: batch.id };
     await this.#needs.instructions.compose(tx, groups, before);
     logger.info({ batchId: batch.id, from }, 'settlement batch composed anew with mandates');
   }
