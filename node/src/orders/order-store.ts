@@ -6,8 +6,9 @@ import {
   type VenueId,
 } from '@stoa/schema';
 import { and, asc, count, eq, inArray, lte, min, notInArray, sql } from 'drizzle-orm';
+import { isAnyTextOf } from '../store/any-of.ts';
 import type { Database, Transaction } from '../store/database.ts';
-import { isAnyTextOf, readRows } from '../store/read-rows.ts';
+import { readRows } from '../store/read-rows.ts';
 import { legs } from '../store/tables/legs.ts';
 import { orderEvents } from '../store/tables/order-events.ts';
 import { orders } from '../store/tables/orders.ts';
@@ -38,7 +39,7 @@ export async function holdOrders(tx: Transaction, ids: readonly string[]): Promi
   if (ids.length === 0) return [];
   // Sent together, done in this order: the legs are read when the orders are held.
   const [rows, all] = await together(
-    readRows(tx, orders, sql`where ${isAnyTextOf('id', ids)} order by id for update`),
+    readRows(tx, orders, sql`where ${isAnyTextOf(orders.id, ids)} order by id for update`),
     legRows(tx, ids),
   );
   const byOrder = Map.groupBy(all, ({ orderId }) => orderId);
@@ -234,6 +235,6 @@ async function legRows(reader: Reader, orderIds: readonly string[]): Promise<Leg
   return readRows(
     reader,
     legs,
-    sql`where ${isAnyTextOf('order_id', orderIds)} order by order_id, number`,
+    sql`where ${isAnyTextOf(legs.orderId, orderIds)} order by order_id, number`,
   );
 }

@@ -1,8 +1,9 @@
 import { CodedError, type Execution, type Side, type VenueId } from '@stoa/schema';
 import { and, asc, eq, inArray, max, sql } from 'drizzle-orm';
+import { isAnyOf, isAnyTextOf } from '../store/any-of.ts';
 import type { Database, Transaction } from '../store/database.ts';
-import { insertRows, isAnyOf } from '../store/insert-rows.ts';
-import { isAnyTextOf, readRows } from '../store/read-rows.ts';
+import { insertRows } from '../store/insert-rows.ts';
+import { readRows } from '../store/read-rows.ts';
 import { executionChanges } from '../store/tables/execution-changes.ts';
 import { executions } from '../store/tables/executions.ts';
 import { issue } from '../store/transactions.ts';
@@ -64,8 +65,8 @@ export class TradeBook {
     const known = await readRows(
       tx,
       executions,
-      sql`where venue = ${venue} and (${isAnyTextOf('execution_id', ids)}
-        or ${isAnyOf(sql`trade_number`, numbers)})`,
+      sql`where venue = ${venue} and (${isAnyTextOf(executions.executionId, ids)}
+        or ${isAnyOf(executions.tradeNumber, numbers)})`,
     );
     for (const row of known) book.#keep(row);
     if (changing.length > 0) await book.#readChanges(changing);

@@ -1,5 +1,6 @@
 import { invariant } from '@stoa/schema';
-import { and, eq, getTableColumns, inArray, notInArray, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, inArray, notInArray } from 'drizzle-orm';
+import { isAnyTextOf } from '../store/any-of.ts';
 import type { Transaction } from '../store/database.ts';
 import { settlementBatches } from '../store/tables/settlement-batches.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
@@ -129,7 +130,7 @@ export async function lockHeads(
     tx
       .select(batchHead)
       .from(settlementBatches)
-      .where(sql`${settlementBatches.id} = any(${`{${batchIds.join(',')}}`}::text::text[])`)
+      .where(isAnyTextOf(settlementBatches.id, batchIds))
       // In one order everywhere, so that two transactions never wait for each other.
       .orderBy(settlementBatches.id)
       .for('update')

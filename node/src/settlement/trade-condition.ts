@@ -1,5 +1,5 @@
 import { and, eq, or, type SQL, sql } from 'drizzle-orm';
-import { isAnyOf } from '../store/insert-rows.ts';
+import { isAnyOf } from '../store/any-of.ts';
 import { settlementLegs } from '../store/tables/settlement-legs.ts';
 
 /** What names a trade: its executing venue and the number it has there. */

@@ -50,11 +50,3 @@ function insertOf(table: PgTable, keys: readonly string[]): InsertText {
   known.set(keys.join(), made);
   return made;
 }
-
-/** `column = any(…)` for whole numbers, as one parameter. */
-export function isAnyOf(
-  column: SQL.Aliased | SQL | PgTable['_']['columns'][string],
-  numbers: readonly number[],
-): SQL {
-  return sql`${column} = any(${`{${numbers.join(',')}}`}::text::bigint[])`;
-}

@@ -37,12 +37,6 @@ export async function readRows<Table extends PgTable>(
   });
 }
 
-/** `column = any(…)` for texts, as one parameter. */
-export function isAnyTextOf(column: string, texts: readonly string[]): SQL {
-  const name = sql.identifier(column);
-  return sql`${name} = any(array(select jsonb_array_elements_text(${JSON.stringify(texts)}::text::jsonb)))`;
-}
-
 function columnsOf(table: PgTable): Columns {
   const before = known.get(table);
   if (before) return before;

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, connect as dial, type Socket } from 'no
 import { nodeKeyFromSeed, verifierOf } from '@stoa/schema';
 import { createSchema, createYoga } from 'graphql-yoga';
 import postgres, { type Sql } from 'postgres';
+import { onMessages } from '../fixed-messages.ts';
 import { serveCommands } from '../process-commands.ts';
 
 /** As much as an order, and what is said of it, is here. */
@@ -20,7 +21,7 @@ const commands = {
   async venue({ databaseUrl }: { databaseUrl: string }) {
     const sql = await openStore(databaseUrl);
     const server = createServer({ noDelay: true }, (socket) =>
-      onMessages(socket, async () => {
+      onVerified(socket, async () => {
         await commit(sql);
         await commit(sql);
         socket.write(signedMessage());
@@ -35,7 +36,7 @@ const commands = {
     const socket = dial({ port: venuePort, host: '127.0.0.1', noDelay: true });
     await once(socket, 'connect');
     let answered: (() => void) | undefined;
-    onMessages(socket, () => answered?.());
+    onVerified(socket, () => answered?.());
     const place = async (): Promise<string> => {
       await commit(sql);
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -72,15 +73,12 @@ function signedMessage(): Uint8Array {
   return Buffer.concat([message, key.sign('order', message)]);
 }
 
-function onMessages(socket: Socket, call: () => unknown): void {
-  let come = Buffer.alloc(0);
-  socket.on('data', (part: Buffer) => {
-    come = Buffer.concat([come, part]);
-    if (come.length < SIGNED_BYTES) return;
-    const message = come.subarray(0, MESSAGE_BYTES);
-    const signature = come.subarray(MESSAGE_BYTES, SIGNED_BYTES);
-    come = come.subarray(SIGNED_BYTES);
-    if (!verify('order', message, signature)) throw new Error('a message was not signed');
+function onVerified(socket: Socket, call: () => unknown): void {
+  onMessages(socket, SIGNED_BYTES, (signed) => {
+    const message = signed.subarray(0, MESSAGE_BYTES);
+    if (!verify('order', message, signed.subarray(MESSAGE_BYTES))) {
+      throw new Error('a message was not signed');
+    }
     call();
   });
 }

@@ -1,8 +1,9 @@
 import { createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { onMessages } from '../fixed-messages.ts';
 import { nowNs } from './clock.ts';
 import type { PacerPlan } from './pacer-thread.ts';
 
@@ -30,7 +31,7 @@ export class PacedEcho {
   async listen(publicKeyPem: string): Promise<number> {
     const key = createPublicKey(publicKeyPem);
     const server = createServer({ noDelay: true }, (socket) => {
-      onMessages(socket, (message) => {
+      onMessages(socket, messageBytes, (message) => {
         const body = message.subarray(0, bodyBytes);
         if (!verify(null, body, key, message.subarray(bodyBytes))) socket.destroy();
         this.#arrivedUs.push((nowNs() - body.readDoubleLE()) / 1_000);
@@ -54,7 +55,7 @@ export class PacedEcho {
     await once(socket, 'connect');
     const sentNs: number[] = [];
     const roundTripsUs: number[] = [];
-    onMessages(socket, () => {
+    onMessages(socket, messageBytes, () => {
       roundTripsUs.push((nowNs() - (sentNs[roundTripsUs.length] ?? 0)) / 1_000);
     });
     const pacer = new Worker(join(import.meta.dirname, 'pacer-thread.ts'), { workerData: plan });
@@ -75,15 +76,4 @@ export class PacedEcho {
     socket.destroy();
     return Float64Array.from(roundTripsUs);
   }
-}
-
-function onMessages(socket: Socket, take: (message: Buffer) => void): void {
-  let rest: Buffer = Buffer.alloc(0);
-  socket.on('error', () => socket.destroy());
-  socket.on('data', (data: Buffer) => {
-    rest = rest.length === 0 ? data : Buffer.concat([rest, data]);
-    for (; rest.length >= messageBytes; rest = rest.subarray(messageBytes)) {
-      take(rest.subarray(0, messageBytes));
-    }
-  });
 }

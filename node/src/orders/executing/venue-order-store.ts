@@ -1,9 +1,10 @@
 import type { OpenOrder, VenueOrder } from '@stoa/adapters';
 import { type LegOrder, TERMINAL_STATUSES, type VenueId } from '@stoa/schema';
 import { asc, eq, notInArray, sql } from 'drizzle-orm';
+import { isAnyTextOf } from '../../store/any-of.ts';
 import type { Transaction } from '../../store/database.ts';
 import { insertRows } from '../../store/insert-rows.ts';
-import { isAnyTextOf, readRows } from '../../store/read-rows.ts';
+import { readRows } from '../../store/read-rows.ts';
 import { venueOrders } from '../../store/tables/venue-orders.ts';
 import { issue } from '../../store/transactions.ts';
 
@@ -73,7 +74,7 @@ export async function holdVenueOrders(
   const rows = await readRows(
     tx,
     venueOrders,
-    sql`where ${isAnyTextOf('leg_id', legIds)} order by leg_id for update`,
+    sql`where ${isAnyTextOf(venueOrders.legId, legIds)} order by leg_id for update`,
   );
   return new Map(rows.map((row) => [row.legId, row]));
 }

@@ -12,9 +12,9 @@ import {
 import { type SQL, sql } from 'drizzle-orm';
 import type { LoggedFrame } from '../../market/logged-frame.ts';
 import type { VenueEvidence } from '../../market/market-view.ts';
+import { isAnyTextOf } from '../../store/any-of.ts';
 import type { Transaction } from '../../store/database.ts';
 import { insertRows } from '../../store/insert-rows.ts';
-import { isAnyTextOf } from '../../store/read-rows.ts';
 import { fades } from '../../store/tables/fades.ts';
 import { receipts } from '../../store/tables/receipts.ts';
 import { ask, issue } from '../../store/transactions.ts';
@@ -330,7 +330,7 @@ async function lastOf(tx: Transaction, orderIds: readonly string[]): Promise<Map
   const rows = await ask<{ order_id: string } & Last>(
     tx,
     sql`select distinct on (order_id) order_id, revision, hash from receipts
-      where ${isAnyTextOf('order_id', orderIds)} order by order_id, revision desc`,
+      where ${isAnyTextOf(receipts.orderId, orderIds)} order by order_id, revision desc`,
   );
   return new Map(rows.map(({ order_id, revision, hash }) => [order_id, { revision, hash }]));
 }

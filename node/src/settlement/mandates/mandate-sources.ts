@@ -1,7 +1,7 @@
 import type { Side, VenueId } from '@stoa/schema';
 import { sql } from 'drizzle-orm';
+import { isAnyOf } from '../../store/any-of.ts';
 import type { Transaction } from '../../store/database.ts';
-import { isAnyOf } from '../../store/insert-rows.ts';
 import { executions } from '../../store/tables/executions.ts';
 import { legs } from '../../store/tables/legs.ts';
 import { venueOrders } from '../../store/tables/venue-orders.ts';
