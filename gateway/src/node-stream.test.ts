@@ -33,7 +33,7 @@ describe('a stream of a node', () => {
     const silenceMs = 100;
     const stream = subscribeAtNode({
       ...{ url, body: '{}', timeoutMs: 1_000, silenceMs },
-      signal: AbortSignal.timeout(2_000),
+      signal: AbortSignal.timeout(10_000),
     });
     expect((await stream.next()).value).toMatchObject({ kind: 'result' });
     await sleep(4 * silenceMs);
@@ -41,5 +41,25 @@ describe('a stream of a node', () => {
     for await (const step of stream) kinds.push(step.kind === 'broken' ? step.reason : step.kind);
     expect(kinds).toHaveLength(40);
     expect(kinds.at(-1)).toBe(`silent for ${silenceMs} ms`);
+  });
+
+  it('is not given up for time that this process itself lost', async () => {
+    const event = `event: next\ndata: ${JSON.stringify({ data: {} })}\n\n`;
+    const answers: ServerResponse[] = [];
+    const url = await node((response) => {
+      answers.push(response);
+      response.write(event);
+    });
+    const silenceMs = 200;
+    const stream = subscribeAtNode({
+      ...{ url, body: '{}', timeoutMs: 1_000, silenceMs },
+      signal: AbortSignal.timeout(5_000),
+    });
+    await stream.next();
+    answers[0]?.write(event);
+    // Nothing turns while this waits, and the event is in the socket all the while.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * silenceMs);
+    expect((await stream.next()).value).toMatchObject({ kind: 'result' });
+    await stream.return();
   });
 });

@@ -39,16 +39,8 @@ export async function* subscribeAtNode(
   try {
     response = await open(subscription);
     const opened = response;
-    const { socket } = opened;
-    socket.setTimeout(silenceMs);
-    socket.on('timeout', () => {
-      // A reader that stalls leaves something unread, and then it is not the node that is silent.
-      if (opened.readableLength > 0) {
-        socket.setTimeout(silenceMs);
-        return;
-      }
+    giveUpWhenSilent(opened, silenceMs, () => {
       silent = true;
-      opened.destroy();
     });
     if (!opened.headers['content-type']?.startsWith('text/event-stream')) {
       yield { kind: 'result', result: await readAnswer(opened) };
@@ -70,6 +62,35 @@ export async function* subscribeAtNode(
   } finally {
     response?.destroy();
   }
+}
+
+/**
+ * Destroys what a node answers once it has said nothing for `silenceMs` to a reader that wanted more.
+ * Time that this process itself lost is not the node's: what came meanwhile is read before it is judged.
+ */
+function giveUpWhenSilent(
+  response: IncomingMessage,
+  silenceMs: number,
+  onSilent: () => void,
+): void {
+  const { socket } = response;
+  let readerStalled = false;
+  socket.setTimeout(silenceMs);
+  socket.on('timeout', () => {
+    const readerStalledBefore = readerStalled;
+    readerStalled = response.readableLength > 0;
+    if (readerStalled || readerStalledBefore) {
+      socket.setTimeout(silenceMs);
+      return;
+    }
+    const heard = socket.bytesRead;
+    // Timers go before sockets in a turn of the loop.
+    setImmediate(() => {
+      if (socket.bytesRead !== heard) return;
+      onSilent();
+      response.destroy();
+    });
+  });
 }
 
 function open(subscription: NodeSubscription): Promise<IncomingMessage> {

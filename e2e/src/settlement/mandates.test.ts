@@ -9,7 +9,14 @@ import { isRefusal } from '@stoa/schema';
 import type { Hex } from 'viem';
 import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { restAtBeta, takeAtBeta } from './orders-at-beta.ts';
+import {
+  countedAtBeta,
+  heldAtBeta,
+  restAtBeta,
+  restingLegOfGamma,
+  settleAgainstGamma,
+  takeAtBeta,
+} from './orders-at-beta.ts';
 import { cash, SettlementWorld, shares } from './settlement-world.ts';
 import { deploySigner, messageOf, secondForm } from './signed-mandates.ts';
 
@@ -78,14 +85,7 @@ afterEach(async () => {
   await Promise.all([revokeAll('alpha'), revokeAll('beta'), revokeAll('gamma')]);
 });
 
-/** An order whose one trade, or two, settle all or none. */
-async function settle(trades = 1): Promise<string> {
-  const made = [];
-  for (let index = 0; index < trades; index += 1) made.push(await world.trade('beta'));
-  const id = await world.order(made);
-  await world.nodes.alpha.service.closeGroup(id);
-  return id;
-}
+const settle = (trades?: number) => world.settle(trades);
 
 const filled = async (terms: Mandate) =>
   (await readMandateState(world.fixture.client, domain().settlement, terms)).filled;
@@ -125,25 +125,24 @@ it('settles what a resting order of a third home trades within the mandate that 
   await declareRequired(sellerKey, true);
   const sold = sales({ quantity: 9n * shares });
   await give('gamma', seller, sold);
-  await until(async () => (await heldAtBeta()) === 'active');
+  await until(async () => (await heldAtBeta(world)) === 'active');
   await world.restart('beta');
-  const first = await settleAgainstGamma();
+  const first = await settleAgainstGamma(world);
   await world.untilState(first, 'settled');
   expect(await filled(sold)).toBe(shares);
 
   // Amended: the same nonce, and what the venue heard first counts no more.
   const amended = { ...sold, quantity: 2n * shares };
   await give('gamma', seller, amended);
-  const changed = async () => (await world.nodes.beta.mandates()).length;
-  await until(async () => (await changed()) > 1);
-  const second = await settleAgainstGamma();
+  await until(async () => (await countedAtBeta(world)) === `${amended.quantity}`);
+  const second = await settleAgainstGamma(world);
   await world.untilState(second, 'settled');
   const [settledUnder] = (await world.nodes.alpha.batches()).slice(-1);
   expect(settledUnder?.mandates?.flat()).toMatchObject([{ quantity: `${2n * shares}` }]);
 
   await revokeAll('gamma');
-  await until(async () => (await heldAtBeta()) === 'revoked');
-  const third = await settleAgainstGamma();
+  await until(async () => (await heldAtBeta(world)) === 'revoked');
+  const third = await settleAgainstGamma(world);
   await world.untilState(third, 'failed');
   expect((await world.settlementOf(third))?.code).toBe('MANDATE_REQUIRED');
   await declareRequired(sellerKey, false);
@@ -154,7 +153,7 @@ it('takes the word of an order’s own home for its mandates, and no other’s',
   const { mandates } = await holding('gamma');
   await beta.receive('alpha', { kind: 'settlement-mandates-held', mandates });
   // The order that rests is gamma's, and gamma holds none.
-  const id = await settleAgainstGamma();
+  const id = await settleAgainstGamma(world);
   await world.untilState(id, 'settled');
   const [batch] = (await world.nodes.alpha.batches()).slice(-1);
   expect(batch?.mandates).toBeNull();
@@ -211,7 +210,7 @@ it('says a mandate again that was registered while a leg was under way with the 
   await give('gamma', seller, before);
   const leg = { account: seller.address, instrument, side: 'sell' } as const;
   const setLeg = (status: string) =>
-    gamma.tamper(`update legs set status = '${status}' where id = '${restingLeg}'`);
+    gamma.tamper(`update legs set status = '${status}' where id = '${restingLegOfGamma}'`);
   // As whoever registers sees it: not there before its transaction has ended.
   await setLeg('canceled');
   const given = await gamma.transaction(async (tx) => {
@@ -227,7 +226,7 @@ it('says a mandate again that was registered while a leg was under way with the 
     return { amended };
   });
   await given.amended;
-  await until(async () => (await countedAtBeta()) === `${after.quantity}`);
+  await until(async () => (await countedAtBeta(world)) === `${after.quantity}`);
 });
 
 it('keeps so many mandates of one home, of which those that ended make room', async () => {
@@ -359,7 +358,7 @@ it('takes no mandate that the investor withdrew on chain, and shows one that was
 
 it('holds orders against the mandate before they go anywhere', async () => {
   const { mandates } = world.nodes.alpha.service;
-  const instrument = instrumentOf();
+  const instrument = world.instrument();
   const order = {
     ...{ account: alice.address, instrument, side: 'buy' as const, leaves: 25 },
     ...{ limitPrice: 5_853_300, worstPrice: undefined },
@@ -399,7 +398,7 @@ it('knows after a restart which mandates count', async () => {
   await world.restart('alpha');
   await world.nodes.alpha.service.load();
   const order = {
-    ...{ account: alice.address, instrument: instrumentOf(), side: 'buy' as const, leaves: 50 },
+    ...{ account: alice.address, instrument: world.instrument(), side: 'buy' as const, leaves: 50 },
     ...{ limitPrice: 5_853_300, worstPrice: undefined },
   };
   const refused = await world.nodes.alpha.service.mandates.checkOrder(order, 0n);
@@ -425,26 +424,26 @@ it('does not take a venue’s word for mandates of others’ trades', async () =
   expect((await world.settlementOf(order))?.code).toBe('MANDATES_DIFFER');
 });
 
-const restingLeg = 'gamma-9.1.1';
-
-async function settleAgainstGamma(): Promise<string> {
-  const trade = world.nextTrade('beta');
-  await world.nodes.beta.recordTrade(trade, { sellLegId: restingLeg });
-  const id = await world.order([trade]);
-  await world.nodes.alpha.service.closeGroup(id);
-  return id;
-}
-
-/** What beta makes of the newest mandate that it was told of. */
-async function heldAtBeta(): Promise<string | undefined> {
-  return (await world.nodes.beta.mandates()).at(-1)?.state;
-}
-
-/** The quantity of the mandate that beta counts for the seller, as gamma said it. */
-async function countedAtBeta(): Promise<string | undefined> {
-  const rows = await world.nodes.beta.mandates();
-  return rows.find((row) => row.source === 'gamma' && row.state === 'active')?.signed.quantity;
-}
+it('waits, where a venue gives mandates for every batch that it is asked to sign', async () => {
+  const before = (await world.nodes.alpha.batches()).length;
+  let signed = 0;
+  world.tamper = (from, body) => {
+    if (from !== 'beta' || !('batchId' in body)) return body;
+    if (body.kind !== 'settlement-affirmed') return body;
+    signed += 1;
+    const { batchId } = body;
+    return { kind: 'settlement-mandates', batchId, mandates: [messageOf(untold)] };
+  };
+  const untold = await signMandate(seller, domain(), sales());
+  const order = await settle();
+  await world.untilState(order, 'failed');
+  const made = (await world.nodes.alpha.batches()).slice(before);
+  expect(made.map(({ code, afterFailure }) => [code, afterFailure])).toEqual([
+    ...Array.from({ length: 4 }, () => ['MANDATES_ADDED', 'replaced']),
+    ['MANDATES_ADDED', 'retry'],
+  ]);
+  expect(signed).toBe(5);
+});
 
 /** A mandate of the seller as its home would say it, which is registered nowhere. */
 async function holding(venue: Venue) {
@@ -454,9 +453,3 @@ async function holding(venue: Venue) {
 
 const until = (fact: () => Promise<boolean>) =>
   expect.poll(fact, { timeout: 10_000, interval: 20 }).toBe(true);
-
-function instrumentOf() {
-  const instrument = world.directory().instruments.get(world.fixture.network.instrument);
-  if (!instrument) throw new Error('the instrument is not in the directory');
-  return instrument;
-}

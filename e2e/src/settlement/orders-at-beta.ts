@@ -25,3 +25,26 @@ export function takeAtBeta(
     side, time_in_force, quantity, limit_price, status, filled, received_at_ms) values ('${legId}', '${home}',
     'harbor', '${account}', '${world.fixture.network.instrument}', '${side}', 'day', 999, 1, 'new', 0, 1)`);
 }
+
+/** What rests at beta of the order `gamma-9`. */
+export const restingLegOfGamma = 'gamma-9.1.1';
+
+/** An order of alpha's that traded with it, whose settlement is under way. */
+export async function settleAgainstGamma(world: SettlementWorld): Promise<string> {
+  const trade = world.nextTrade('beta');
+  await world.nodes.beta.recordTrade(trade, { sellLegId: restingLegOfGamma });
+  const id = await world.order([trade]);
+  await world.nodes.alpha.service.closeGroup(id);
+  return id;
+}
+
+/** What beta makes of the newest mandate that it was told of. */
+export async function heldAtBeta(world: SettlementWorld): Promise<string | undefined> {
+  return (await world.nodes.beta.mandates()).at(-1)?.state;
+}
+
+/** The quantity of the mandate of gamma's word that beta counts. */
+export async function countedAtBeta(world: SettlementWorld): Promise<string | undefined> {
+  const rows = await world.nodes.beta.mandates();
+  return rows.find((row) => row.source === 'gamma' && row.state === 'active')?.signed.quantity;
+}

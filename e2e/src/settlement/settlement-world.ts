@@ -115,6 +115,13 @@ export class SettlementWorld {
     await this.#directory.read();
   }
 
+  /** What is traded in this world. */
+  instrument() {
+    const instrument = this.directory().instruments.get(this.fixture.network.instrument);
+    if (!instrument) throw new Error('the instrument is not in the directory');
+    return instrument;
+  }
+
   /** The next trade of a venue's book: alice buys 25 at 585.33, through the home venue alpha. */
   async trade(venue: Venue, overrides: Partial<Execution> = {}): Promise<Execution> {
     const execution = this.nextTrade(venue, overrides);
@@ -148,6 +155,15 @@ export class SettlementWorld {
     const id = `alpha-${this.#orderNumber}`;
     await this.nodes.alpha.recordOrder({ id, member: 'harbor' });
     await this.nodes.alpha.instruct(id, trades);
+    return id;
+  }
+
+  /** An order of so many trades at beta, all of which settle or none; its id. */
+  async settle(trades = 1): Promise<string> {
+    const made = [];
+    for (let index = 0; index < trades; index += 1) made.push(await this.trade('beta'));
+    const id = await this.order(made);
+    await this.nodes.alpha.service.closeGroup(id);
     return id;
   }
 
