@@ -54,6 +54,23 @@ export function enforceAccess(
   return schema;
 }
 
+/** A field that is not public: what stands behind its policy, for whoever judges that beforehand. */
+export interface FieldGuard {
+  /** One and the same for all fields that have it from their type. */
+  readonly policy: FieldPolicy;
+  /** Whether the policy lets a caller have the field. It tells nobody of a denial. */
+  readonly admits: (context: ApiContext) => boolean;
+  /** The field's own resolver. */
+  readonly resolve: Resolver;
+}
+
+const guards = new WeakMap<Resolver, FieldGuard>();
+
+/** The guard of a field; undefined for one that is public, or whose guard is no longer the outermost. */
+export function guardOf({ resolve }: GraphQLField<unknown, ApiContext>): FieldGuard | undefined {
+  return resolve && guards.get(resolve);
+}
+
 type Resolver = GraphQLFieldResolver<unknown, ApiContext>;
 
 interface Guard {
@@ -86,5 +103,9 @@ function guard(
       }
     };
   field.resolve = guarded(resolve);
+  guards.set(field.resolve, {
+    ...{ policy, resolve },
+    admits: ({ auth }) => judgeAccess(auth, policy, home) === undefined,
+  });
   if (subscribe) field.subscribe = guarded(subscribe);
 }

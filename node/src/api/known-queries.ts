@@ -11,6 +11,7 @@ import type { Plugin } from 'graphql-yoga';
 import type { Verification } from '../access/verification.ts';
 import type { ApiGuards } from './api-guards.ts';
 import type { KnownAnswer, KnownAnswers } from './direct-answer.ts';
+import { compileQueryWriter, type QueryWriter } from './query-writer.ts';
 import type { RequestCredentials } from './request-credentials.ts';
 import { factsOf } from './request-facts.ts';
 
@@ -92,15 +93,36 @@ export function createKnownQueries(needs: KnownQueriesNeeds): KnownQueries {
 }
 
 /**
- * The stage that knows every query that is executed on this schema, and has it executed in the same way when
+ * Answers to one document on a schema. When it comes again it is written by a plan of its own; what that
+ * cannot write, `reference` answers. A document that does not come twice shall not make us compile.
+ */
+export function answersOf(
+  schema: GraphQLSchema,
+  reference: (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResult>,
+): AnswerKnown {
+  let write: QueryWriter | 'never' | undefined;
+  const byReference = async (args: ExecutionArgs): Promise<KnownAnswer> => ({
+    result: await reference(args),
+  });
+  return (args) => {
+    write ??= compileQueryWriter(schema, args.document) ?? 'never';
+    const text = write === 'never' ? undefined : write(args);
+    if (typeof text === 'string') return { text };
+    if (text === undefined) return byReference(args);
+    return text.then((come) => (come === undefined ? byReference(args) : { text: come }));
+  };
+}
+
+/**
+ * The stage that knows every query that is executed on this schema, and has it answered past the engine when
  * it comes again. It stands behind all checks: what it sees has passed them.
  */
 export function knownExecution(known: KnownQueries): Plugin {
-  const answer: AnswerKnown = async (args) => ({ result: await execute(args) });
   return {
     onExecute({ args, executeFn, setExecuteFn }) {
       setExecuteFn((given: ExecutionArgs) => {
-        known.note(args as ExecutionArgs, answer);
+        const { schema } = args as ExecutionArgs;
+        known.note(args as ExecutionArgs, answersOf(schema, execute));
         return executeFn(given);
       });
     },

@@ -19,39 +19,45 @@ import {
   isNonNullType,
   isObjectType,
   Kind,
-  type OperationDefinitionNode,
   type SelectionSetNode,
   visit,
 } from 'graphql';
+import { type FieldGuard, guardOf } from './access-enforcement.ts';
+import type { ApiContext } from './api-context.ts';
+import { AwaitedText } from './awaited-text.ts';
 
 /**
- * Writes the whole answer to a query as JSON. Undefined where anything is not plain: an error, a value
- * that is yet to come, variables that are wrong. The reference implementation has the word then.
+ * Writes the whole answer to a query as JSON, at once where none of it has to be waited for. Undefined where
+ * anything is not plain: an error, a field that this caller is denied, variables that are wrong. The
+ * reference implementation has the word then.
  */
 export type QueryWriter = (
   args: Pick<ExecutionArgs, 'rootValue' | 'contextValue' | 'variableValues'>,
-) => string | undefined;
+) => string | undefined | Promise<string | undefined>;
 
 /** One way in which an operation's conditions can come out. */
 interface OperationPlan {
   readonly write: WriteValue;
-  /** Whether a value was met that is yet to come. */
-  isAwaited: boolean;
+  /** One of each policy among its fields. */
+  readonly guards: readonly FieldGuard[];
+  /** Whether something was met that is not written so: the next time it will be, too. */
+  isForReference: boolean;
 }
 
 /** What every part of an answer is written with. */
 interface Writing {
   readonly context: unknown;
   readonly variables: Readonly<Record<string, unknown>>;
+  readonly text: AwaitedText;
 }
 
-/** Writes a value. @throws NOT_PLAIN */
+/** Writes a value. @throws NOT_PLAIN, and whatever a resolver does */
 type WriteValue = (value: unknown, writing: Writing) => string;
 
-/** Thrown where the reference has to answer; nobody sees it. */
+/** Thrown for what only the reference can write, whenever it comes; nobody sees it. */
 const NOT_PLAIN = new Error('this answer is not plain');
-/** The same where a value is yet to come: the next time it will be, too. */
-const YET_TO_COME = new Error('a value is yet to come');
+/** Thrown where there is nothing and something has to be: what becomes of that, the reference says. */
+const NULL_REFUSED = new Error('a field that may not be null is null');
 /** Plans of one operation, one for each way its @skip and @include can come out. */
 const MAX_PLANS = 16;
 
@@ -60,6 +66,9 @@ const MAX_PLANS = 16;
  * promises that it would be written from: they cost more than what the answer says. What hangs on a
  * frozen object, and says no more than that object does, is written once and copied from then on: so a
  * book's levels are written once for each change and each selection.
+ *
+ * Policies of fields are judged before anything is resolved, once each: a caller whom any of them denies is
+ * answered by the reference, which denies field by field and has it recorded.
  *
  * @returns undefined for an operation of a kind that is not written so
  */
@@ -73,47 +82,57 @@ export function compileQueryWriter(
   const conditions = conditionVariables(document);
   const plans = new Map<string, OperationPlan>();
 
-  function planFor(variables: Readonly<Record<string, unknown>>): OperationPlan {
+  function planFor(variables: Readonly<Record<string, unknown>>): OperationPlan | undefined {
     const key = conditions.map((name) => String(variables[name])).join(' ');
     const known = plans.get(key);
     if (known) return known;
-    if (plans.size >= MAX_PLANS) throw NOT_PLAIN;
-    const compiler = new PlanCompiler(schema, document, variables);
-    const { write } = compiler.object(root as GraphQLObjectType, [
-      operation?.selectionSet ?? NOTHING,
-    ]);
-    const plan = { write, isAwaited: false };
+    if (plans.size >= MAX_PLANS) return undefined;
+    const plan = compilePlan(schema, document, variables);
     plans.set(key, plan);
     return plan;
   }
 
   return ({ rootValue, contextValue, variableValues }) => {
-    let plan: OperationPlan | undefined;
+    const coerced = getVariableValues(
+      schema,
+      operation.variableDefinitions ?? [],
+      variableValues ?? {},
+      { maxErrors: 1 },
+    ).coerced;
+    const plan = coerced && planFor(coerced);
+    // Its resolvers would do all their work twice each time, once for nothing.
+    if (!plan || plan.isForReference) return undefined;
+    if (!plan.guards.every((guard) => guard.admits(contextValue as ApiContext))) return undefined;
+    // Whatever it was: a query changes nothing, and the reference words it.
+    const leave = (error: unknown): undefined => {
+      plan.isForReference ||= error === NOT_PLAIN;
+    };
     try {
-      const variables = coerced(schema, operation, variableValues ?? {});
-      plan = planFor(variables);
-      // Its resolvers would do all their work twice each time, once for nothing.
-      if (plan.isAwaited) return undefined;
-      const data = plan.write(rootValue ?? {}, { context: contextValue, variables });
-      return `{"data":${data}}`;
+      const text = new AwaitedText();
+      const writing = { context: contextValue, variables: coerced, text };
+      const written = text.filled(`{"data":${plan.write(rootValue ?? {}, writing)}}`);
+      return typeof written === 'string' ? written : written.catch(leave);
     } catch (error) {
-      if (plan && error === YET_TO_COME) plan.isAwaited = true;
-      // Whatever it was: a query changes nothing, and the reference words it.
-      return undefined;
+      return leave(error);
     }
   };
 }
 
-const NOTHING: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: [] };
-
-function coerced(
+function compilePlan(
   schema: GraphQLSchema,
-  { variableDefinitions = [] }: OperationDefinitionNode,
-  given: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
-  const result = getVariableValues(schema, variableDefinitions, given, { maxErrors: 1 });
-  if (!result.coerced) throw NOT_PLAIN;
-  return result.coerced;
+  document: DocumentNode,
+  variables: Readonly<Record<string, unknown>>,
+): OperationPlan {
+  const root = schema.getQueryType();
+  const selection = getOperationAST(document)?.selectionSet;
+  const compiler = new PlanCompiler(schema, document, variables);
+  try {
+    if (!root || !selection) throw NOT_PLAIN;
+    const { write } = compiler.object(root, [selection]);
+    return { write, guards: [...compiler.guards.values()], isForReference: false };
+  } catch {
+    return { write: () => '', guards: [], isForReference: true };
+  }
 }
 
 /** Names of the variables that decide which fields there are. */
@@ -136,6 +155,8 @@ interface Plan {
 }
 
 class PlanCompiler {
+  /** Of the fields that were met, one of each policy. */
+  readonly guards = new Map<FieldGuard['policy'], FieldGuard>();
   readonly #schema: GraphQLSchema;
   readonly #document: DocumentNode;
   readonly #variables: Readonly<Record<string, unknown>>;
@@ -221,25 +242,32 @@ class PlanCompiler {
       return { write: () => text, isSettled: true };
     }
     const field = type.getFields()[name];
+    if (!field) throw NOT_PLAIN;
+    const guard = guardOf(field);
+    if (guard) this.guards.set(guard.policy, guard);
+    const resolve = guard ? guard.resolve : field.resolve;
     // A resolver that takes a fourth argument looks at the operation itself, which is not made here.
-    if (!field || (field.resolve && field.resolve.length > 3)) throw NOT_PLAIN;
+    if (resolve && resolve !== defaultFieldResolver && resolve.length > 3) throw NOT_PLAIN;
     const value = this.#value(
       field.type,
       nodes.flatMap(({ selectionSet }) => selectionSet ?? []),
     );
-    const { resolve } = field;
+    const { write, isSettled } = value;
     if (!resolve || resolve === defaultFieldResolver) {
-      return { ...value, write: (source, writing) => value.write(property(source, name), writing) };
+      return {
+        isSettled,
+        write: (source, writing) => wait(property(source, name), writing, write),
+      };
     }
     const argumentsOf = argumentReader(field, node);
     return {
       isSettled: false,
-      write: (source, writing) =>
+      write(source, writing) {
+        const { context, variables } = writing;
         // Typed with a fourth argument, which a resolver that came this far does not take.
-        value.write(
-          resolve(source, argumentsOf(writing.variables), writing.context, undefined as never),
-          writing,
-        ),
+        const given = resolve(source, argumentsOf(variables), context as never, undefined as never);
+        return wait(given, writing, write);
+      },
     };
   }
 
@@ -249,7 +277,7 @@ class PlanCompiler {
       return {
         isSettled,
         write(value, writing) {
-          if (value == null) throw NOT_PLAIN;
+          if (value == null) throw NULL_REFUSED;
           return write(value, writing);
         },
       };
@@ -268,7 +296,11 @@ class PlanCompiler {
       const write: WriteValue = (value, writing) => {
         if (!Array.isArray(value)) throw notPlain([value]);
         if (value.some(isPromise)) throw notPlain(value);
-        return `[${value.map((one) => item.write(one, writing)).join(',')}]`;
+        let text = '[';
+        for (let at = 0; at < value.length; at += 1) {
+          text += (at === 0 ? '' : ',') + item.write(value[at], writing);
+        }
+        return `${text}]`;
       };
       return { write: item.isSettled ? onceForFrozen(write) : write, isSettled: item.isSettled };
     }
@@ -277,9 +309,8 @@ class PlanCompiler {
       return {
         isSettled,
         write(value, writing) {
-          if (typeof value !== 'object' || value instanceof Error || isPromise(value)) {
-            throw notPlain([value]);
-          }
+          if (value instanceof Error) throw value;
+          if (typeof value !== 'object' || isPromise(value)) throw notPlain([value]);
           return write(value, writing);
         },
       };
@@ -289,16 +320,29 @@ class PlanCompiler {
   }
 }
 
+/** What of a value that a field is resolved to has to be waited for leaves a gap. */
+function wait(value: unknown, writing: Writing, write: WriteValue): string {
+  if (!isPromise(value)) return write(value, writing);
+  const { context, variables } = writing;
+  return writing.text.gap(value, (come, text) => write(come, { context, variables, text }));
+}
+
 function property(source: unknown, name: string): unknown {
   const value = (source as Readonly<Record<string, unknown>>)[name];
-  if (typeof value === 'function') throw NOT_PLAIN;
-  return value;
+  if (typeof value !== 'function') {
+    if (isPromise(value)) throw notPlain([value]);
+    return value;
+  }
+  // A function's word is not part of what is frozen; and one that looks at more gets it from the reference.
+  if (value.length > 0 || Object.isFrozen(source)) throw NOT_PLAIN;
+  return value.call(source) as unknown;
 }
 
 function leaf(type: GraphQLLeafType, value: unknown): string {
+  if (value instanceof Error) throw value;
   if (typeof value === 'object') throw notPlain([value]);
   const text = JSON.stringify(type.serialize(value));
-  if (text === undefined || text === 'null') throw NOT_PLAIN;
+  if (text === undefined || text === 'null') throw NULL_REFUSED;
   return text;
 }
 
@@ -308,9 +352,8 @@ function isPromise(value: unknown): value is PromiseLike<unknown> {
 
 /** Nobody waits for what was not plain: what becomes of it is told to nobody. */
 function notPlain(values: readonly unknown[]): Error {
-  const awaited = values.filter(isPromise);
-  for (const value of awaited) void value.then(undefined, () => undefined);
-  return awaited.length > 0 ? YET_TO_COME : NOT_PLAIN;
+  for (const value of values.filter(isPromise)) void value.then(undefined, () => undefined);
+  return NOT_PLAIN;
 }
 
 /** The arguments of a field; made once where no variable is among them. */
