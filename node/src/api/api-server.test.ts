@@ -300,7 +300,7 @@ describe('what crosses the API when something breaks', () => {
         logger,
         blotter: {
           ...createSampleOrders('alpha').blotter,
-          async order() {
+          async ordersNamed() {
             throw new Error('password authentication failed for user "stoa"');
           },
           async orders() {
@@ -320,13 +320,14 @@ describe('what crosses the API when something breaks', () => {
       errors: [
         {
           message: 'Unexpected error.',
-          path: ['order'],
-          extensions: { code: 'INTERNAL_SERVER_ERROR' },
-        },
-        {
-          message: 'Unexpected error.',
           path: ['orders'],
           extensions: { code: 'DATABASE_UNREACHABLE' },
+        },
+        // Names are gathered for a turn before they are looked up.
+        {
+          message: 'Unexpected error.',
+          path: ['order'],
+          extensions: { code: 'INTERNAL_SERVER_ERROR' },
         },
       ],
     });

@@ -3,9 +3,10 @@ import {
   formatDecimal,
   type Instrument,
   type InstrumentId,
+  type MemberId,
 } from '@stoa/schema';
 import type { BlotterExecution } from '../orders/blotter/execution-blotter.ts';
-import type { BlotterLeg } from '../orders/blotter/order-blotter.ts';
+import type { BlotterLeg, NamedOrder } from '../orders/blotter/order-blotter.ts';
 import type { OrderView } from '../orders/blotter/order-view.ts';
 import type { ApiBlotter } from './api-services.ts';
 import { type BatchReader, createBatchReader } from './batch-reader.ts';
@@ -20,6 +21,12 @@ export interface OrderParent extends OrderView {
 /** Makes what the SDL's order types resolve from; what hangs on an order is read a page at a time. */
 export interface OrderOutput {
   readonly order: (order: OrderView) => OrderParent;
+  /** The member's own order of this name, if there is one. */
+  readonly orderNamed: (
+    member: MemberId,
+    by: 'id' | 'clientOrderId',
+    name: string,
+  ) => Promise<OrderParent | null>;
   /** The order of this id, which the caller has from what is its own. */
   readonly orderOf: (id: string) => Promise<OrderParent>;
   readonly legsOf: (order: OrderParent) => Promise<readonly LegOutput[]>;
@@ -43,6 +50,12 @@ export function createOrderOutput(directory: DirectorySource, blotter: ApiBlotte
     ...view,
     instrumentTerms: instrumentOf(directory, view.instrument),
   });
+  const named = {
+    id: createBatchReader((keys) => blotter.ordersNamed('id', keys.map(namedIn))),
+    clientOrderId: createBatchReader((keys) =>
+      blotter.ordersNamed('clientOrderId', keys.map(namedIn)),
+    ),
+  };
   const readOrder: BatchReader<OrderView> = createBatchReader((ids) => blotter.ordersOf(ids));
   const readLegs = createBatchReader((ids) => blotter.legsOf(ids));
   const readExecutions = createBatchReader((ids) => blotter.executionsOf(ids));
@@ -57,9 +70,19 @@ export function createOrderOutput(directory: DirectorySource, blotter: ApiBlotte
   const execution = (view: BlotterExecution) => executionOutput(needs, view);
   return {
     ...{ order, orderOf, leg, execution },
+    async orderNamed(member, by, name) {
+      const found = await named[by](`${member} ${name}`);
+      return found ? order(found) : null;
+    },
     legsOf: async ({ id }) => ((await readLegs(id)) ?? []).map(leg),
     executionsOf: async ({ id }) => ((await readExecutions(id)) ?? []).map(execution),
   };
+}
+
+/** No member has a blank in its id. */
+function namedIn(key: string): NamedOrder {
+  const end = key.indexOf(' ');
+  return { member: key.slice(0, end), name: key.slice(end + 1) };
 }
 
 /** An instrument that an order is written in. */

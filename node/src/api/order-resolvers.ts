@@ -46,9 +46,9 @@ function orderQueries({ venue, blotter, output }: OrderNeeds) {
       if ((id == null) === (clientOrderId == null)) {
         throw apiError('BAD_USER_INPUT', 'Give either `id` or `clientOrderId`, and not both.');
       }
-      const named = id == null ? { clientOrderId: clientOrderId ?? '' } : { id };
-      const found = await blotter.order(member, named);
-      return found ? output.order(found) : null;
+      return id == null
+        ? output.orderNamed(member, 'clientOrderId', clientOrderId ?? '')
+        : output.orderNamed(member, 'id', id);
     },
     async orders(_root: unknown, args: Listed<OrderFilterInput>, context: ApiContext) {
       const member = memberOf(context);
@@ -69,7 +69,7 @@ function orderQueries({ venue, blotter, output }: OrderNeeds) {
   };
 }
 
-function orderFields({ venue, blotter, output, directory }: OrderNeeds) {
+function orderFields({ venue, output, directory }: OrderNeeds) {
   const quantity = (order: OrderParent, value: number) =>
     formatDecimal(value, order.instrumentTerms.quantityDecimals);
   const price = (order: OrderParent, value: number | bigint) =>
@@ -80,12 +80,9 @@ function orderFields({ venue, blotter, output, directory }: OrderNeeds) {
       context: ApiContext,
     ) {
       const { member } = requireCaller(context, venue, 'orders:read');
-      const named =
-        key.id === undefined
-          ? { clientOrderId: keyText(key.clientOrderId) }
-          : { id: keyText(key.id) };
-      const found = await blotter.order(member, named);
-      return found ? output.order(found) : null;
+      return key.id === undefined
+        ? output.orderNamed(member, 'clientOrderId', keyText(key.clientOrderId))
+        : output.orderNamed(member, 'id', keyText(key.id));
     },
     instrument: (order: OrderParent) => order.instrumentTerms,
     side: (order: OrderParent) => sdlEnum(order.side),

@@ -168,6 +168,14 @@ function sampleBlotter(placed: readonly OrderView[]): ApiBlotter {
       ),
     legs: (member, page) => pageOf(page, own(member).map(leg), numberOfOrder),
     executions: (member, page) => pageOf(page, own(member).map(execution), numberOfOrder),
+    ordersNamed: async (by, named) =>
+      new Map(
+        named.flatMap(({ member, name }) =>
+          own(member).flatMap((one) =>
+            one[by] === name ? [[`${member} ${name}`, one] as const] : [],
+          ),
+        ),
+      ),
     ordersOf: async (ids) => of(ids, (order) => order),
     legsOf: async (ids) => of(ids, (order) => [leg(order)]),
     executionsOf: async (ids) => of(ids, (order) => [execution(order)]),

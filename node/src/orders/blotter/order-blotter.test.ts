@@ -117,6 +117,44 @@ describe('the blotter of a member', () => {
   });
 });
 
+describe('orders that several members name at once', () => {
+  beforeAll(async () => {
+    store = await openDatabase(await databases.empty('named'));
+    blotter = createOrderBlotter('alpha', store.db);
+    await storeOrder(store.db, 1, { clientOrderId: 'mine' });
+    await storeOrder(store.db, 2, { clientOrderId: 'mine', member: 'other' });
+    await storeOrder(store.db, 3, { clientOrderId: 'secret', member: 'other' });
+  }, 60_000);
+  afterAll(() => store.close());
+
+  it.each([
+    {
+      by: 'clientOrderId' as const,
+      asked: ['broker mine', 'other mine', 'broker secret', 'broker none', 'broker \u0000'],
+      found: { 'broker mine': 'alpha-1', 'other mine': 'alpha-2' },
+    },
+    {
+      by: 'id' as const,
+      asked: ['broker alpha-1', 'broker alpha-2', 'other alpha-3', 'other alpha-1', 'broker '],
+      found: { 'broker alpha-1': 'alpha-1', 'other alpha-3': 'alpha-3' },
+    },
+  ])('are found by $by in one statement, each for its own member alone', async (given) => {
+    const statements: unknown[] = [];
+    const logger = { logQuery: (statement: string) => void statements.push(statement) };
+    const watched = createOrderBlotter('alpha', drizzle(store.sql, { logger }));
+    const named = given.asked.map((one) => {
+      const [member = '', name = ''] = one.split(' ');
+      return { member, name };
+    });
+    const found = await watched.ordersNamed(given.by, named);
+    expect(Object.fromEntries([...found].map(([key, { id }]) => [key, id]))).toEqual(given.found);
+    expect(statements).toHaveLength(1);
+    expect(await watched.ordersNamed(given.by, [{ member: 'broker', name: '\u0000' }])).toEqual(
+      new Map(),
+    );
+  });
+});
+
 describe('the filters of the blotter', () => {
   beforeAll(async () => {
     store = await openDatabase(await databases.empty('filters'));

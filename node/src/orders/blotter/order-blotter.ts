@@ -1,5 +1,6 @@
 import type { InstrumentId, MemberId, VenueId } from '@stoa/schema';
 import { and, asc, desc, eq, lte, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Database } from '../../store/database.ts';
 import { legs } from '../../store/tables/legs.ts';
 import { orders } from '../../store/tables/orders.ts';
@@ -24,12 +25,26 @@ export interface BlotterLeg extends LegView {
   readonly number: number;
 }
 
+/** An order as a member names it: by its id, or by the member's own. */
+export interface NamedOrder {
+  readonly member: MemberId;
+  readonly name: string;
+}
+
 /** What a node's brokers read of their orders. Whatever is another member's is as if it were not. */
 export interface OrderBlotter {
   order(
     member: MemberId,
     by: { readonly id?: string; readonly clientOrderId?: string },
   ): Promise<OrderView | undefined>;
+  /**
+   * Orders as members name them, each found for the member alone that names it; under `member name`.
+   * However many there are, by whomever: they are one statement.
+   */
+  ordersNamed(
+    by: 'id' | 'clientOrderId',
+    named: readonly NamedOrder[],
+  ): Promise<ReadonlyMap<string, OrderView>>;
   /** @throws CodedError `CURSOR_INVALID` */
   orders(member: MemberId, page: PageRequest, filter: OrderFilter): Promise<Page<OrderView>>;
   /** @throws CodedError `CURSOR_INVALID` */
@@ -67,6 +82,16 @@ export function createOrderBlotter(venue: VenueId, database: Database): OrderBlo
       });
       return row && orderView(row);
     },
+    async ordersNamed(by, named) {
+      // What could not be a name is not looked up: the store does not even take some of it.
+      const asked = named.filter(({ name }) => CLIENT_ORDER_ID.test(name));
+      if (asked.length === 0) return new Map();
+      const rows = await (by === 'id' ? known.allById : known.allByClientId).execute({
+        members: asked.map(({ member }) => member),
+        names: asked.map(({ name }) => name),
+      });
+      return new Map(rows.map((row) => [`${row.member} ${row[by]}`, orderView(row)]));
+    },
     orders: (member, page, filter) =>
       orderPage(database, { venue, member, newest: known.newest }, page, filter),
     legs: (member, page, filter) => legPage(database, { venue, member }, page, filter),
@@ -92,6 +117,11 @@ function knownStatements(database: Database) {
   const rows = () => database.select(shownOfOrder).from(orders).$dynamic();
   // The member is part of the question, so that another's order costs the same as none.
   const own = eq(orders.member, placeholder('member'));
+  const allBy = (name: PgColumn) =>
+    rows().innerJoin(
+      sql`unnest(${placeholder('members')}::text[], ${placeholder('names')}::text[]) as asked(member, name)`,
+      sql`${orders.member} = asked.member and ${name} = asked.name`,
+    );
   const nested = and(
     sql`${legs.orderId} = any(${placeholder('orderIds')}::text[])`,
     lte(legs.number, MAX_NESTED_ROWS),
@@ -103,6 +133,8 @@ function knownStatements(database: Database) {
     byClientId: rows()
       .where(and(own, eq(orders.clientOrderId, placeholder('name'))))
       .prepare('order_by_client_id'),
+    allById: allBy(orders.id).prepare('orders_all_by_id'),
+    allByClientId: allBy(orders.clientOrderId).prepare('orders_all_by_client_id'),
     byIds: rows()
       .where(sql`${orders.id} = any(${placeholder('ids')}::text[])`)
       .prepare('orders_by_ids'),
