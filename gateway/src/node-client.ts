@@ -1,5 +1,11 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { urlToHttpOptions } from 'node:url';
 
 /** One question to one node. */
 export interface NodeQuestion {
@@ -92,15 +98,13 @@ function send(
       signal?.removeEventListener('abort', leave);
       resolve({ answer, wasStale });
     };
-    const request = (isTls ? httpsRequest : httpRequest)(question.url, {
+    const target = targetOf(question.url);
+    const bytes = Buffer.byteLength(question.body);
+    const request = (isTls ? httpsRequest : httpRequest)({
+      ...target.options,
       method: 'POST',
       agent: question.repeatable && pooled ? pooled : false,
-      headers: {
-        'content-type': 'application/json',
-        'content-length': Buffer.byteLength(question.body),
-        accept: 'application/json',
-        ...question.headers,
-      },
+      headers: headersOf(target, question, bytes),
     });
     const fail = (reason: string, wasStale = false) => {
       request.destroy();
@@ -126,8 +130,49 @@ function send(
     });
     signal?.addEventListener('abort', leave, { once: true });
     if (signal?.aborted) leave();
-    request.end(question.body);
+    // Where every character is a byte, the encodings are the same, and this one is only copied.
+    request.end(question.body, bytes === question.body.length ? 'latin1' : 'utf8');
   });
+}
+
+/** Where a node is asked, as Node's client has it. */
+interface Target {
+  readonly options: RequestOptions;
+  /** Headers that go with every question to it. */
+  readonly headers: readonly string[];
+  /** Of an address that has a name and a password in it. */
+  readonly basic: string | undefined;
+}
+
+const targets = new Map<string, Target>();
+const MAX_TARGETS = 1_000;
+
+/** An address is taken apart once. */
+function targetOf(address: string): Target {
+  const known = targets.get(address);
+  if (known) return known;
+  const url = new URL(address);
+  const { auth, ...options } = urlToHttpOptions(url);
+  const json = 'application/json';
+  const target: Target = {
+    options,
+    headers: ['host', url.host, 'accept', json, 'content-type', json],
+    basic: auth ? `Basic ${Buffer.from(auth).toString('base64')}` : undefined,
+  };
+  if (targets.size >= MAX_TARGETS) targets.clear();
+  targets.set(address, target);
+  return target;
+}
+
+/** Names and values in turn: so Node's client writes them at once, and keeps no record of them. */
+function headersOf({ headers, basic }: Target, question: NodeQuestion, bytes: number): string[] {
+  const list = [...headers, 'content-length', String(bytes)];
+  const { headers: given = {} } = question;
+  for (const name in given) list.push(name, given[name] ?? '');
+  if (basic !== undefined && given['authorization'] === undefined) {
+    list.push('authorization', basic);
+  }
+  return list;
 }
 
 /** Reads a whole answer, up to a bound. @throws Error where it is none */
@@ -148,9 +193,14 @@ function readWhole(response: IncomingMessage): Promise<Buffer> {
         response.destroy(new Error(`an answer beyond ${MAX_ANSWER_BYTES} bytes`));
       }
     });
-    response.on('end', () => resolve(Buffer.concat(chunks)));
+    response.on('end', () => {
+      const [only] = chunks;
+      resolve(only && chunks.length === 1 ? only : Buffer.concat(chunks));
+    });
     response.on('error', reject);
-    response.on('close', () => reject(new Error('the answer was cut off')));
+    response.on('close', () => {
+      if (!response.readableEnded) reject(new Error('the answer was cut off'));
+    });
   });
 }
 

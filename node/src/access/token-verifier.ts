@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { DirectorySource, MemberId } from '@stoa/schema';
 import {
   decodeProtectedHeader,
@@ -223,7 +223,7 @@ class Verifier implements TokenVerifier {
 
   /** What the token says, its signature and its times being good. */
   async #facts(token: string): Promise<Remembered | RefusedCredentials> {
-    const digest = createHash('sha256').update(token).digest('base64');
+    const digest = hash('sha256', token, 'base64');
     const hit = this.#known.get(digest);
     const { introspection, now } = this.#needs;
     if (hit && this.#isGood(hit) && now() < (hit.askAgainAtMs ?? Infinity)) return hit;
