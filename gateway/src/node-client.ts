@@ -152,10 +152,11 @@ function targetOf(address: string): Target {
   const known = targets.get(address);
   if (known) return known;
   const url = new URL(address);
-  const { auth, ...options } = urlToHttpOptions(url);
+  // No more than is looked at: Node's client copies all of it several times.
+  const { auth, protocol, hostname, port, path } = urlToHttpOptions(url);
   const json = 'application/json';
   const target: Target = {
-    options,
+    options: { protocol, hostname, path, ...(port === undefined ? {} : { port }) },
     headers: ['host', url.host, 'accept', json, 'content-type', json],
     basic: auth ? `Basic ${Buffer.from(auth).toString('base64')}` : undefined,
   };

@@ -1,7 +1,7 @@
 import { apiError, type SubscriptionStreams } from '@stoa/node/market-api';
 import type { Logger } from '@stoa/node/observer';
 import type { VenueId } from '@stoa/schema';
-import { type DocumentNode, GraphQLError, print } from 'graphql';
+import { type DocumentNode, GraphQLError, print, stripIgnoredCharacters } from 'graphql';
 import { Counter, type Registry } from 'prom-client';
 import { callerOf } from './caller-context.ts';
 import {
@@ -227,13 +227,15 @@ function ownerOf(representation: Representation): VenueId {
   return String(representation.id);
 }
 
-const printed = new WeakMap<DocumentNode, string>();
+const written = new WeakMap<DocumentNode, string>();
 
 function bodyOf(document: DocumentNode, variables: Record<string, unknown> | undefined): string {
-  // Plans are cached by the engine, so the same document comes again and again.
-  const query = printed.get(document) ?? print(document);
-  printed.set(document, query);
-  return JSON.stringify({ query, ...(variables ? { variables } : {}) });
+  // Plans are cached by the engine, so the same document comes again and again. In short: each line
+  // would be an escape that the node has to undo.
+  const query = written.get(document) ?? JSON.stringify(stripIgnoredCharacters(print(document)));
+  written.set(document, query);
+  const given = variables ? `,"variables":${JSON.stringify(variables)}` : '';
+  return `{"query":${query}${given}}`;
 }
 
 /** What graphql says of a document that another version of a schema has no fields for. */

@@ -3,9 +3,11 @@ import type { IncomingMessage } from 'node:http';
 /** A response, or a connection. */
 interface Answering {
   once(event: 'close', listener: () => void): unknown;
+  /** Of a response: whether all of it was handed on. Then nobody waits, and nobody has gone. */
+  readonly writableFinished?: boolean;
 }
 
-/** Why signals abort. One for all: to make it takes the stack apart, at the end of every request. */
+/** Why signals abort; one for all. */
 const GONE = new DOMException('Whoever asked is gone', 'AbortError');
 
 /**
@@ -63,7 +65,9 @@ export class RequestHead {
     if (!this.#aborting) {
       const aborting = new AbortController();
       this.#aborting = aborting;
-      this.#answer.once('close', () => aborting.abort(GONE));
+      this.#answer.once('close', () => {
+        if (!this.#answer.writableFinished) aborting.abort(GONE);
+      });
     }
     return this.#aborting.signal;
   }
