@@ -254,10 +254,7 @@ class PlanCompiler {
     );
     const { write, isSettled } = value;
     if (!resolve || resolve === defaultFieldResolver) {
-      return {
-        isSettled,
-        write: (source, writing) => wait(property(source, name), writing, write),
-      };
+      return { isSettled, write: (source, writing) => own(source, name, writing, write) };
     }
     const argumentsOf = argumentReader(field, node);
     return {
@@ -294,13 +291,9 @@ class PlanCompiler {
     if (isListType(type)) {
       const item = this.#value(type.ofType, selections);
       const write: WriteValue = (value, writing) => {
-        if (!Array.isArray(value)) throw notPlain([value]);
+        if (!Array.isArray(value)) throw NOT_PLAIN;
         if (value.some(isPromise)) throw notPlain(value);
-        let text = '[';
-        for (let at = 0; at < value.length; at += 1) {
-          text += (at === 0 ? '' : ',') + item.write(value[at], writing);
-        }
-        return `${text}]`;
+        return `[${value.map((one) => item.write(one, writing)).join(',')}]`;
       };
       return { write: item.isSettled ? onceForFrozen(write) : write, isSettled: item.isSettled };
     }
@@ -310,7 +303,7 @@ class PlanCompiler {
         isSettled,
         write(value, writing) {
           if (value instanceof Error) throw value;
-          if (typeof value !== 'object' || isPromise(value)) throw notPlain([value]);
+          if (typeof value !== 'object') throw NOT_PLAIN;
           return write(value, writing);
         },
       };
@@ -327,20 +320,22 @@ function wait(value: unknown, writing: Writing, write: WriteValue): string {
   return writing.text.gap(value, (come, text) => write(come, { context, variables, text }));
 }
 
-function property(source: unknown, name: string): unknown {
+/** What an object itself says. This is the way of nearly all fields: what is rare stands last in it. */
+function own(source: unknown, name: string, writing: Writing, write: WriteValue): string {
   const value = (source as Readonly<Record<string, unknown>>)[name];
-  if (typeof value !== 'function') {
-    if (isPromise(value)) throw notPlain([value]);
-    return value;
+  if (typeof value === 'function') {
+    // A function's word is not part of what is frozen; and one that looks at more gets it from the reference.
+    if (value.length > 0 || Object.isFrozen(source)) throw NOT_PLAIN;
+    return wait(value.call(source), writing, write);
   }
-  // A function's word is not part of what is frozen; and one that looks at more gets it from the reference.
-  if (value.length > 0 || Object.isFrozen(source)) throw NOT_PLAIN;
-  return value.call(source) as unknown;
+  if (!isPromise(value)) return write(value, writing);
+  // What is frozen is copied, and gaps are not.
+  if (Object.isFrozen(source)) throw notPlain([value]);
+  return wait(value, writing, write);
 }
 
 function leaf(type: GraphQLLeafType, value: unknown): string {
-  if (value instanceof Error) throw value;
-  if (typeof value === 'object') throw notPlain([value]);
+  if (typeof value === 'object') throw value instanceof Error ? value : NOT_PLAIN;
   const text = JSON.stringify(type.serialize(value));
   if (text === undefined || text === 'null') throw NULL_REFUSED;
   return text;
