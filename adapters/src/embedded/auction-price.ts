@@ -25,9 +25,11 @@ export function auctionPrice(
   const highest = bids.best()?.price;
   const lowest = offers.best()?.price;
   if (highest === undefined || lowest === undefined || lowest > highest) return undefined;
+  const bid = [...bids.levels()].reverse();
+  const offered = [...offers.levels()];
   const prices = new Set<Price>();
-  for (const side of [bids, offers]) {
-    for (const { price } of side.levels()) {
+  for (const side of [bid, offered]) {
+    for (const { price } of side) {
       if (price >= lowest && price <= highest) prices.add(price);
     }
   }
@@ -35,18 +37,16 @@ export function auctionPrice(
   const rising = Float64Array.from(prices).sort();
 
   // One walk up: what is bid at a price or above falls, what is offered there or below rises.
-  const falling = [...bids.levels()];
-  const offered = offers.levels();
-  let demand = falling.reduce((sum, { total }) => sum + total, 0);
+  let demand = bid.reduce((sum, { total }) => sum + total, 0);
   let supply = 0;
   let passedBids = 0;
-  let nextOffer = offered.length - 1;
+  let nextOffer = 0;
   let best: Candidate | undefined;
   for (const price of rising) {
-    for (; (falling[passedBids]?.price ?? price) < price; passedBids += 1) {
-      demand -= falling[passedBids]?.total ?? 0;
+    for (; (bid[passedBids]?.price ?? price) < price; passedBids += 1) {
+      demand -= bid[passedBids]?.total ?? 0;
     }
-    for (; (offered[nextOffer]?.price ?? Number.POSITIVE_INFINITY) <= price; nextOffer -= 1) {
+    for (; (offered[nextOffer]?.price ?? Number.POSITIVE_INFINITY) <= price; nextOffer += 1) {
       supply += offered[nextOffer]?.total ?? 0;
     }
     const candidate = {

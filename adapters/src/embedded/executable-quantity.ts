@@ -1,6 +1,6 @@
 import type { Quantity } from '@stoa/schema';
-import type { BookOrder, PriceLevel } from './book-order.ts';
-import type { BookSide } from './book-side.ts';
+import type { BookOrder } from './book-order.ts';
+import type { BookSide, PriceLevel } from './book-side.ts';
 import type { SelfTradeAction } from './engine-types.ts';
 import type { WaitingOrders } from './waiting-orders.ts';
 
@@ -21,20 +21,19 @@ export function executableQuantity(
   enough: Quantity,
 ): Quantity {
   const { shown, waiting } = against;
-  const levels = shown.levels();
-  let at = levels.length - 1;
+  let behind = 0;
   let place = 0;
   let found = 0;
   while (found < enough) {
-    const level = levels[at];
+    const level = shown.level(behind);
     const next = waiting.at(place);
     // What is shown at a price trades before what waits at it.
     if (level !== undefined && (next === undefined || shown.reaches(level.price, next.price))) {
       if (!shown.reaches(level.price, taker.price)) break;
-      const part = executableAt(level, taker, onSelfTrade);
+      const part = executableAt(shown, level, taker, onSelfTrade);
       found += part.quantity;
       if (part.ends) break;
-      at -= 1;
+      behind += 1;
     } else {
       if (next === undefined || !waiting.reaches(next.price, taker.price)) break;
       place += 1;
@@ -47,6 +46,7 @@ export function executableQuantity(
 }
 
 function executableAt(
+  shown: BookSide,
   level: PriceLevel,
   taker: BookOrder,
   onSelfTrade: SelfTradeAction,
@@ -55,7 +55,7 @@ function executableAt(
   if (owner === undefined) return { quantity: level.total, ends: false };
   let slices = 0;
   let all = 0;
-  for (let order = level.first; order !== undefined; order = order.later) {
+  for (const order of shown.queue(level)) {
     if (order.owner === owner) {
       // Hidden slices trade after the whole queue has shown its first, so never before this order.
       if (onSelfTrade !== 'cancel-oldest') return { quantity: slices, ends: true };

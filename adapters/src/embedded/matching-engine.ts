@@ -1,7 +1,7 @@
-import { invariant, type Price, type Quantity } from '@stoa/schema';
+import { invariant, type Price, type Quantity, type Side } from '@stoa/schema';
 import { auctionPrice } from './auction-price.ts';
 import { bookDigest } from './book-digest.ts';
-import { type BookOrder, OrderPool } from './book-order.ts';
+import { type BookOrder, BookOrders } from './book-order.ts';
 import { BookSide } from './book-side.ts';
 import type {
   Depth,
@@ -44,10 +44,10 @@ export interface EngineState {
  * book. An operation answers whether it was taken; a refusal is told and changes nothing.
  */
 export class MatchingEngine {
-  readonly #bids: OtherSide = { shown: new BookSide('buy'), waiting: new WaitingOrders('buy') };
-  readonly #offers: OtherSide = { shown: new BookSide('sell'), waiting: new WaitingOrders('sell') };
+  readonly #orders: BookOrders;
   readonly #index: OrderIndex;
-  readonly #pool: OrderPool;
+  readonly #bids: OtherSide;
+  readonly #offers: OtherSide;
   readonly #listener: EngineListener;
   readonly #onSelfTrade: SelfTradeAction;
   #phase: EnginePhase = 'continuous';
@@ -56,8 +56,11 @@ export class MatchingEngine {
 
   constructor(listener: EngineListener, options: MatchingEngineOptions = {}) {
     this.#listener = listener;
-    this.#index = new OrderIndex(options.expectedOrders ?? 0);
-    this.#pool = new OrderPool(options.expectedOrders ?? 0);
+    const { expectedOrders = 0 } = options;
+    this.#orders = new BookOrders(expectedOrders);
+    this.#index = new OrderIndex(this.#orders, expectedOrders);
+    this.#bids = bothKinds('buy', this.#orders);
+    this.#offers = bothKinds('sell', this.#orders);
     this.#onSelfTrade = options.onSelfTrade ?? 'cancel-newest';
   }
 
@@ -66,7 +69,7 @@ export class MatchingEngine {
     const known = this.#index.get(from.ref) !== undefined;
     const refusal = orderRefusal(from, known, this.#phase, this.#halted);
     if (refusal !== undefined) return this.#reject(from.ref, refusal);
-    const order = this.#pool.take(from);
+    const order = this.#orders.take(from);
     this.#listener.accepted(order);
     this.#enter(order, rests(from), from.minQuantity ?? 0);
     return true;
@@ -244,7 +247,7 @@ export class MatchingEngine {
     this.#halted = state.halted;
     this.#arrivals = state.arrivals;
     for (const { shown, arrival, ...from } of orders) {
-      const order = this.#pool.take(from);
+      const order = this.#orders.take(from);
       order.arrival = arrival;
       const side = this.#sideOf(order);
       if (order.allOrNone) side.waiting.add(order);
@@ -272,7 +275,7 @@ export class MatchingEngine {
     }
     const selfTrade = this.#match(order);
     this.#check(order);
-    if (order.leaves === 0) this.#pool.release(order);
+    if (order.leaves === 0) this.#orders.release(order);
     else if (selfTrade) this.#finish(order, 'self-trade');
     else if (stays) this.#rest(order);
     else this.#finish(order, 'remainder');
@@ -292,7 +295,7 @@ export class MatchingEngine {
       // What is shown at a price trades before what waits at it.
       const isShown =
         level !== undefined && (next === undefined || shown.reaches(level.price, next.price));
-      const maker = isShown ? level.first : next;
+      const maker = isShown ? shown.first() : next;
       if (maker === undefined || !shown.reaches(maker.price, taker.price)) return false;
       if (!isShown && maker.leaves > taker.leaves) {
         place += 1;
@@ -317,8 +320,8 @@ export class MatchingEngine {
     const bids = this.#bids.shown;
     const offers = this.#offers.shown;
     for (;;) {
-      const bid = bids.best()?.first;
-      const offer = offers.best()?.first;
+      const bid = bids.first();
+      const offer = offers.first();
       if (bid === undefined || offer === undefined) return;
       if (bid.price < price || offer.price > price) return;
       const [older, newer] = bid.arrival < offer.arrival ? [bid, offer] : [offer, bid];
@@ -334,7 +337,7 @@ export class MatchingEngine {
       this.#check(newer);
       if (newer.leaves > 0) continue;
       this.#remove(newer);
-      this.#pool.release(newer);
+      this.#orders.release(newer);
     }
   }
 
@@ -343,7 +346,7 @@ export class MatchingEngine {
     this.#check(maker);
     if (maker.leaves > 0) return;
     this.#remove(maker);
-    this.#pool.release(maker);
+    this.#orders.release(maker);
   }
 
   #rest(order: BookOrder): void {
@@ -373,7 +376,7 @@ export class MatchingEngine {
     this.#match(order);
     this.#check(order);
     invariant(order.leaves === 0, 'an all-or-none order was filled in part');
-    this.#pool.release(order);
+    this.#orders.release(order);
   }
 
   #tryAll(): void {
@@ -398,7 +401,7 @@ export class MatchingEngine {
   /** The order is in no queue and takes no more. */
   #finish(order: BookOrder, reason: EngineCancelReason): void {
     this.#listener.canceled(order, order.leaves, reason);
-    this.#pool.release(order);
+    this.#orders.release(order);
   }
 
   #remove(order: BookOrder): void {
@@ -433,4 +436,8 @@ export class MatchingEngine {
       'the book is crossed',
     );
   }
+}
+
+function bothKinds(side: Side, orders: BookOrders): OtherSide {
+  return { shown: new BookSide(side, orders), waiting: new WaitingOrders(side) };
 }

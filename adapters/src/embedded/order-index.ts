@@ -1,4 +1,4 @@
-import type { BookOrder } from './book-order.ts';
+import type { BookOrder, BookOrders } from './book-order.ts';
 import type { OrderRef } from './engine-types.ts';
 
 const FEWEST_BUCKETS = 1_024;
@@ -8,29 +8,33 @@ const MAX_CHAIN = 32;
 const TELLING_CHARACTERS = 8;
 
 /**
- * Open orders by their name. It does what a `Map` does in less than half the time, which is most of
- * what an engine's operation costs: the chains run through the orders themselves, so that finding,
- * adding and removing touch one bucket and the order.
+ * Open orders by their name. It does what a `Map` does in less than half the time, which is much of what
+ * an engine's operation costs: buckets and chains are numbers of orders, and an order is read only where
+ * its hash is the one looked for.
  *
  * The hash is seeded and reads the end of a text. Where a chain grows beyond all chance it is seeded
  * anew and reads all of it from then on, so that names which a stranger chose cannot slow it down.
  * Nothing depends on its order.
  */
 export class OrderIndex {
-  #buckets: (BookOrder | undefined)[];
+  readonly #orders: BookOrders;
+  /** The first order of each; the others follow by `sameBucket`. */
+  #buckets: Int32Array;
   #mask: number;
   #size = 0;
   #seed = randomSeed();
   #telling = TELLING_CHARACTERS;
   /** The name that was last asked for: whoever adds an order has asked whether there is one. */
   #asked: OrderRef = 0;
-  #askedHash = this.#hash(0);
+  #askedHash = 0;
 
   /** Has room for so many orders before it grows. */
-  constructor(expected: number) {
+  constructor(orders: BookOrders, expected: number) {
     const buckets = 2 ** Math.ceil(Math.log2(Math.max(expected, FEWEST_BUCKETS)));
-    this.#buckets = Array.from<BookOrder | undefined>({ length: buckets });
+    this.#orders = orders;
+    this.#buckets = new Int32Array(buckets);
     this.#mask = buckets - 1;
+    this.#askedHash = this.#hash(0);
   }
 
   get size(): number {
@@ -41,21 +45,27 @@ export class OrderIndex {
     const hash = this.#hash(ref);
     this.#asked = ref;
     this.#askedHash = hash;
-    let order = this.#buckets[hash & this.#mask];
-    while (order !== undefined && (order.hash !== hash || order.ref !== ref)) {
-      order = order.sameBucket;
+    const { hash: hashes, sameBucket } = this.#orders;
+    let number = this.#buckets[hash & this.#mask] ?? 0;
+    while (number !== 0) {
+      if (hashes[number] === hash) {
+        const order = this.#orders.at(number);
+        if (order !== undefined && order.ref === ref) return order;
+      }
+      number = sameBucket[number] ?? 0;
     }
-    return order;
+    return undefined;
   }
 
   /** Adds an order whose name is not in the index. */
-  add(order: BookOrder): void {
+  add({ ref, number }: BookOrder): void {
     if (this.#size > this.#mask) this.#rebuild((this.#mask + 1) * 2);
-    order.hash = order.ref === this.#asked ? this.#askedHash : this.#hash(order.ref);
-    this.#link(order);
+    const { hash, sameBucket } = this.#orders;
+    hash[number] = ref === this.#asked ? this.#askedHash : this.#hash(ref);
+    this.#link(number);
     this.#size += 1;
     let chain = 0;
-    for (let next = order.sameBucket; next !== undefined; next = next.sameBucket) chain += 1;
+    for (let next = sameBucket[number] ?? 0; next !== 0; next = sameBucket[next] ?? 0) chain += 1;
     if (chain <= MAX_CHAIN) return;
     this.#seed = randomSeed();
     this.#telling = Number.MAX_SAFE_INTEGER;
@@ -64,38 +74,41 @@ export class OrderIndex {
   }
 
   /** Removes an order that is in the index. */
-  remove(order: BookOrder): void {
-    const at = order.hash & this.#mask;
-    let before: BookOrder | undefined;
-    let found = this.#buckets[at];
-    while (found !== order) {
-      if (found === undefined) throw new RangeError('the order is not in the index');
+  remove({ number }: BookOrder): void {
+    const { hash, sameBucket } = this.#orders;
+    const bucket = (hash[number] ?? 0) & this.#mask;
+    let before = 0;
+    let found = this.#buckets[bucket] ?? 0;
+    while (found !== number) {
+      if (found === 0) throw new RangeError('the order is not in the index');
       before = found;
-      found = found.sameBucket;
+      found = sameBucket[found] ?? 0;
     }
-    if (before === undefined) this.#buckets[at] = order.sameBucket;
-    else before.sameBucket = order.sameBucket;
-    order.sameBucket = undefined;
+    const next = sameBucket[number] ?? 0;
+    if (before === 0) this.#buckets[bucket] = next;
+    else sameBucket[before] = next;
     this.#size -= 1;
   }
 
-  #link(order: BookOrder): void {
-    const at = order.hash & this.#mask;
-    order.sameBucket = this.#buckets[at];
-    this.#buckets[at] = order;
+  #link(number: number): void {
+    const { hash, sameBucket } = this.#orders;
+    const bucket = (hash[number] ?? 0) & this.#mask;
+    sameBucket[number] = this.#buckets[bucket] ?? 0;
+    this.#buckets[bucket] = number;
   }
 
   #rebuild(buckets: number, hashAnew = false): void {
+    const { hash, sameBucket } = this.#orders;
     const old = this.#buckets;
-    this.#buckets = Array.from<BookOrder | undefined>({ length: buckets });
+    this.#buckets = new Int32Array(buckets);
     this.#mask = buckets - 1;
     for (const first of old) {
-      let order = first;
-      while (order !== undefined) {
-        const next: BookOrder | undefined = order.sameBucket;
-        if (hashAnew) order.hash = this.#hash(order.ref);
-        this.#link(order);
-        order = next;
+      for (let number = first; number !== 0; ) {
+        const next = sameBucket[number] ?? 0;
+        const order = this.#orders.at(number);
+        if (hashAnew && order !== undefined) hash[number] = this.#hash(order.ref);
+        this.#link(number);
+        number = next;
       }
     }
   }
