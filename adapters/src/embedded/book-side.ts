@@ -3,6 +3,8 @@ import type { BookOrder, BookOrders } from './book-order.ts';
 import type { DepthLevel } from './engine-types.ts';
 
 const FEWEST_LEVELS = 64;
+/** Prices that lie together by so many ticks, as those of a book do, are found without a search. */
+const NEAR_PRICES = 1_024;
 
 /** Everything at one price, first come first served. */
 export interface PriceLevel {
@@ -37,6 +39,8 @@ export class BookSide {
   #sorted = new Int32Array(FEWEST_LEVELS);
   #ranks = new Float64Array(FEWEST_LEVELS);
   #count = 0;
+  /** By a price's last bits: the level that was last found or made for such a price. */
+  readonly #near = new Int32Array(NEAR_PRICES);
   #best: PriceLevel | undefined;
   #total = 0;
 
@@ -174,6 +178,15 @@ export class BookSide {
   }
 
   #levelAt(price: Price): PriceLevel {
+    const near = price & (NEAR_PRICES - 1);
+    const last = this.#levels[this.#near[near] ?? 0];
+    if (last !== undefined && last.price === price && last.orders > 0) return last;
+    const level = this.#sortedLevelAt(price);
+    this.#near[near] = level.number;
+    return level;
+  }
+
+  #sortedLevelAt(price: Price): PriceLevel {
     const rank = this.#sign * price;
     const at = this.#firstNotWorse(rank);
     if (at < this.#count && this.#ranks[at] === rank) {
