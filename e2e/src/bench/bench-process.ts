@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { FEW_CORES_FLAGS } from '../harness/process-flags.ts';
+import { STEADY_FLAGS } from '../harness/process-flags.ts';
 import type { CommandReply, Commands } from './process-commands.ts';
 
 const START_TIMEOUT_MS = 120_000;
@@ -43,7 +43,7 @@ export function benchProcesses(): BenchProcesses {
 function startProcess<C extends Commands>(file: string): BenchProcess<C> {
   const child = fork(join(import.meta.dirname, file), {
     // What else this process was started with (the check of Node's version, by a relative path) is its own.
-    execArgv: [...FEW_CORES_FLAGS],
+    execArgv: [...STEADY_FLAGS],
     // Typed arrays of measurements cross without becoming JSON.
     serialization: 'advanced',
     stdio: ['ignore', 2, 'inherit', 'ipc'],

@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from 'node:os';
-import { FEW_CORES_FLAGS } from '../harness/process-flags.ts';
+import { STEADY_FLAGS } from '../harness/process-flags.ts';
 
 /** The machine a figure was measured on, without which it says nothing. */
 export function machineFacts() {
@@ -11,7 +11,7 @@ export function machineFacts() {
     freeMemoryBytes: freemem(),
     node: process.versions.node,
     /** What Node was told in the processes of a network. */
-    nodeFlags: FEW_CORES_FLAGS,
+    nodeFlags: STEADY_FLAGS,
     /** One minute's load; well above 0 before a bench, something else was running too. */
     loadAverage: loadavg()[0] ?? 0,
   };

@@ -5,7 +5,7 @@ import type { DeployedNetwork } from '../chain/deploy-network.ts';
 import { type ManagedProcess, startChildProcess } from './child-process.ts';
 import type { Guardian } from './guardian.ts';
 import type { MemberIdentity } from './member-identity.ts';
-import { FEW_CORES_FLAGS } from './process-flags.ts';
+import { STEADY_FLAGS } from './process-flags.ts';
 import type { RunFolder } from './run-folder.ts';
 import type { TokenIssuer } from './token-issuer.ts';
 
@@ -161,7 +161,7 @@ async function startProcess(
 ): Promise<RunningProcess> {
   const child = await startChildProcess({
     name,
-    args: [...FEW_CORES_FLAGS, main],
+    args: [...STEADY_FLAGS, main],
     env,
     logFile: setup.folder.file(`${name}.log`),
     ready: { kind: 'json-line', with: { ready: true } },
