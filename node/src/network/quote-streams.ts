@@ -2,6 +2,7 @@ import { MAX_FRAME_BYTES, type MemberId } from '@stoa/schema';
 import { Counter, type Registry } from 'prom-client';
 import type { Logger } from '../telemetry/logger.ts';
 import type { ConnectedPeer, Host } from './host.ts';
+import { OneATurn } from './one-a-turn.ts';
 import { createPeerLinks, type PeerLink } from './peer-links.ts';
 import { UselessBudget } from './useless-budget.ts';
 
@@ -40,12 +41,18 @@ interface QuoteStreamsNeeds {
   charge(peer: ConnectedPeer, code: string): void;
 }
 
+/** What a peer pushes goes through both, in this order. */
+interface Reader {
+  readonly turns: OneATurn;
+  readonly budget: UselessBudget;
+}
+
 /** Opens the quote streams. A slow peer misses frames, sees the gap and pulls; nothing piles up here. */
 export function createQuoteStreams(needs: QuoteStreamsNeeds): QuoteStreams {
   const count = createCounters(needs.registry);
-  const budgets = new Map<string, UselessBudget>();
-  const budgetOf = (link: PeerLink): UselessBudget =>
-    new UselessBudget(USELESS_FRAMES, {
+  const readers = new Map<string, Reader>();
+  const readerOf = (link: PeerLink): Reader => {
+    const budget = new UselessBudget(USELESS_FRAMES, {
       take: (bytes) => needs.onFrame(link.peer, bytes),
       pause: () => {
         needs.logger.warn({ member: link.peer.member }, 'a peer sends little of use and must wait');
@@ -54,6 +61,11 @@ export function createQuoteStreams(needs: QuoteStreamsNeeds): QuoteStreams {
       resume: () => link.resume(),
       now: () => performance.now(),
     });
+    const turns = new OneATurn((frame) => {
+      if (!budget.offer(frame)) count.refused(link.peer.member);
+    });
+    return { turns, budget };
+  };
   const links = createPeerLinks(
     {
       protocol: QUOTES_PROTOCOL,
@@ -63,14 +75,14 @@ export function createQuoteStreams(needs: QuoteStreamsNeeds): QuoteStreams {
     {
       host: needs.host,
       logger: needs.logger,
-      onMessage: (link, message) => {
-        if (budgets.get(link.peer.id)?.offer(message) === false) count.refused(link.peer.member);
-      },
+      onMessage: (link, message) => readers.get(link.peer.id)?.turns.offer(message),
       onTooLong: (peer) => needs.charge(peer, 'FRAME_TOO_LARGE'),
       onLink: (link, up) => {
-        budgets.get(link.peer.id)?.stop();
-        budgets.delete(link.peer.id);
-        if (up) budgets.set(link.peer.id, budgetOf(link));
+        const before = readers.get(link.peer.id);
+        before?.turns.flush();
+        before?.budget.stop();
+        if (up) readers.set(link.peer.id, readerOf(link));
+        else readers.delete(link.peer.id);
         needs.onLink(link.peer, up);
       },
     },
@@ -86,7 +98,7 @@ export function createQuoteStreams(needs: QuoteStreamsNeeds): QuoteStreams {
     connected: () => [...new Set(links.all().map((link) => link.peer.member))],
     stop() {
       links.stop();
-      for (const budget of budgets.values()) budget.stop();
+      for (const { budget } of readers.values()) budget.stop();
     },
   };
 }
