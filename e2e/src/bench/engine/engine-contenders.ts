@@ -6,9 +6,10 @@ export const expectedOrders = 65_536;
 
 type Level = readonly [price: number, quantity: number];
 
-/** One engine, made anew for a run over a whole flow. */
-export interface Contender {
-  run(): void;
+/** One engine, made anew for a run over a whole flow, in the terms that it takes operations in. */
+export interface Contender<Operations> {
+  /** Does the next part of the flow. */
+  run(operations: Operations): void;
   /** Every price with its open quantity, by rising price. */
   book(): Level[];
   /** Quantity that traded, as the engine told it on the way. */
@@ -35,7 +36,7 @@ export function ourInput(flow: readonly FlowOperation[], ids: 'texts' | 'numbers
   });
 }
 
-export function ourEngine(input: ReturnType<typeof ourInput>): Contender {
+export function ourEngine(): Contender<ReturnType<typeof ourInput>> {
   let tradedQuantity = 0;
   const listener: EngineListener = {
     ...deafListener,
@@ -45,8 +46,8 @@ export function ourEngine(input: ReturnType<typeof ourInput>): Contender {
   };
   const engine = new MatchingEngine(listener, { expectedOrders });
   return {
-    run: () => {
-      for (const { ref, order } of input) {
+    run: (operations) => {
+      for (const { ref, order } of operations) {
         if (order === undefined) engine.cancel(ref);
         else engine.submit(order);
       }
@@ -59,11 +60,11 @@ export function ourEngine(input: ReturnType<typeof ourInput>): Contender {
   };
 }
 
-export function peerEngine(flow: readonly FlowOperation[], book: PeerOrderBook): Contender {
+export function peerEngine(book: PeerOrderBook): Contender<readonly FlowOperation[]> {
   let tradedQuantity = 0;
   return {
-    run: () => {
-      for (const operation of flow) {
+    run: (operations) => {
+      for (const operation of operations) {
         if (operation.kind === 'cancel') book.cancel(operation.id);
         else tradedQuantity += operation.size - book.limit(operation).quantityLeft;
       }

@@ -39,3 +39,23 @@ export function makeEngineFlow(seed: number, operations: number): FlowOperation[
   }
   return flow;
 }
+
+/**
+ * The flow in parts whose ids are read from bytes when the part is asked for, as an id comes from a
+ * socket: it was just written to memory, and is another text than the one that the engine keeps.
+ */
+export function* freshlyRead(
+  flow: readonly FlowOperation[],
+  partLength: number,
+): Generator<FlowOperation[]> {
+  for (let from = 0; from < flow.length; from += partLength) {
+    const part = flow.slice(from, from + partLength);
+    const ids = Buffer.from(part.map(({ id }) => id).join(''), 'latin1');
+    let at = 0;
+    yield part.map((operation) => {
+      const begins = at;
+      at += operation.id.length;
+      return { ...operation, id: ids.toString('latin1', begins, at) };
+    });
+  }
+}
