@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import {
   type DirectorySource,
   isRefusal,
@@ -305,6 +306,8 @@ class Sessions implements OrderSessions {
     } else if (number > peer.taken) {
       const answered = this.#heard?.(member, message.body) ?? false;
       await this.#inbox(peer).add({ message, signed, answered });
+      // An answer goes out before the next message is checked: what writes it is ready to run now.
+      if (answered) await setImmediate();
     } else if (number > 0) {
       peer.owed += 1;
     } else if (message.body.kind === 'hello') {

@@ -80,9 +80,9 @@ export class PeerInbox {
     await this.#recording;
   }
 
-  /** @param answered an answer goes out first: what writes it is ready to run now */
+  /** @param answered an answer goes out first, and in the turn after it what came with the message comes here */
   async #recordAll(answered: boolean): Promise<void> {
-    if (answered) await setImmediate();
+    for (let turns = answered ? 2 : 0; turns > 0; turns -= 1) await setImmediate();
     while (this.#waiting.length > 0) {
       const turn = this.#recordNext();
       this.#turn = turn;
