@@ -19,6 +19,7 @@ export const adaptersBench: Bench = {
   options: {
     operations: { about: 'operations of each counted round of the engine', default: 200_000 },
     rounds: { about: 'counted rounds of each engine', default: 9 },
+    long: { about: 'operations of a long round, of which two are counted', default: 1_000_000 },
     journalled: { about: 'operations through the journal', default: 500_000 },
     kills: { about: 'SIGKILLs of venues and adapters, for REST and FIX each', default: 100 },
     messages: { about: 'recorded messages, about', default: 1_000_000 },

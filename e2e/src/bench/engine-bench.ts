@@ -2,7 +2,7 @@ import type { Bench, BenchResult } from './bench.ts';
 import { benchProcesses } from './bench-process.ts';
 import type { PeerOrderBook } from './engine/engine-contenders.ts';
 import type { EngineCommands } from './engine/engine-process.ts';
-import { measureEngineSpeed } from './engine/engine-speed.ts';
+import { measureEngineSpeeds } from './engine/engine-speed.ts';
 import { machineFacts } from './machine.ts';
 
 const seed = 20_250_301;
@@ -25,6 +25,7 @@ export const engineBench: Bench = {
   options: {
     operations: { about: 'operations of each counted round', default: 200_000 },
     rounds: { about: 'counted rounds of each engine', default: 9 },
+    long: { about: 'operations of a long round, of which two are counted', default: 1_000_000 },
     journalled: { about: 'operations through the journal', default: 500_000 },
     messages: { about: 'recorded messages, about', default: 1_000_000 },
     twin: { about: 'random operations beside the naive twin', default: 1_000_000 },
@@ -36,7 +37,8 @@ export const engineBench: Bench = {
       OrderBook: new () => PeerOrderBook;
     };
     say(`engine: ${operations} operations, ${rounds} rounds`);
-    const engine = measureEngineSpeed(OrderBook, { seed, operations, rounds });
+    const lengths = { operations, longOperations: option('long') };
+    const engine = measureEngineSpeeds(OrderBook, { seed, rounds, ...lengths });
 
     await using processes = benchProcesses();
     const own = () => processes.start<EngineCommands>('engine/engine-process.ts');

@@ -2,7 +2,7 @@ import type { BenchNeeds } from '../bench.ts';
 import { benchProcesses } from '../bench-process.ts';
 import type { PeerOrderBook } from '../engine/engine-contenders.ts';
 import type { EngineCommands } from '../engine/engine-process.ts';
-import { measureEngineSpeed } from '../engine/engine-speed.ts';
+import { measureEngineSpeeds } from '../engine/engine-speed.ts';
 
 const seed = 20_250_301;
 const withinMs = 3_600_000;
@@ -16,7 +16,8 @@ export async function measureEngine({ peer, say, option }: BenchNeeds) {
   const operations = option('operations');
   say(`adapters: engine, ${operations} operations beside nodejs-order-book`);
   const { OrderBook } = (await peer('nodejs-order-book')) as { OrderBook: new () => PeerOrderBook };
-  const speed = measureEngineSpeed(OrderBook, { seed, operations, rounds: option('rounds') });
+  const lengths = { operations, longOperations: option('long') };
+  const speed = measureEngineSpeeds(OrderBook, { seed, rounds: option('rounds'), ...lengths });
   await using processes = benchProcesses();
   say('adapters: engine with its journal');
   const journal = await processes

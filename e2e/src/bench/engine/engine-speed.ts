@@ -14,6 +14,9 @@ type Name = (typeof names)[number];
 /** Operations whose ids are read at once: what a busy socket brings in a few reads. */
 const freshPart = 1_000;
 
+/** Counted rounds of a long flow, over which the peer takes seconds. */
+const longRounds = 2;
+
 type Rates = Record<Name, number[]>;
 
 /** How one engine came through a flow. */
@@ -22,6 +25,24 @@ interface Run {
   readonly wallSeconds: number;
   readonly tradedQuantity: number;
   readonly book: unknown;
+}
+
+/**
+ * Both lengths of a flow. The longer one ends with a book five times as deep: whether an engine's work
+ * grows with its book is seen there, and not in a short flow.
+ */
+export function measureEngineSpeeds(
+  OrderBook: new () => PeerOrderBook,
+  {
+    longOperations,
+    ...short
+  }: { seed: number; operations: number; rounds: number; longOperations: number },
+) {
+  const long = { seed: short.seed, operations: longOperations, rounds: longRounds };
+  return {
+    ...measureEngineSpeed(OrderBook, short),
+    longFlow: measureEngineSpeed(OrderBook, long),
+  };
 }
 
 /**
@@ -41,7 +62,7 @@ interface Run {
  * from a socket just before its engine takes them: warm, and never the same text twice. `ratio` is that
  * of prepared ids; `ratioFreshIds` is the other one.
  */
-export function measureEngineSpeed(
+function measureEngineSpeed(
   OrderBook: new () => PeerOrderBook,
   { seed, operations, rounds }: { seed: number; operations: number; rounds: number },
 ) {
