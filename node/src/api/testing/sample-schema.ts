@@ -9,22 +9,8 @@ import {
 import type { ApiContext } from '../api-context.ts';
 import { buildNodeSchema } from '../api-server.ts';
 import { createSubscriptionStreams } from '../subscription-streams.ts';
-import { createSampleAudit } from './sample-audit.ts';
-import { ACME, createSampleMarket, sampleDirectory } from './sample-market.ts';
-import { sampleNegotiation } from './sample-negotiation.ts';
-import { createSampleOrders } from './sample-orders.ts';
-import {
-  createSampleListings,
-  sampleArchive,
-  sampleMandates,
-  sampleNode,
-  sampleOperator,
-  samplePositions,
-  samplePreTrade,
-  samplePrints,
-  sampleSettlements,
-  sampleTerms,
-} from './sample-services.ts';
+import { ACME } from './sample-market.ts';
+import { createSampleNeeds } from './sample-needs.ts';
 
 /** Arguments that the generated operations give, by field. */
 export const ARGUMENTS: Record<string, string> = {
@@ -87,35 +73,15 @@ export function selectAll(
 
 /** The schema of the node of alpha over services in memory, and what stands behind it. */
 export function createSampleSchema() {
-  const market = createSampleMarket();
-  const orders = createSampleOrders('alpha');
-  const listings = createSampleListings(market);
-  const audit = createSampleAudit();
+  const needs = createSampleNeeds('alpha');
   const schema = buildNodeSchema('alpha', {
-    market,
-    orders,
-    negotiation: sampleNegotiation(orders),
-    ...{ blotter: orders.blotter, feed: orders.feed, receipts: orders.receipts },
-    directory: sampleDirectory,
-    settlements: sampleSettlements,
-    positions: samplePositions,
-    mandates: sampleMandates,
+    ...needs,
     // The operator too: what only it may do comes before this, and ends the broker's operation.
     accounts: new Map(['broker', 'alpha'].map((id) => [id, new Set([`0x${'11'.repeat(20)}`])])),
-    settlement: `0x${'5e'.repeat(20)}`,
-    terms: sampleTerms,
-    node: sampleNode,
-    operator: sampleOperator,
-    archive: sampleArchive,
-    listings,
-    preTrade: samplePreTrade,
-    prints: samplePrints,
-    ...{ audit, auditReader: audit },
-    nowMs: Date.now,
     streams: createSubscriptionStreams(10),
     watch: () => () => {},
   });
-  return { schema, listings, audit };
+  return { schema, listings: needs.listings, audit: needs.audit };
 }
 
 /** What resolvers know of a caller whose home is alpha. */

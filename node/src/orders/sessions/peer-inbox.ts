@@ -80,9 +80,12 @@ export class PeerInbox {
     await this.#recording;
   }
 
-  /** @param answered an answer goes out first, and in the turn after it what came with the message comes here */
+  /** @param answered an answer goes out first, and then what came with the message is checked */
   async #recordAll(answered: boolean): Promise<void> {
-    for (let turns = answered ? 2 : 0; turns > 0; turns -= 1) await setImmediate();
+    if (answered) {
+      await setImmediate();
+      await setImmediate();
+    }
     while (this.#waiting.length > 0) {
       const turn = this.#recordNext();
       this.#turn = turn;
