@@ -102,3 +102,14 @@ it('tells nothing else before it is recorded', async () => {
   });
   expect((await answer).status).toBe('canceled');
 });
+
+it('records what came with an acknowledgement together with it, though that is told first', async () => {
+  const { answer, orderId } = await asked('acknowledged');
+  const ended = { state: 'canceled', filled: 0, reason: 'nothing there' } as const;
+  await book.say({ kind: 'accepted', orderId }, { kind: 'done', orderId, ...ended });
+  expect((await answer).status).toBe('new');
+  await until(async () => (await statusAtHome()) === 'canceled');
+  const transactions = await home.store.sql`select distinct xmin::text from order_events
+    where kind in ('leg-accepted', 'leg-done')`;
+  expect(transactions).toHaveLength(1);
+});
