@@ -6,6 +6,7 @@ import type {
   VenueCapabilities,
   VenueEvent,
   VenueListings,
+  VenueOrder,
   VenueRequest,
   VenueStart,
 } from './venue-adapter.ts';
@@ -44,6 +45,10 @@ export abstract class PassingVenue implements VenueAdapter {
 
   submit(request: VenueRequest): Promise<Receipt> {
     return this.adapter.submit(request);
+  }
+
+  accepts(order: VenueOrder): boolean {
+    return this.adapter.accepts?.(order) ?? false;
   }
 
   reconcile(): Promise<void> {

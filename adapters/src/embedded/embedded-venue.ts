@@ -134,6 +134,14 @@ export class EmbeddedVenue implements VenueAdapter {
     await outbox.drained();
   }
 
+  accepts(order: VenueOrder): boolean {
+    const pending = this.#outbox?.pending ?? MAX_PENDING_EVENTS;
+    if (this.#link !== 'ready' || pending >= MAX_PENDING_EVENTS) return false;
+    this.#clock?.look();
+    if (this.#members.get(order.orderId) !== undefined) return false;
+    return this.#books.get(order.instrument)?.accepts(order) ?? false;
+  }
+
   async submit(request: VenueRequest): Promise<Receipt> {
     const outbox = this.#outbox;
     if (outbox === undefined || this.#link !== 'ready') return refused('not-ready');

@@ -64,10 +64,15 @@ export class MatchingEngine {
     this.#onSelfTrade = options.onSelfTrade ?? 'cancel-newest';
   }
 
+  /** Why an order would not be taken now; undefined where it would. */
+  refusal(from: EngineOrder): EngineRejectReason | undefined {
+    const known = this.#index.get(from.ref) !== undefined;
+    return orderRefusal(from, known, this.#phase, this.#halted);
+  }
+
   /** Takes an order: trades what can trade, then rests or cancels the remainder. */
   submit(from: EngineOrder): boolean {
-    const known = this.#index.get(from.ref) !== undefined;
-    const refusal = orderRefusal(from, known, this.#phase, this.#halted);
+    const refusal = this.refusal(from);
     if (refusal !== undefined) return this.#reject(from.ref, refusal);
     const order = this.#orders.take(from);
     this.#listener.accepted(order);

@@ -105,6 +105,12 @@ export class VenueBook {
     if (halted) this.#do({ kind: 'resume' });
   }
 
+  /** Whether {@link enter} would take a member's order now. */
+  accepts(order: VenueOrder): boolean {
+    const rejection = orderRejection(this.instrument, order, this.#needs.nowMs());
+    return rejection === undefined && !this.engine.refusal(this.#engineOrder(order));
+  }
+
   /** Enters a member's new order. */
   enter(order: MemberOrder): void {
     const rejection = orderRejection(this.instrument, order.request, this.#needs.nowMs());
@@ -449,14 +455,7 @@ export class VenueBook {
   }
 
   #engineOrder(order: VenueOrder): EngineOrder {
-    const {
-      orderId,
-      limitPrice,
-      owner,
-      homeVenue: _home,
-      instrument: _instrument,
-      ...terms
-    } = order;
+    const { orderId, limitPrice, owner, homeVenue: _home, instrument: _of, ...terms } = order;
     return { ...terms, ref: orderId, price: limitPrice, owner: this.#options.ownerOf(owner) };
   }
 

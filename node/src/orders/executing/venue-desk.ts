@@ -11,6 +11,7 @@ import type { AfterCommit } from '../after-commit.ts';
 import { isIdOf } from '../id-codes.ts';
 import type { LegAsk, LegRequest, OwnLegs } from '../leg-reports.ts';
 import { REPLACE_NOT_SUPPORTED } from '../life/order-replacement.ts';
+import type { OrderSessions } from '../sessions/order-session.ts';
 import type { ReceivedMessage } from '../sessions/peer-inbox.ts';
 import type { CounterpartyGate } from '../terms/counterparty-gate.ts';
 import type { QuoteDesk, TakenQuote } from './quote-desk.ts';
@@ -29,6 +30,7 @@ import {
   holdOpenVenueOrders,
   holdVenueOrders,
   insertVenueOrders,
+  isRecordedNow,
   type NewVenueOrder,
   newVenueOrder,
   openOrderOf,
@@ -42,7 +44,10 @@ export interface VenueDeskNeeds extends VenueEventNeeds {
   readonly gate: Pick<CounterpartyGate, 'whyNotTaken' | 'whyNotReplaced'>;
   /** Undefined: nothing is negotiated here. */
   readonly quotes?: Pick<QuoteDesk, 'take' | 'takenBy'> | undefined;
+  readonly sessions: Pick<OrderSessions, 'send' | 'sendIf'>;
   readonly capabilities: Pick<VenueCapabilities, 'replace' | 'external'>;
+  /** See `VenueAdapter.accepts`. */
+  readonly accepts: (order: VenueOrder) => boolean;
 }
 
 /** A request that a book refused before it reached it. */
@@ -170,7 +175,7 @@ export class VenueDesk {
     const refused = await this.#needs.gate.whyNotTaken(tx, from, leg, sentAtMs);
     const opened = { leg, homeVenue: from, status: 'pending-new' } as const;
     const isQuoted = leg.quoteId !== undefined;
-    if (!refused && !isQuoted) return this.#open(tx, [opened], after);
+    if (!refused && !isQuoted) return this.#openOf(tx, opened, after);
     const known = await readVenueOrder(tx, legId);
     if (known) return this.#needs.sessions.send(tx, from, statusReport(known));
     const rejection = refused ?? (await this.#openQuoted(tx, opened, after));
@@ -178,6 +183,21 @@ export class VenueDesk {
     const rejected = { ...opened, status: 'rejected', reason: rejection.code } as const;
     insertVenueOrders(tx, [rejected], this.#needs.nowMs());
     this.#needs.sessions.send(tx, from, { kind: 'leg-rejected', legId, ...rejection });
+  }
+
+  /**
+   * Records a leg of another home, and tells of its acceptance with the record where the book says it
+   * beforehand: it stands in the store, from which the book gets it whatever crashes.
+   */
+  #openOf(tx: Transaction, opened: NewVenueOrder, after: AfterCommit): void {
+    const { accepts, sessions } = this.#needs;
+    const acceptanceTold = accepts(newVenueOrder(opened));
+    this.#open(tx, [{ ...opened, acceptanceTold }], after);
+    if (!acceptanceTold) return;
+    const { legId } = opened.leg;
+    const accepted = { kind: 'leg-accepted', legId } as const;
+    // What came again is told where it stands, and not that it is new.
+    sessions.sendIf(tx, opened.homeVenue, isRecordedNow(legId), accepted);
   }
 
   /** Records a leg that has to do with a quote, for good; or says why it cannot take it. */

@@ -107,7 +107,7 @@ export class VenueEvents {
         if (row.status !== 'pending-new') return;
         row.status = 'new';
         turn.changes(row);
-        return turn.tell(row, { kind: 'leg-accepted', legId });
+        return row.acceptanceTold ? undefined : turn.tell(row, { kind: 'leg-accepted', legId });
       case 'rejected':
         return ended ? undefined : reject(turn, row, event.rejection);
       case 'done':

@@ -1,6 +1,6 @@
 import type { OpenOrder, VenueOrder } from '@stoa/adapters';
 import { type LegOrder, TERMINAL_STATUSES, type VenueId } from '@stoa/schema';
-import { asc, eq, notInArray, sql } from 'drizzle-orm';
+import { asc, eq, notInArray, type SQL, sql } from 'drizzle-orm';
 import { isAnyTextOf } from '../../store/any-of.ts';
 import type { Transaction } from '../../store/database.ts';
 import { insertRows } from '../../store/insert-rows.ts';
@@ -17,6 +17,8 @@ export interface NewVenueOrder {
   readonly homeVenue: VenueId;
   readonly status: 'pending-new' | 'rejected';
   readonly reason?: string;
+  /** Whether its home is told in the same transaction that the book accepts it. */
+  readonly acceptanceTold?: boolean;
 }
 
 /**
@@ -31,9 +33,10 @@ export function insertVenueOrders(
   onRecorded?: (legIds: ReadonlySet<string>) => void,
 ): void {
   if (added.length === 0) return;
-  const rows = added.map(({ leg, homeVenue, status, reason = null }) => ({
+  const rows = added.map(({ leg, homeVenue, status, reason = null, acceptanceTold = false }) => ({
     legId: leg.legId,
     homeVenue,
+    acceptanceTold,
     member: leg.member,
     account: leg.account,
     instrument: leg.instrument,
@@ -54,6 +57,12 @@ export function insertVenueOrders(
   issue<{ leg_id: string }>(tx, insert, (recorded) => {
     onRecorded?.(new Set(recorded.map((row) => row.leg_id)));
   });
+}
+
+/** Holds of a leg that was recorded by the transaction that asks, and not before it. */
+export function isRecordedNow(legId: string): SQL {
+  return sql`exists (select from venue_orders
+    where leg_id = ${legId} and xmin = pg_current_xact_id()::xid)`;
 }
 
 /** One order of this venue's book. */

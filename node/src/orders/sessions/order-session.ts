@@ -9,6 +9,7 @@ import {
   type OrderMessageBody,
   PLACE_SALT_BYTES,
 } from '@stoa/schema';
+import type { SQL } from 'drizzle-orm';
 import type { Registry } from 'prom-client';
 import type { OrderLinks } from '../../network/order-links.ts';
 import type { Database, Transaction } from '../../store/database.ts';
@@ -34,6 +35,7 @@ import {
   pruneOutbox,
   readOutbox,
   readSessions,
+  type WrittenMessage,
 } from './session-store.ts';
 import { signMessage } from './sign-message.ts';
 
@@ -69,6 +71,8 @@ export interface OrderSessions {
    * that in which it came about.
    */
   send(tx: Transaction, to: MemberId, ...bodies: readonly OrderMessageBody[]): void;
+  /** The same of one message, which is written only where the condition holds when it would be. */
+  sendIf(tx: Transaction, to: MemberId, condition: SQL, body: OrderMessageBody): void;
   /** Where each session stands. */
   standings(): readonly SessionStanding[];
   /** Whether a link to the member stands. */
@@ -137,13 +141,23 @@ class Sessions implements OrderSessions {
   send(tx: Transaction, to: MemberId, ...bodies: readonly OrderMessageBody[]): void {
     if (bodies.length === 0) return;
     const peer = this.#peer(to);
-    const messages = bodies.map((body) => {
-      peer.given += 1;
-      const number = peer.given;
-      return { number, body, message: this.#signed(peer, number, body) };
-    });
+    const messages = bodies.map((body) => this.#numbered(peer, body));
     whenEnded(tx, (end) => this.#written(peer, messages, end));
     addToOutbox(tx, to, messages);
+  }
+
+  sendIf(tx: Transaction, to: MemberId, condition: SQL, body: OrderMessageBody): void {
+    const peer = this.#peer(to);
+    const message = this.#numbered(peer, body);
+    let held = false;
+    whenEnded(tx, (end) => this.#written(peer, [message], held ? end : 'rolled-back'));
+    addToOutbox(tx, to, [message], { condition, onWritten: () => (held = true) });
+  }
+
+  #numbered(peer: SessionPeer, body: OrderMessageBody): WrittenMessage {
+    peer.given += 1;
+    const number = peer.given;
+    return { number, body, message: this.#signed(peer, number, body) };
   }
 
   /** The transaction that wrote messages has ended. */

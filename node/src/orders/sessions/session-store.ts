@@ -69,8 +69,16 @@ export async function readReceived(database: Database, peer: MemberId): Promise<
   return row?.received ?? 0;
 }
 
+/** What messages depend on. */
+interface WrittenIf {
+  readonly condition: SQL;
+  /** Told before the commit where it held. */
+  readonly onWritten: () => void;
+}
+
 /**
- * Writes numbered messages into the outbox, in the transaction that makes them true.
+ * Writes numbered messages into the outbox, in the transaction that makes them true; with a condition,
+ * all of them or none.
  *
  * @throws CodedError `ORDER_MESSAGE_TOO_LARGE`
  */
@@ -78,8 +86,13 @@ export function addToOutbox(
   tx: Transaction,
   peer: MemberId,
   messages: readonly WrittenMessage[],
+  only?: WrittenIf,
 ): void {
-  issue(tx, outboxRows(peer, messages, sql``));
+  if (!only) return issue(tx, outboxRows(peer, messages, sql``));
+  const { condition, onWritten } = only;
+  issue(tx, outboxRows(peer, messages, sql`returning number`, condition), (rows) => {
+    if (rows.length > 0) onWritten();
+  });
 }
 
 /**
@@ -94,7 +107,12 @@ export async function fillOutbox(
   await database.execute(outboxRows(peer, messages, sql`on conflict (peer, number) do nothing`));
 }
 
-function outboxRows(peer: MemberId, messages: readonly WrittenMessage[], onConflict: SQL): SQL {
+function outboxRows(
+  peer: MemberId,
+  messages: readonly WrittenMessage[],
+  ending: SQL,
+  condition: SQL = sql`true`,
+): SQL {
   const rows = messages.map(({ number, body, message }) => {
     const bytes = JSON.stringify(body).length;
     if (bytes > MAX_ORDER_MESSAGE_BYTES - ENVELOPE_BYTES) {
@@ -115,7 +133,8 @@ function outboxRows(peer: MemberId, messages: readonly WrittenMessage[], onConfl
       select leg_id, substring(message for proof) from given where leg_id is not null
       on conflict do nothing)
     insert into session_outbox (peer, number, body, message)
-    select ${peer}, number, body, message from given order by number ${onConflict}`;
+    select ${peer}, number, body, message from given where ${condition}
+    order by number ${ending}`;
 }
 
 /** How many of its bytes prove a message: all before its place, which is its session's alone. */

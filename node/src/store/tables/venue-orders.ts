@@ -39,6 +39,8 @@ export const venueOrders = pgTable(
     pendingLimitPrice: bigint('pending_limit_price', { mode: 'number' }),
     /** Its home asked for its end, and the book has not answered. */
     cancelRequested: boolean('cancel_requested').notNull().default(false),
+    /** Its home was told with this record that the book accepts it. */
+    acceptanceTold: boolean('acceptance_told').notNull().default(false),
     status: text().$type<OrderStatus>().notNull(),
     filled: bigint({ mode: 'number' }).notNull(),
     reason: text(),

@@ -1,0 +1,1 @@
+ALTER TABLE "venue_orders" ADD COLUMN "acceptance_told" boolean DEFAULT false NOT NULL;
