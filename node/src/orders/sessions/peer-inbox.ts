@@ -46,6 +46,9 @@ export interface PeerInboxNeeds {
   readonly onRecorded: () => void;
 }
 
+/** So long a message that answered somebody waits for what follows on it, such as an order's fills. */
+const FOLLOWED_WITHIN_MS = 10;
+
 /** Messages that are recorded in one transaction, at most; beyond it the peer's link waits. */
 const MOST_AT_ONCE = 64;
 
@@ -60,6 +63,8 @@ export class PeerInbox {
   readonly #waiting: WaitingMessage[] = [];
   #recording: Promise<void> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Ends the wait for what follows on an answered message. */
+  #followed: (() => void) | undefined;
 
   constructor(peer: SessionPeer, needs: PeerInboxNeeds) {
     this.#peer = peer;
@@ -72,6 +77,7 @@ export class PeerInbox {
     this.#peer.taken = arrived.message.number;
     this.#waiting.push({ ...arrived, arrivedMs: performance.now() });
     this.#recording ??= this.#recordAll(answered);
+    if (!answered || this.#waiting.length >= MOST_AT_ONCE) this.#followed?.();
     while (this.#waiting.length >= MOST_AT_ONCE) await this.#turn;
   }
 
@@ -80,11 +86,11 @@ export class PeerInbox {
     await this.#recording;
   }
 
-  /** @param answered an answer goes out first, and then what came with the message is checked */
+  /** @param answered an answer goes out first, and what follows on the message is recorded with it */
   async #recordAll(answered: boolean): Promise<void> {
     if (answered) {
-      await setImmediate();
-      await setImmediate();
+      this.#turn = this.#follow();
+      await this.#turn;
     }
     while (this.#waiting.length > 0) {
       const turn = this.#recordNext();
@@ -92,6 +98,19 @@ export class PeerInbox {
       await turn;
     }
     this.#recording = undefined;
+  }
+
+  /** Nobody waits for the recording of an answered message: it shares its commit with the next ones. */
+  async #follow(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#followed = resolve;
+    const timer = setTimeout(resolve, FOLLOWED_WITHIN_MS);
+    await promise;
+    clearTimeout(timer);
+    this.#followed = undefined;
+    // What came in one piece with what ended the wait is checked a message a turn.
+    await setImmediate();
+    await setImmediate();
   }
 
   /** All together; if that fails one by one, so that one that cannot be recorded stops none before it. */
