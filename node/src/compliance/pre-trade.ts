@@ -94,7 +94,7 @@ export interface PreTradeNeeds {
   readonly lens?: Address | undefined;
   readonly logger: Logger;
   readonly nowMs: () => number;
-  /** So often new blocks are searched before anybody asks; default 50 ms. */
+  /** So often new blocks are searched before anybody asks; default 100 ms. */
   readonly lookEveryMs?: number;
   /** So old at most is what an answer that is kept was last held against; default 150 ms. */
   readonly freshForMs?: number;
@@ -102,7 +102,7 @@ export interface PreTradeNeeds {
   readonly topicNames?: Readonly<Record<string, string>>;
 }
 
-const LOOK_EVERY_MS = 50;
+const LOOK_EVERY_MS = 100;
 const FRESH_FOR_MS = 150;
 
 /** What the chain said of one transfer. */

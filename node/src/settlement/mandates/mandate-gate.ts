@@ -45,7 +45,15 @@ export interface MandateGateNeeds {
 
 /** So long an account's declaration is not read again; the contract decides in any case. */
 const declaredForMs = 1_000;
+/** Up to this age it serves while it is read again: an account that trades on does not wait for it. */
+const usableForMs = 2_000;
 const maxAccounts = 10_000;
+
+/** What an account said on chain. */
+interface Declaration {
+  readonly askedAtMs: number;
+  readonly isRequired: boolean;
+}
 
 /**
  * An order whose account has a mandate stays within it, with all that is open and unsettled beside it;
@@ -54,10 +62,8 @@ const maxAccounts = 10_000;
 export class MandateGate implements MandateChecks {
   readonly #options: MandateGateOptions;
   readonly #needs: MandateGateNeeds;
-  readonly #declared = new Map<
-    string,
-    { readonly atMs: number; readonly answer: Promise<boolean> }
-  >();
+  readonly #declared = new Map<string, Declaration>();
+  readonly #reading = new Map<string, Promise<boolean>>();
 
   constructor(options: MandateGateOptions, needs: MandateGateNeeds) {
     this.#options = options;
@@ -107,17 +113,34 @@ export class MandateGate implements MandateChecks {
     });
   }
 
-  #isRequired({ account, instrument }: MandatedOrder): Promise<boolean> | true {
+  #isRequired({ account, instrument }: MandatedOrder): Promise<boolean> | boolean {
     const { requiredFor } = this.#options;
     if (requiredFor === 'all' || requiredFor.has(instrument.id)) return true;
     const key = lower(account);
     const known = this.#declared.get(key);
-    const nowMs = this.#needs.nowMs();
-    if (known && nowMs < known.atMs + declaredForMs) return known.answer;
-    if (this.#declared.size >= maxAccounts) this.#declared.clear();
-    const answer = readRequiresMandates(this.#needs.client, this.#options.settlement, account);
-    this.#declared.set(key, { atMs: nowMs, answer });
-    answer.catch(() => this.#declared.delete(key));
-    return answer;
+    const ageMs = known ? this.#needs.nowMs() - known.askedAtMs : Number.POSITIVE_INFINITY;
+    if (known && ageMs < declaredForMs) return known.isRequired;
+    if (!known || ageMs >= usableForMs) return this.#read(key, account);
+    // Once this order has gone on its way.
+    setImmediate(() => void this.#read(key, account));
+    return known.isRequired;
+  }
+
+  #read(key: string, account: Address): Promise<boolean> {
+    const before = this.#reading.get(key);
+    if (before) return before;
+    const askedAtMs = this.#needs.nowMs();
+    const { client } = this.#needs;
+    const reading = readRequiresMandates(client, this.#options.settlement, account)
+      .then((isRequired) => {
+        if (this.#declared.size >= maxAccounts) this.#declared.clear();
+        this.#declared.set(key, { askedAtMs, isRequired });
+        return isRequired;
+      })
+      .finally(() => this.#reading.delete(key));
+    this.#reading.set(key, reading);
+    // Whoever waits for it hears of a failure, and whoever comes next asks again.
+    reading.catch(() => undefined);
+    return reading;
   }
 }
