@@ -75,7 +75,10 @@ const routeInput = z.strictObject({
   venues: z.array(z.tuple([venueId, routeVenue])).max(MAX_VENUES),
 });
 
-/** An input as JSON: maps as lists of pairs by rising id, bigints as digits. The same input, the same text. */
+/**
+ * An input as JSON has it: maps as lists of pairs by rising id, bigints as digits; what is undefined is
+ * left out of its text. The same input, the same text.
+ */
 export function routeInputToJson(input: RouteInput): unknown {
   const { order, book, exclusions, venues, ...plain } = input;
   const { instrument, asOfMs } = book;
@@ -92,12 +95,10 @@ export function routeInputToJson(input: RouteInput): unknown {
     return [venue, { cost: { takerPpm, ...digits }, ...other }];
   });
   const { tickSize, lotSize, home, nowMs } = plain;
-  const json = {
+  return {
     ...{ order, book: { instrument, asOfMs, venues: shown } },
     ...{ tickSize, lotSize, home, nowMs, exclusions: byId(exclusions), venues: terms },
   };
-  // Undefined members go, so that the value equals what comes back from its text.
-  return JSON.parse(JSON.stringify(json));
 }
 
 /**

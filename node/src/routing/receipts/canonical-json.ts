@@ -34,8 +34,9 @@ function write(value: unknown, depth: number): string {
   if (Array.isArray(value)) return `[${value.map((item) => write(item, depth + 1)).join(',')}]`;
   if (typeof value !== 'object') throw notCanonical(`a ${typeof value}`);
   const parts: string[] = [];
-  const entries = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
-  for (const [name, item] of entries) {
+  // Sorted by UTF-16 code units, as names are compared where nothing else is asked for.
+  for (const name of Object.keys(value).sort()) {
+    const item = (value as Readonly<Record<string, unknown>>)[name];
     if (item !== undefined) parts.push(`${JSON.stringify(name)}:${write(item, depth + 1)}`);
   }
   return `{${parts.join(',')}}`;
