@@ -34,6 +34,8 @@ export interface NetworkOptions {
   /** A PostgreSQL server to use in place of one of our own. */
   readonly databaseUrl?: string;
   readonly gatewayPort?: number;
+  /** Added to every venue's own environment. */
+  readonly venueEnv?: Readonly<Record<string, string>>;
   readonly keepFolder?: boolean;
   readonly logLevel?: string;
   /** Where the processes tell their spans (OTLP/HTTP). */
@@ -225,6 +227,7 @@ function createVenueStarter(
       ...setup,
       env: {
         ...(options.compileCache && { NODE_COMPILE_CACHE: options.compileCache }),
+        ...options.venueEnv,
         ...env,
       },
       databaseUrl: await databases.database(venue),

@@ -17,12 +17,11 @@ const key = nodeKeyFromSeed(new Uint8Array(32).fill(7));
 const verify = verifierOf(key.publicKey);
 
 const commands = {
-  /** The far end: what comes is verified, committed twice, one after the other, and answered signed. */
+  /** The far end: what comes is verified, committed, and answered signed. */
   async venue({ databaseUrl }: { databaseUrl: string }) {
     const sql = await openStore(databaseUrl);
     const server = createServer({ noDelay: true }, (socket) =>
       onVerified(socket, async () => {
-        await commit(sql);
         await commit(sql);
         socket.write(signedMessage());
       }),

@@ -11,8 +11,8 @@ const pauseMs = 200;
 
 /**
  * What the way of an order costs on this machine whoever goes it: a GraphQL mutation of no content, as
- * many durable commits one after another as an order waits for (at its home, of its leg at the venue,
- * of the venue's word; the audit record's beside them), and a signed message there and back over a
+ * many durable commits one after another as an order waits for (at its home, and of its leg at the venue
+ * with the venue's word; the audit record's beside them), and a signed message there and back over a
  * socket, verified; in as many processes, on the same database server, with nothing recorded that
  * means anything.
  */
@@ -27,7 +27,9 @@ export async function measureFloor(network: Network) {
   if (!home || !venue) throw new Error('a process is missing');
   const venuePort = await venue.process.ask('venue', { databaseUrl: venue.databaseUrl });
   const { databaseUrl } = home;
-  const connection = keptConnection(await home.process.ask('home', { databaseUrl, venuePort }));
+  const connection = await keptConnection(
+    await home.process.ask('home', { databaseUrl, venuePort }),
+  );
   const place = async (): Promise<number> => {
     const begunMs = performance.now();
     const answer = await connection.ask('mutation { place }', {});
