@@ -44,10 +44,12 @@ export interface PeerInboxNeeds {
   readonly crashPoint?: CrashPoint | undefined;
   /** Told of each commit. */
   readonly onRecorded: () => void;
+  /**
+   * So long a message that answered somebody waits for what follows on it, such as an order's fills;
+   * default 10 ms.
+   */
+  readonly followedWithinMs?: number;
 }
-
-/** So long a message that answered somebody waits for what follows on it, such as an order's fills. */
-const FOLLOWED_WITHIN_MS = 10;
 
 /** Messages that are recorded in one transaction, at most; beyond it the peer's link waits. */
 const MOST_AT_ONCE = 64;
@@ -104,7 +106,7 @@ export class PeerInbox {
   async #follow(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#followed = resolve;
-    const timer = setTimeout(resolve, FOLLOWED_WITHIN_MS);
+    const timer = setTimeout(resolve, this.#needs.followedWithinMs ?? 10);
     await promise;
     clearTimeout(timer);
     this.#followed = undefined;
