@@ -17,5 +17,10 @@ export interface KitCase {
   readonly rfq?: keyof RfqCapability;
   /** What the venue must be driven to, or else likewise. */
   readonly drivers?: readonly (keyof VenueDriver)[];
-  readonly run: (bench: VenueBench, drive: Required<VenueDriver>) => Promise<void>;
+  /** `skip` ends a case in which it turns out that there is nothing to try, with the reason. */
+  readonly run: (
+    bench: VenueBench,
+    drive: Required<VenueDriver>,
+    skip: (reason: string) => never,
+  ) => Promise<void>;
 }

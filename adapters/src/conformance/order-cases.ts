@@ -2,6 +2,8 @@ import { expect } from 'vitest';
 import type { KitCase } from './kit-case.ts';
 import { ANNA, BOB, CLEARING } from './venue-bench.ts';
 
+const SAYS_NOTHING_BEFOREHAND = 'the adapter says of no order beforehand that it is accepted';
+
 export const orderCases: readonly KitCase[] = [
   {
     about:
@@ -162,6 +164,54 @@ export const orderCases: readonly KitCase[] = [
       expect(await bench.sink.done('crashed')).toMatchObject({ state: 'canceled', filled: 0 });
       // Nobody hears of cancels that nobody asked for.
       expect(bench.sink.of('cancel-rejected')).toEqual([]);
+    },
+  },
+  {
+    about: 'accepts what it said beforehand that it accepts, and saying so does nothing',
+    covers: [],
+    run: async (bench, _drive, skip) => {
+      await bench.start();
+      const { tickSize, lotSize } = bench.venue.instrument;
+      const orders = [
+        bench.order('rests', 'buy', 2, 90),
+        bench.order('off-tick', 'buy', 1, 90, { limitPrice: tickSize * 90 + 1 }),
+        bench.order('off-lot', 'buy', 1, 90, { quantity: lotSize + 1 }),
+        bench.order('meets-it', 'sell', 1, 90),
+      ];
+      let promised = 0;
+      for (const order of orders) {
+        const { orderId } = order;
+        const isPromised = bench.adapter.accepts?.(order) ?? false;
+        // Asked again it says the same: the first question has left nothing behind.
+        expect(bench.adapter.accepts?.(order) ?? false).toBe(isPromised);
+        if (!isPromised) continue;
+        promised += 1;
+        expect(bench.sink.about(orderId)).toEqual([]);
+        expect(await bench.adapter.submit({ kind: 'new', order })).toEqual({ outcome: 'taken' });
+        await bench.sink.until((one) => 'orderId' in one && one.orderId === orderId, orderId);
+        expect(bench.sink.about(orderId)[0]).toEqual({ kind: 'accepted', orderId });
+        // One that it has is not accepted a second time.
+        expect(bench.adapter.accepts?.(order)).toBe(false);
+      }
+      if (promised === 0) skip(SAYS_NOTHING_BEFOREHAND);
+    },
+  },
+  {
+    about: 'does not say beforehand that it accepts what it rejects while it is halted',
+    covers: [],
+    drivers: ['halt'],
+    run: async (bench, drive, skip) => {
+      await bench.start();
+      const order = ['halted', 'buy', 1, 90] as const;
+      if (!bench.adapter.accepts?.(bench.order(...order))) skip(SAYS_NOTHING_BEFOREHAND);
+      await drive.halt();
+      await bench.sink.until(
+        (event) => event.kind === 'trading-status' && event.state === 'halted',
+        'halted',
+      );
+      const isPromised = bench.adapter.accepts?.(bench.order(...order)) ?? false;
+      const rejection = await bench.refusedWith(...order);
+      expect(isPromised && rejection !== undefined).toBe(false);
     },
   },
 ];

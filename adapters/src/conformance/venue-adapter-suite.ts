@@ -51,7 +51,7 @@ export function venueAdapterSuite(name: string, setup: () => Promise<VenueUnderT
           it(one.about, async ({ skip }) => {
             const reason = whyNot(one, bench);
             if (reason !== undefined) skip(reason);
-            await one.run(bench, bench.venue.drive as Required<VenueDriver>);
+            await one.run(bench, bench.venue.drive as Required<VenueDriver>, skip);
           });
         }
       });

@@ -1,4 +1,4 @@
-import type { VenueEvent } from '@stoa/adapters';
+import type { VenueEvent, VenueOrder } from '@stoa/adapters';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
@@ -6,6 +6,13 @@ import { ScriptedVenue } from '../orders/testing/scripted-venue.ts';
 import { WatchedVenue } from './watched-venue.ts';
 
 const AN_ORDER = { kind: 'cancel', orderId: 'alpha-1.1.1', instrument: 'any' } as const;
+
+function orderOf(quantity: number): VenueOrder {
+  return {
+    ...{ orderId: 'alpha-1.1.1', instrument: 'any', side: 'buy', timeInForce: 'ioc', quantity },
+    ...{ limitPrice: 1_000, homeVenue: 'alpha', owner: { member: 'broker', account: '0x0b' } },
+  };
+}
 
 async function watched() {
   const scripted = new ScriptedVenue('alpha');
@@ -48,6 +55,18 @@ describe('a watched venue', () => {
       .poll(() => metrics.metrics())
       .toContain('stoa_venue_listing_checks_total{outcome="same"} 1');
     expect(await venue.listings()).toMatchObject({ outcome: 'same' });
+  });
+
+  it('says beforehand of an order what the venue says, and no where that says nothing', async () => {
+    const { scripted, venue } = await watched();
+    const order = orderOf(100);
+    expect(venue.accepts(order)).toBe(false);
+    scripted.accepts = ({ quantity }) => quantity === 100;
+    expect(venue.accepts(order)).toBe(true);
+    expect(venue.accepts(orderOf(50))).toBe(false);
+    expect(scripted.requests).toEqual([]);
+    Reflect.deleteProperty(scripted, 'accepts');
+    expect(venue.accepts(order)).toBe(false);
   });
 
   it('passes everything on, and counts requests, refusals and unknown outcomes', async () => {

@@ -25,6 +25,8 @@ export class ScriptedVenue implements VenueAdapter {
   nextTradeNumber = 0;
   /** Answers requests; `taken` unless the test says otherwise. */
   answer: (request: VenueRequest) => Receipt = () => ({ outcome: 'taken' });
+  /** Whether it accepts an order, said beforehand; no unless the test says otherwise. */
+  accepts: (order: VenueOrder) => boolean = () => false;
   #sink: VenueSink | undefined;
 
   constructor(venue: VenueId, able: Partial<VenueCapabilities> = {}) {
