@@ -46,7 +46,7 @@ export interface VenueDeskNeeds extends VenueEventNeeds {
   readonly quotes?: Pick<QuoteDesk, 'take' | 'takenBy'> | undefined;
   readonly sessions: Pick<OrderSessions, 'send' | 'sendIf'>;
   readonly capabilities: Pick<VenueCapabilities, 'replace' | 'external'>;
-  /** See `VenueAdapter.accepts`. */
+  /** Whether the book says beforehand that it accepts an order. */
   readonly accepts: (order: VenueOrder) => boolean;
 }
 

@@ -59,10 +59,13 @@ export function insertVenueOrders(
   });
 }
 
-/** Holds of a leg that was recorded by the transaction that asks, and not before it. */
+/**
+ * Holds of a leg that {@link insertVenueOrders} has recorded just before in this transaction, as the
+ * only one it was given, and that was not known: then the last number that was drawn is its own.
+ */
 export function isRecordedNow(legId: string): SQL {
   return sql`exists (select from venue_orders
-    where leg_id = ${legId} and xmin = pg_current_xact_id()::xid)`;
+    where leg_id = ${legId} and sequence = currval('venue_orders_sequence_seq'))`;
 }
 
 /** One order of this venue's book. */

@@ -1,4 +1,5 @@
 import type { LegOrder } from '@stoa/schema';
+import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenDatabase, openDatabase } from '../../store/database.ts';
 import { sentLegs } from '../../store/tables/sent-legs.ts';
@@ -22,18 +23,19 @@ afterAll(async () => {
 });
 
 describe('the outbox', () => {
+  const leg: LegOrder = {
+    legId: 'alpha-1.1.1',
+    instrument: INSTRUMENT.id,
+    side: 'buy',
+    timeInForce: 'ioc',
+    quantity: 10,
+    limitPrice: 100,
+    member: 'broker',
+    account: BROKER_WALLET,
+  };
+
   it('keeps orders as they were sent when it lets acknowledged messages go', async () => {
     const { db } = store;
-    const leg: LegOrder = {
-      legId: 'alpha-1.1.1',
-      instrument: INSTRUMENT.id,
-      side: 'buy',
-      timeInForce: 'ioc',
-      quantity: 10,
-      limitPrice: 100,
-      member: 'broker',
-      account: BROKER_WALLET,
-    };
     const bytes = (number: number) => Uint8Array.of(number, 0, 255);
     await db.transaction(async (tx) => {
       addToOutbox(tx, 'beta', [
@@ -68,5 +70,31 @@ describe('the outbox', () => {
       [1, 99],
       [2, 2],
     ]);
+  });
+
+  it('takes all of what depends on a condition, or nothing, and says before the commit which', async () => {
+    const { db } = store;
+    const message = Uint8Array.of(1);
+    const given = (number: number, legId: string) => [
+      { number, body: { kind: 'leg-new', leg: { ...leg, legId } } as const, message },
+      { number: number + 1, body: { kind: 'leg-cancel', legId } as const, message },
+    ];
+    const written: string[] = [];
+    await db.transaction(async (tx) => {
+      for (const [number, legId, condition] of [
+        [1, 'alpha-2.1.1', sql`false`],
+        [3, 'alpha-3.1.1', sql`true`],
+      ] as const) {
+        const onWritten = (): void => void written.push(legId);
+        addToOutbox(tx, 'delta', given(number, legId), { condition, onWritten });
+      }
+      await tx.execute(sql`select 1`);
+      expect(written).toEqual(['alpha-3.1.1']);
+    });
+    const all = await readOutbox(db, 'delta', { after: 0, last: 9, limit: 10 });
+    expect(all.map(({ number }) => number)).toEqual([3, 4]);
+    const kept = await db.select({ legId: sentLegs.legId }).from(sentLegs);
+    expect(kept.map(({ legId }) => legId)).not.toContain('alpha-2.1.1');
+    expect(kept.map(({ legId }) => legId)).toContain('alpha-3.1.1');
   });
 });

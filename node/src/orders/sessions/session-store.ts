@@ -127,14 +127,14 @@ function outboxRows(
     with given as materialized (
       select number, body, decode(message, 'base64') as message, "legId" as leg_id, proof
       from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-        as given(number bigint, body jsonb, message text, "legId" text, proof integer)),
+        as given(number bigint, body jsonb, message text, "legId" text, proof integer)
+      where ${condition}),
     kept as (
       insert into sent_legs (leg_id, message)
       select leg_id, substring(message for proof) from given where leg_id is not null
       on conflict do nothing)
     insert into session_outbox (peer, number, body, message)
-    select ${peer}, number, body, message from given where ${condition}
-    order by number ${ending}`;
+    select ${peer}, number, body, message from given order by number ${ending}`;
 }
 
 /** How many of its bytes prove a message: all before its place, which is its session's alone. */
