@@ -299,7 +299,7 @@ export interface VenueAdapter {
    * Whether the venue accepts an order that is submitted now, as it says itself, from memory. Only a
    * venue inside its node can know: the node then tells of the acceptance in the transaction that records
    * the order, and submits it after. Its events follow all the same; where it was halted in between they
-   * are a rejection. Absent, or false: its events say so.
+   * are a rejection. Absent, or false: its events say so. It changes nothing and never throws.
    */
   accepts?(order: VenueOrder): boolean;
   /** Asks the venue where every open order stands; answers come as `order-status` events. */
