@@ -50,15 +50,16 @@ export class OrderAnswers {
    * leg is recorded there, and told until it is recorded here as well: whatever crashes, it stays true.
    * So whoever waits for just that is told at once. Nothing else is taken from it.
    *
-   * @returns whether somebody was answered
+   * @returns whether its recording can wait for what follows: somebody was answered by it, or waits for
+   * what follows on it at once
    */
   heard(from: MemberId, body: OrderMessageBody): boolean {
     if (body.kind !== 'leg-accepted') return false;
     const waiting = this.#waiting.get(orderIdsOf([body.legId])[0] ?? '');
-    if (waiting?.on !== 'acknowledged') return false;
-    const { state } = waiting.now;
-    const leg = state.legs.find(({ id }) => id === body.legId);
-    if (leg?.venue !== from) return false;
+    const { state } = waiting?.now ?? {};
+    const leg = state?.legs.find(({ id }) => id === body.legId);
+    if (!waiting || !state || leg?.venue !== from) return false;
+    if (waiting.on === 'done') return leg.timeInForce === 'ioc' || leg.timeInForce === 'fok';
     const step = applyOrderEvent(state, body, new Set());
     // What would have to be decided is decided when it is recorded.
     if ('ignored' in step || step.effects.length > 0) return false;

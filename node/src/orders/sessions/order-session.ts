@@ -81,8 +81,8 @@ export interface OrderSessions {
   onLink(listener: (member: MemberId, up: boolean) => void): void;
   /**
    * Sets who is told of each message that is proven and the next in order, before it is recorded. It
-   * can still be that a crash forgets it; then the peer says it again. Where the listener says that
-   * somebody was answered, the answer goes out before the recording begins.
+   * can still be that a crash forgets it; then the peer says it again. Where the listener says that the
+   * recording can wait, an answer goes out first, and what follows at once is recorded with it.
    */
   onHeard(listener: (member: MemberId, body: OrderMessageBody) => boolean): void;
   start(handler: SessionHandler): void;
@@ -318,10 +318,10 @@ class Sessions implements OrderSessions {
       // Something before it is missing: asking again brings everything after what we have.
       if (this.#needs.nowMs() - peer.helloAtMs >= ASK_AGAIN_EVERY_MS) this.#hello(peer);
     } else if (number > peer.taken) {
-      const answered = this.#heard?.(member, message.body) ?? false;
-      await this.#inbox(peer).add({ message, signed, answered });
+      const canWait = this.#heard?.(member, message.body) ?? false;
+      await this.#inbox(peer).add({ message, signed, canWait });
       // An answer goes out before the next message is checked: what writes it is ready to run now.
-      if (answered) await setImmediate();
+      if (canWait) await setImmediate();
     } else if (number > 0) {
       peer.owed += 1;
     } else if (message.body.kind === 'hello') {

@@ -41,14 +41,14 @@ function inboxOf(followedWithinMs: number): PeerInbox {
 }
 
 /** Its number stands in place of its time, by which the handler tells it. */
-function arrive(inbox: PeerInbox, number: number, answered: boolean): Promise<void> {
+function arrive(inbox: PeerInbox, number: number, canWait: boolean): Promise<void> {
   const body = { kind: 'leg-accepted', legId: `alpha-${number}.1.1` } as const;
   const from = { version: 2, from: 'beta', to: 'alpha', acknowledged: 0 };
   const message = { ...from, number, sentAtMs: number, body };
-  return inbox.add({ message, signed: new Uint8Array(), answered });
+  return inbox.add({ message, signed: new Uint8Array(), canWait });
 }
 
-it('records what follows on an answered message in one commit with it', async () => {
+it('records what follows on a message that can wait in one commit with it', async () => {
   const inbox = inboxOf(60_000);
   await arrive(inbox, 1, true);
   await sleep(50);
@@ -59,7 +59,7 @@ it('records what follows on an answered message in one commit with it', async ()
   expect(peer.received).toBe(2);
 });
 
-it('records an answered message on which nothing follows', async () => {
+it('records a message that can wait and on which nothing follows', async () => {
   const inbox = inboxOf(5);
   await arrive(inbox, 1, true);
   await inbox.idle();

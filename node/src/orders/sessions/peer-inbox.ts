@@ -16,12 +16,12 @@ export interface ReceivedMessage extends Pick<OrderMessage, 'body' | 'sentAtMs'>
 
 /** A message that came, at its place. */
 export interface ArrivedMessage extends CheckedMessage {
-  /** Whether somebody was answered by it already. */
-  readonly answered: boolean;
+  /** Whether nobody waits for its recording, which can be that of what follows on it. */
+  readonly canWait: boolean;
 }
 
 /** One that waits to be recorded. */
-interface WaitingMessage extends Omit<ArrivedMessage, 'answered'> {
+interface WaitingMessage extends Omit<ArrivedMessage, 'canWait'> {
   readonly arrivedMs: number;
 }
 
@@ -45,8 +45,8 @@ export interface PeerInboxNeeds {
   /** Told of each commit. */
   readonly onRecorded: () => void;
   /**
-   * So long a message that answered somebody waits for what follows on it, such as an order's fills;
-   * default 10 ms.
+   * So long a message that can wait does so for what follows on it, such as an order's fills; default
+   * 10 ms.
    */
   readonly followedWithinMs?: number;
 }
@@ -65,7 +65,7 @@ export class PeerInbox {
   readonly #waiting: WaitingMessage[] = [];
   #recording: Promise<void> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
-  /** Ends the wait for what follows on an answered message. */
+  /** Ends the wait for what follows on a message. */
   #followed: (() => void) | undefined;
 
   constructor(peer: SessionPeer, needs: PeerInboxNeeds) {
@@ -74,12 +74,12 @@ export class PeerInbox {
   }
 
   /** Takes the message that follows on the last one; resolves when there is room for another. */
-  async add({ answered, ...arrived }: ArrivedMessage): Promise<void> {
+  async add({ canWait, ...arrived }: ArrivedMessage): Promise<void> {
     // At once, whatever is awaited below: who sends it again, over another link, is not heard twice.
     this.#peer.taken = arrived.message.number;
     this.#waiting.push({ ...arrived, arrivedMs: performance.now() });
-    this.#recording ??= this.#recordAll(answered);
-    if (!answered || this.#waiting.length >= MOST_AT_ONCE) this.#followed?.();
+    this.#recording ??= this.#recordAll(canWait);
+    if (!canWait || this.#waiting.length >= MOST_AT_ONCE) this.#followed?.();
     while (this.#waiting.length >= MOST_AT_ONCE) await this.#turn;
   }
 
@@ -88,9 +88,8 @@ export class PeerInbox {
     await this.#recording;
   }
 
-  /** @param answered an answer goes out first, and what follows on the message is recorded with it */
-  async #recordAll(answered: boolean): Promise<void> {
-    if (answered) {
+  async #recordAll(canWait: boolean): Promise<void> {
+    if (canWait) {
       this.#turn = this.#follow();
       await this.#turn;
     }
@@ -102,7 +101,7 @@ export class PeerInbox {
     this.#recording = undefined;
   }
 
-  /** Nobody waits for the recording of an answered message: it shares its commit with the next ones. */
+  /** What can wait shares its commit with the next messages; and who was answered by it hears first. */
   async #follow(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#followed = resolve;
