@@ -55,6 +55,13 @@ async function asked(answerOn: AnswerOn) {
   return { answer, orderId };
 }
 
+/** In how many transactions the home recorded what the venue said. */
+async function transactionsOfReports(): Promise<number> {
+  const rows = await home.store.sql`select distinct xmin::text from order_events
+    where kind in ('leg-accepted', 'leg-done')`;
+  return rows.length;
+}
+
 const statusAtHome = async (): Promise<string> => (await home.order('alpha-1')).status;
 
 it('tells an acknowledgement when it has come, though its recording waits', async () => {
@@ -103,13 +110,19 @@ it('tells nothing else before it is recorded', async () => {
   expect((await answer).status).toBe('canceled');
 });
 
+it('records an immediate order’s acceptance with its end for whoever waits for that', async () => {
+  const { answer, orderId } = await asked('done');
+  const ended = { state: 'canceled', filled: 0, reason: 'nothing there' } as const;
+  await book.say({ kind: 'accepted', orderId }, { kind: 'done', orderId, ...ended });
+  expect((await answer).status).toBe('canceled');
+  expect(await transactionsOfReports()).toBe(1);
+});
+
 it('records what came with an acknowledgement together with it, though that is told first', async () => {
   const { answer, orderId } = await asked('acknowledged');
   const ended = { state: 'canceled', filled: 0, reason: 'nothing there' } as const;
   await book.say({ kind: 'accepted', orderId }, { kind: 'done', orderId, ...ended });
   expect((await answer).status).toBe('new');
   await until(async () => (await statusAtHome()) === 'canceled');
-  const transactions = await home.store.sql`select distinct xmin::text from order_events
-    where kind in ('leg-accepted', 'leg-done')`;
-  expect(transactions).toHaveLength(1);
+  expect(await transactionsOfReports()).toBe(1);
 });

@@ -1,15 +1,22 @@
+import type { Instrument } from '@stoa/schema';
 import { createClient, custom, numberToHex } from 'viem';
 import { beforeEach, expect, it } from 'vitest';
-import { INSTRUMENT } from '../../orders/testing/test-network.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { until } from '../../testing/until.ts';
 import { MandateGate } from './mandate-gate.ts';
 
+const token = '0x00000000000000000000000000000000000000cc';
+const instrument: Instrument = {
+  ...{ id: `eip155:31337/erc20:${token}`, token, standard: 'ERC-3643' },
+  ...{ symbol: 'BOND', name: 'A bond', isin: '', issuer: 'issuer', tokenDecimals: 18 },
+  ...{ cashToken: '0x00000000000000000000000000000000000000dd', cashSymbol: 'USDX' },
+  ...{ cashDecimals: 6, priceDecimals: 2, quantityDecimals: 0, tickSize: 5, lotSize: 10 },
+};
 const settlement = '0x00000000000000000000000000000000000000aa';
 const order = {
   account: '0x00000000000000000000000000000000000000bb',
   side: 'buy',
-  instrument: INSTRUMENT,
+  instrument,
   leaves: 10,
   limitPrice: 100,
   worstPrice: undefined,
