@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { VenueEvent, VenueOrder } from '@stoa/adapters';
-import { isRefusal, type LegOrder, type OrderMessageBody, type OrderRequest } from '@stoa/schema';
+import {
+  isRefusal,
+  type LegOrder,
+  type OrderMessageBody,
+  type OrderRequest,
+  type TradingCalendar,
+} from '@stoa/schema';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   startTemporaryDatabases,
@@ -16,6 +22,13 @@ import { orderRequest, TestNode } from './testing/test-node.ts';
 
 const VENUES = ['alpha', 'beta'];
 const directory = directoryOf(VENUES);
+const DAY_MS = 86_400_000;
+/** A session a day, without a break between two. */
+const ALWAYS: TradingCalendar = {
+  timeZone: 'UTC',
+  weekdays: [1, 2, 3, 4, 5, 6, 7],
+  ...{ entryOpen: '00:00', open: '00:00', close: '24:00', holidays: [], earlyCloses: [] },
+};
 let databases: TemporaryDatabases;
 let network: LinkNetwork;
 let home: TestNode;
@@ -45,7 +58,8 @@ beforeEach(async () => {
   };
   const market = new TestMarket(INSTRUMENT.id, VENUES);
   // What waits at alpha costs, so that it waits at beta.
-  const options = { network, market, directory, makerPpm: { alpha: 100 } };
+  const makerPpm = { alpha: 100 };
+  const options = { network, market, directory, makerPpm, calendars: { beta: ALWAYS } };
   book = accepting();
   const own = new ScriptedVenue('alpha');
   home = await TestNode.open(await databases.empty('alpha'), { ...options, venue: 'alpha' }, own);
@@ -299,6 +313,16 @@ describe('a venue that restarts after it told of an acceptance, and before its b
     await book.say(book.trade(order, 1, 100), done(order.orderId, 'filled'));
     await until(async () => (await statusAtHome()) === 'filled');
     expect(reports()).toEqual(['leg-accepted', 'leg-executed', 'leg-done']);
+  });
+
+  it('enters none whose day is over, and tells of its end', async () => {
+    await acknowledged({ timeInForce: 'day', limitPrice: 995, remainder: 'rest-best' });
+    await entered();
+    venue.aheadMs = DAY_MS;
+    await restart();
+    await until(async () => (await statusAtHome()) === 'expired');
+    expect(book.requests).toEqual([]);
+    expect(reports()).toEqual(['leg-accepted', 'leg-done']);
   });
 
   it('tells of an immediate one that it is canceled', async () => {

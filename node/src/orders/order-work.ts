@@ -149,6 +149,7 @@ export class OrderWork {
     this.#desk = new VenueDesk(venue, {
       ...needs,
       capabilities,
+      calendar: terms.calendar,
       accepts: (order) => needs.adapter.accepts?.(order) ?? false,
       gate: new CounterpartyGate(venue, { ...needs, terms }),
       tellOwnHome: (tx, told, after) => this.home.reports(tx, venue, told, after),

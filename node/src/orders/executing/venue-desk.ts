@@ -1,9 +1,11 @@
 import type { OpenOrder, VenueCapabilities, VenueOrder, VenueRequest } from '@stoa/adapters';
 import {
+  closeOfDayMs,
   invariant,
   type LegRejection,
   type MemberId,
   TERMINAL_STATUSES,
+  type TradingCalendar,
   type VenueId,
 } from '@stoa/schema';
 import type { Transaction } from '../../store/database.ts';
@@ -46,6 +48,8 @@ export interface VenueDeskNeeds extends VenueEventNeeds {
   readonly quotes?: Pick<QuoteDesk, 'take' | 'takenBy'> | undefined;
   readonly sessions: Pick<OrderSessions, 'send' | 'sendIf'>;
   readonly capabilities: Pick<VenueCapabilities, 'replace' | 'external'>;
+  /** When the venue trades; undefined: always. */
+  readonly calendar: TradingCalendar | undefined;
   /** Whether the book says beforehand that it accepts an order. */
   readonly accepts: (order: VenueOrder) => boolean;
 }
@@ -279,6 +283,9 @@ export class VenueDesk {
         const state = row.filled === row.quantity ? 'filled' : 'canceled';
         const reason = 'The venue restarted.';
         end(turn, row, { state, filled: row.filled, reason });
+      } else if (row.status === 'pending-new' && this.#isDayOver(row)) {
+        const reason = 'Its day ended before the book had it.';
+        end(turn, row, { state: 'expired', filled: row.filled, reason });
       } else if (row.status === 'pending-new') {
         after.requests.push({ kind: 'new', order: venueOrderOf(row) }, ...pendingOf(row));
       } else if (row.filled < row.quantity) {
@@ -291,6 +298,13 @@ export class VenueDesk {
     }
     await turn.finish();
     return restored;
+  }
+
+  /** Whether the day of an order is over, which nobody but this node's own book could have filled. */
+  #isDayOver({ timeInForce, receivedAtMs }: VenueOrderRow): boolean {
+    const { calendar, capabilities, nowMs } = this.#needs;
+    if (timeInForce !== 'day' || capabilities.external === true) return false;
+    return (closeOfDayMs(calendar, receivedAtMs) ?? Number.POSITIVE_INFINITY) <= nowMs();
   }
 
   /** A cancel for each open order, or those of one instrument: for a book that has no mass cancel. */
