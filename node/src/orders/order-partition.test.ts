@@ -232,7 +232,11 @@ async function comeApart(what: string, where: string, lateMs = 0): Promise<strin
     for (const node of Object.values(parted.nodes)) node.aheadMs += lateMs;
     parted.hearSends(() => true);
     // What was only held arrives late, or never does.
-    if (random.next() < 0.5) parted.way.cut();
+    if (random.next() < 0.5) {
+      parted.way.cut();
+      // Until that is noticed the nodes seem whole, and would part over the next order.
+      await until(() => !parted.isWhole());
+    }
     parted.way.mend();
     await until(() => parted.isWhole());
     await until(async () => {
