@@ -26,19 +26,25 @@ export async function keptConnection(
   more: Readonly<Record<string, string>> = {},
 ): Promise<BrokerConnection> {
   const { hostname, port, host, pathname } = new URL(url);
-  const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-  await once(socket, 'connect');
-  // What is open ends with the process that measures.
-  socket.unref();
   const headers = { host, 'content-type': 'application/json', ...more };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const head = `POST ${pathname} HTTP/1.1\r\n${lines.join('')}`;
+  const dial = async (): Promise<Socket> => {
+    const dialed = connect({ host: hostname, port: Number(port), noDelay: true });
+    await once(dialed, 'connect');
+    // Whoever asks hears of it; while nobody does, the next one dials again.
+    return dialed.on('error', () => undefined);
+  };
+  let socket = await dial();
   return {
-    ask: (query, variables) => {
+    ask: async (query, variables) => {
       const body = JSON.stringify({ query, variables });
+      // A server ends a connection on which nothing was asked for some seconds.
+      if (!socket.writable) socket = await dial();
       const answer = bodyOf(socket);
       socket.ref();
       socket.write(`${head}content-length: ${Buffer.byteLength(body)}${HEAD_END}${body}`);
+      // What is open ends with the process that measures.
       return answer.finally(() => socket.unref());
     },
   };
