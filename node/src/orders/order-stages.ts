@@ -6,7 +6,8 @@ import { Histogram, type Registry } from 'prom-client';
  * eligibility), `recorded` (durable, its legs sent), `answered` (every venue's first word, where
  * somebody waits for it). At each leg's venue: `leg-taken` (from the message's arrival to the commit),
  * `booked` (from there until the book's answer comes), `told` (that is durable, and sent). And at home
- * again, within `answered`: `report-taken`.
+ * again: `report-taken` (an acceptance is recorded). A leg whose book accepts it beforehand is answered
+ * with its commit: of it nothing after `leg-taken` is waited for.
  */
 export type OrderStage =
   | 'checked'
