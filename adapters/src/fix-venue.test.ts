@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import { isRefusal, type TradingCalendar } from '@stoa/schema';
+import { isRefusal } from '@stoa/schema';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { venueAdapterSuite } from './conformance/venue-adapter-suite.ts';
 import { CLEARING, VenueBench, type VenueUnderTest } from './conformance/venue-bench.ts';
@@ -14,17 +14,9 @@ import { SESSION_LIMITS, type SessionSettings } from './fix/session/session-sett
 import { FixVenue, type FixVenueOptions } from './fix/venue/fix-venue.ts';
 import type { VenueSessionOptions } from './fix/venue/venue-session.ts';
 import { EmbeddedFixVenue } from './testing/embedded-fix-venue.ts';
+import { TEST_CALENDAR as CALENDAR, HOUR_MS, NOON } from './testing/test-calendar.ts';
 import { FRACTIONAL_INSTRUMENT as INSTRUMENT } from './testing/test-instrument.ts';
 import type { VenueAdapter } from './venue-adapter.ts';
-
-const CALENDAR: TradingCalendar = {
-  timeZone: 'UTC',
-  weekdays: [1, 2, 3, 4, 5, 6, 7],
-  ...{ entryOpen: '08:00', open: '09:00', close: '17:00' },
-  ...{ holidays: [], earlyCloses: [] },
-};
-const NOON = Date.parse('2027-03-01T12:00:00Z');
-const HOUR_MS = 3_600_000;
 
 function shippedDialect(name: string): Dialect {
   const dialect = readDialect(name);

@@ -9,6 +9,11 @@ export type OrderType = 'market' | 'limit';
 export const TIMES_IN_FORCE = ['day', 'gtc', 'ioc', 'fok', 'gtd'] as const;
 /** One of {@link TIMES_IN_FORCE}. */
 export type TimeInForce = (typeof TIMES_IN_FORCE)[number];
+
+/** Whether an order trades when it comes or not at all: what is left of it waits in no book. */
+export function isImmediate({ timeInForce }: { readonly timeInForce: TimeInForce }): boolean {
+  return timeInForce === 'ioc' || timeInForce === 'fok';
+}
 /** FIX OrdStatus(39), plus `unknown`: sent, and the venue's answer is not known. Never sent elsewhere. */
 export type OrderStatus =
   | 'pending-new'

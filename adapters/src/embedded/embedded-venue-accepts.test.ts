@@ -1,19 +1,11 @@
-import type { TradingCalendar } from '@stoa/schema';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RecordingSink } from '../conformance/recording-sink.ts';
+import { TEST_CALENDAR as CALENDAR, HOUR_MS, NOON } from '../testing/test-calendar.ts';
 import { TEST_INSTRUMENT as INSTRUMENT } from '../testing/test-instrument.ts';
 import type { VenueOrder } from '../venue-adapter.ts';
 import { EmbeddedVenue } from './embedded-venue.ts';
 import { TestClock } from './testing/test-clock.ts';
 
-const CALENDAR: TradingCalendar = {
-  timeZone: 'UTC',
-  weekdays: [1, 2, 3, 4, 5, 6, 7],
-  ...{ entryOpen: '08:00', open: '09:00', close: '17:00' },
-  ...{ holidays: [], earlyCloses: [] },
-};
-const NOON = Date.parse('2027-03-01T12:00:00Z');
-const HOUR_MS = 3_600_000;
 const EVENING = NOON + 6 * HOUR_MS;
 const BEFORE_THE_OPENING = NOON + 20 * HOUR_MS;
 

@@ -1,7 +1,8 @@
-import type { Instrument, TradingCalendar } from '@stoa/schema';
+import type { Instrument } from '@stoa/schema';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RecordingSink } from '../conformance/recording-sink.ts';
 import { venueAdapterSuite } from '../conformance/venue-adapter-suite.ts';
+import { TEST_CALENDAR as CALENDAR, HOUR_MS, NOON } from '../testing/test-calendar.ts';
 import { TEST_INSTRUMENT as INSTRUMENT } from '../testing/test-instrument.ts';
 import type { OpenOrder, Receipt, VenueEvent, VenueOrder } from '../venue-adapter.ts';
 import { EmbeddedVenue } from './embedded-venue.ts';
@@ -26,15 +27,6 @@ function newVenue(
     ...more,
   });
 }
-
-const CALENDAR: TradingCalendar = {
-  timeZone: 'UTC',
-  weekdays: [1, 2, 3, 4, 5, 6, 7],
-  ...{ entryOpen: '08:00', open: '09:00', close: '17:00' },
-  ...{ holidays: [], earlyCloses: [] },
-};
-const NOON = Date.parse('2027-03-01T12:00:00Z');
-const HOUR_MS = 3_600_000;
 
 venueAdapterSuite('the embedded venue', async () => {
   const clock = new TestClock(NOON);

@@ -1,4 +1,4 @@
-import type { MemberId, OrderMessageBody } from '@stoa/schema';
+import { isImmediate, type MemberId, type OrderMessageBody } from '@stoa/schema';
 import { type AnswerOn, isAnswered } from './answer-on.ts';
 import { applyOrderEvent } from './life/order-state.ts';
 import type { StoredOrder } from './order-rows.ts';
@@ -59,7 +59,7 @@ export class OrderAnswers {
     const { state } = waiting?.now ?? {};
     const leg = state?.legs.find(({ id }) => id === body.legId);
     if (!waiting || !state || leg?.venue !== from) return false;
-    if (waiting.on === 'done') return leg.timeInForce === 'ioc' || leg.timeInForce === 'fok';
+    if (waiting.on === 'done') return isImmediate(leg);
     const step = applyOrderEvent(state, body, new Set());
     // What would have to be decided is decided when it is recorded.
     if ('ignored' in step || step.effects.length > 0) return false;

@@ -2,6 +2,7 @@ import type { OpenOrder, VenueCapabilities, VenueOrder, VenueRequest } from '@st
 import {
   closeOfDayMs,
   invariant,
+  isImmediate,
   type LegRejection,
   type MemberId,
   TERMINAL_STATUSES,
@@ -265,21 +266,21 @@ export class VenueDesk {
    * Puts the desk in order after a restart: what the book takes back, in the order of acceptance.
    * Immediate orders without an outcome have the one that was recorded: whatever else this node's own
    * book did with them was never made durable, so it did not happen. A venue of its own went on
-   * meanwhile, so there they are in doubt like all others. What was asked of resting orders and not
+   * meanwhile, so there they are in doubt like all others. A day order that its book never had is not
+   * entered on another day. What was asked of resting orders and not
    * answered is asked again.
    */
   async recover(tx: Transaction, after: AfterCommit): Promise<OpenOrder[]> {
     const restored: OpenOrder[] = [];
     const turn = this.#turn(tx, after);
     for (const row of await holdOpenVenueOrders(tx)) {
-      const immediate = row.timeInForce === 'ioc' || row.timeInForce === 'fok';
       if (row.quoteId !== null && row.status === 'pending-new') {
         // Agreed on is agreed on: what the venue has not said, it is asked for again.
         const taken = await this.#needs.quotes?.takenBy(tx, row.legId);
         if (taken) after.requests.push(...(await acceptanceOf(tx, venueOrderOf(row), taken)));
         continue;
       }
-      if (immediate && this.#needs.capabilities.external !== true) {
+      if (isImmediate(row) && this.#needs.capabilities.external !== true) {
         const state = row.filled === row.quantity ? 'filled' : 'canceled';
         const reason = 'The venue restarted.';
         end(turn, row, { state, filled: row.filled, reason });

@@ -6,6 +6,7 @@ import {
   type VenueId,
 } from '@stoa/schema';
 import type { VenueTermsBook } from '../terms/venue-terms-book.ts';
+import { mayWait } from './order-types.ts';
 
 /** Codes of an order whose wishes do not go together, or that no venue could carry out. */
 export type StrategyRefusalCode =
@@ -19,14 +20,6 @@ export type StrategyRefusalCode =
   | 'ALL_OR_NONE_NOT_ALLOWED'
   | 'ALL_OR_NONE_NOT_TAKEN'
   | 'BELOW_VENUE_MINIMUM';
-
-/** Whether an order of this time in force stands in a book until it trades or its time is over. */
-export function mayWait({
-  timeInForce,
-  type,
-}: Pick<OrderRequest, 'timeInForce' | 'type'>): boolean {
-  return type === 'limit' && timeInForce !== 'ioc' && timeInForce !== 'fok';
-}
 
 /** Whether what an order says about where it goes, and about its rest, goes together. */
 export function checkStrategy(

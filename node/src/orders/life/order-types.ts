@@ -1,14 +1,15 @@
-import type {
-  LegRejection,
-  OrderStatus,
-  OrderType,
-  Price,
-  Quantity,
-  Remainder,
-  RoutingStrategy,
-  Side,
-  TimeInForce,
-  VenueId,
+import {
+  isImmediate,
+  type LegRejection,
+  type OrderStatus,
+  type OrderType,
+  type Price,
+  type Quantity,
+  type Remainder,
+  type RoutingStrategy,
+  type Side,
+  type TimeInForce,
+  type VenueId,
 } from '@stoa/schema';
 
 /** A leg as it is sent. `route` legs take liquidity at once, a `rest` leg waits at its venue. */
@@ -212,7 +213,7 @@ export function isComplete(leg: LegState): boolean {
 
 /** Whether the order may outlive the moment it came in. */
 export function mayWait({ type, timeInForce }: Pick<OrderTerms, 'type' | 'timeInForce'>): boolean {
-  return type === 'limit' && timeInForce !== 'ioc' && timeInForce !== 'fok';
+  return type === 'limit' && !isImmediate({ timeInForce });
 }
 
 /** A rejection as it is kept. */

@@ -2,6 +2,7 @@ import {
   closeOfDayMs,
   type Directory,
   type Instrument,
+  isImmediate,
   isStanding,
   type LegOrder,
   type LegRejection,
@@ -32,11 +33,6 @@ export interface LegContext {
   readonly openNotional: bigint;
   readonly sentAtMs: number;
   readonly nowMs: number;
-}
-
-/** Whether a leg waits in the book. */
-function isResting({ timeInForce }: Pick<LegOrder, 'timeInForce'>): boolean {
-  return timeInForce !== 'ioc' && timeInForce !== 'fok';
 }
 
 /** Why this venue does not take a leg from another home node; undefined when it does. */
@@ -133,7 +129,7 @@ function whyNotInTime(
     return { code: 'EXPIRED', message: 'The order’s expiry has passed.' };
   }
   // A firm quote stands for as long as it says, however long its acceptance took.
-  const isOnMarket = !isResting(leg) && leg.quoteId === undefined;
+  const isOnMarket = isImmediate(leg) && leg.quoteId === undefined;
   if (isOnMarket && nowMs - sentAtMs > MAX_IMMEDIATE_AGE_MS) {
     return { code: 'LEG_TOO_OLD', message: 'The order came too late to be an immediate one.' };
   }
@@ -142,7 +138,7 @@ function whyNotInTime(
     return { code: 'LEG_TOO_OLD', message: 'The day that the order was for is over.' };
   }
   const phase = phaseAt(calendar, nowMs);
-  return phase === 'open' || (phase === 'entry' && isResting(leg)) ? undefined : closed();
+  return phase === 'open' || (phase === 'entry' && !isImmediate(leg)) ? undefined : closed();
 }
 
 function closed(): LegRejection {
@@ -179,6 +175,6 @@ function whyNotAgreed(
 ): LegRejection | undefined {
   if (!instrument) return undefined;
   const { member, side, quantity, limitPrice: price } = leg;
-  const order = { member, instrument, side, isResting: isResting(leg), quantity, price };
+  const order = { member, instrument, side, isResting: !isImmediate(leg), quantity, price };
   return agreements.whyNotFrom(home, order, { openNotional, nowMs });
 }

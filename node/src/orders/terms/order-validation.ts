@@ -17,10 +17,9 @@ import {
   checkMinimum,
   checkStrategy,
   checkTaken,
-  mayWait,
   type StrategyRefusalCode,
 } from '../life/order-strategy-check.ts';
-import type { OrderState } from '../life/order-types.ts';
+import { mayWait, type OrderState } from '../life/order-types.ts';
 import { checkExpiry, checkHours, type HoursRefusalCode } from './order-hours.ts';
 import type { VenueTermsBook } from './venue-terms-book.ts';
 
